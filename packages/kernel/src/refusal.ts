@@ -1,0 +1,69 @@
+import { STATUS_CODES } from 'node:http'
+import type { SecurityEventKind } from './events.ts'
+
+/** Marks refusals across copies of the kernel. */
+export const REFUSAL: unique symbol = Symbol.for('portcullis.refusal')
+
+/** What a refusal may carry beyond its constant parts. */
+export interface RefusalDetails {
+  /** Replaces the sentence; never derived from the request. */
+  readonly sentence?: string
+  /** Header fields written with the refusal, such as `www-authenticate`. Names in lower case. */
+  readonly fields?: Readonly<Record<string, string | readonly string[]>>
+  /** Whole seconds until a retry makes sense: becomes `Retry-After` and the problem's `retryAfter`. */
+  readonly retryAfter?: number
+  /** For the event only; never sent to the client. No secrets. */
+  readonly detail?: Readonly<Record<string, unknown>>
+}
+
+/** The problem a client is shown (RFC 9457), before `formatProblem`. */
+export interface Problem {
+  readonly code: string
+  readonly status: number
+  /** The status code's reason phrase. */
+  readonly title: string
+  /** One readable sentence. */
+  readonly error: string
+  readonly retryAfter?: number
+}
+
+/** A decision to refuse: a constant value, not an Error. Written to the wire by the kernel alone. */
+export class Refusal {
+  readonly [REFUSAL] = true
+  readonly code: string
+  readonly status: number
+  readonly sentence: string
+  readonly event: SecurityEventKind
+  readonly details: RefusalDetails
+  /** The body as `application/json`, filled by the kernel when first needed. */
+  body: Buffer | null = null
+
+  constructor(code: string, status: number, sentence: string, event: SecurityEventKind, details: RefusalDetails = {}) {
+    this.code = code
+    this.status = status
+    this.sentence = details.sentence ?? sentence
+    this.event = event
+    this.details = details
+  }
+
+  /** The same refusal with particulars of this request. */
+  with(details: RefusalDetails): Refusal {
+    return new Refusal(this.code, this.status, this.sentence, this.event, details)
+  }
+
+  get problem(): Problem {
+    const { retryAfter } = this.details
+    return {
+      error: this.sentence,
+      code: this.code,
+      status: this.status,
+      title: STATUS_CODES[this.status] ?? 'Error',
+      ...(retryAfter === undefined ? {} : { retryAfter }),
+    }
+  }
+}
+
+/** True for refusals of any copy of the kernel. */
+export function isRefusal(value: unknown): value is Refusal {
+  return typeof value === 'object' && value !== null && REFUSAL in value
+}

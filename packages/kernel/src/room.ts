@@ -1,0 +1,61 @@
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
+import fp from 'fastify-plugin'
+import type { ErrorTable, Errors } from './errors.ts'
+import type { Events } from './events.ts'
+import type { Finding, ObjectSchema } from './options.ts'
+import type { Steps } from './steps.ts'
+
+/** What a policy is compiled for. */
+export interface Subject {
+  /** `route`: a declared route. `not-found`: whatever URL no route serves (404, preflight to an unknown URL). */
+  readonly kind: 'route' | 'not-found'
+  /** Whether the route itself wrote a policy for this concern (`config.security.<concern>`). */
+  readonly declared: boolean
+}
+
+/** One route, as a room's `ready` sees it. */
+export interface RouteReport<Policy> {
+  readonly method: string
+  readonly url: string
+  readonly declared: boolean
+  readonly policy: Readonly<Policy>
+}
+
+/** What `setup` returns: how a policy becomes steps. */
+export interface Room<Policy> {
+  /** Called once per distinct policy, after all routes are known. Everything per-request is prepared here. */
+  compile(policy: Readonly<Policy>, subject: Subject): Steps
+  /** Called once at `ready`, with every route under this registration: for lists and warnings. */
+  ready?(routes: readonly RouteReport<Policy>[]): void | Promise<void>
+  /** Fields for answers that no request object exists for (431, parser errors, time-outs). */
+  earlyFields?(encrypted: boolean): Readonly<Record<string, string>>
+}
+
+/** A concern, as `defineRoom` takes it. */
+export interface RoomDefinition<Options extends object, Route extends object = Options> {
+  /** The room's name in the order table, such as `rate-limit`. */
+  readonly concern: string
+  /** Strict JSON Schema of the registration's options. `enabled` and `reportOnly` are added by the kernel. */
+  readonly optionsSchema: ObjectSchema
+  /** Strict JSON Schema of `config.security.<concern>`: partial, no defaults. Absent: routes can only say `false`. */
+  readonly routeSchema?: ObjectSchema
+  readonly errors?: Errors<ErrorTable>
+  readonly events?: Events<string>
+  /** Rules between fields, of the registration's options and of every route's merged policy. */
+  check?(options: Readonly<Options & Partial<Route>>): Finding[]
+  /** Concerns whose absence in the same scope or above fails boot. */
+  requires?(options: Readonly<Options>): readonly string[]
+  /** Opens resources, once per registration. `app` is the scope that registered the room. */
+  setup(
+    options: Readonly<Options>,
+    app: FastifyInstance,
+  ): Room<Options & Partial<Route>> | Promise<Room<Options & Partial<Route>>>
+}
+
+/** Options that every room has. */
+export interface RoomOptions {
+  /** `false` takes the room's place in this scope without acting. */
+  enabled?: boolean
+  /** Decide and raise events with outcome `observed`, but let everything pass. */
+  reportOnly?: boolean
+}

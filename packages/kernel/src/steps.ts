@@ -1,0 +1,28 @@
+import type { FastifyReply, FastifyRequest, RequestPayload } from 'fastify'
+import type { Refusal } from './refusal.ts'
+
+/** Where in a request a step acts. `close` fires once per request, for aborted clients too. */
+export type Phase = 'onRequest' | 'preParsing' | 'preValidation' | 'preHandler' | 'onSend' | 'close'
+
+/** What a step may say: nothing (go on), a refusal, or the reply it has already answered. */
+export type Verdict = undefined | void | Refusal | FastifyReply
+
+/** A step: synchronous unless it has to wait for something. */
+export type Step = (request: FastifyRequest, reply: FastifyReply) => Verdict | Promise<Verdict>
+
+/** What `compile` returns for one distinct policy: at most one step per phase; absent phases cost nothing. */
+export interface Steps {
+  onRequest?: Step
+  /** May return a replacement for the request payload stream. */
+  preParsing?: (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    payload: RequestPayload,
+  ) => Verdict | RequestPayload | Promise<Verdict | RequestPayload>
+  preValidation?: Step
+  preHandler?: Step
+  /** Sees strings, buffers and streams. May return a replacement payload or a refusal. Never call `reply.send` here. */
+  onSend?: (request: FastifyRequest, reply: FastifyReply, payload: unknown) => unknown
+  /** Runs when the connection's response is over; `aborted` is true if the client left before the last byte. */
+  close?: (request: FastifyRequest, reply: FastifyReply, aborted: boolean) => void
+}
