@@ -1,0 +1,69 @@
+import pg from 'pg'
+import { type EmbeddedDatabase, startEmbeddedDatabase } from './embedded.ts'
+import { ensureRoles, roles } from './roles.ts'
+import { grants, schema } from './schema.ts'
+import { seed } from './seed.ts'
+
+/** The database, as the services get to see it: one connection string each. */
+export interface Database {
+  readonly usersUrl: string
+  readonly paymentsUrl: string
+  /** For tests: the connection string that made the tables. */
+  readonly adminUrl: string
+  /** Where the data lies, if the server is ours. */
+  readonly dataFolder: string | null
+  close(): Promise<void>
+}
+
+/**
+ * Opens the database at `url`, or starts one of our own, and brings roles, tables, rights and seeds up to date.
+ * @param url a role that may create roles and schemas; what the demo makes there is kept.
+ */
+export async function openDatabase(url?: string): Promise<Database> {
+  let embedded: EmbeddedDatabase | undefined
+  try {
+    embedded = url === undefined ? await startEmbeddedDatabase() : undefined
+    const adminUrl = url ?? (embedded as EmbeddedDatabase).adminUrl
+    const passwords = await migrate(adminUrl)
+    return {
+      adminUrl,
+      usersUrl: withRole(adminUrl, roles.users, passwords.users),
+      paymentsUrl: withRole(adminUrl, roles.payments, passwords.payments),
+      dataFolder: embedded?.dataFolder ?? null,
+      close: async () => embedded?.stop(),
+    }
+  } catch (error) {
+    await embedded?.stop()
+    throw error
+  }
+}
+
+async function migrate(adminUrl: string): Promise<Awaited<ReturnType<typeof ensureRoles>>> {
+  const admin = new pg.Client({ connectionString: adminUrl })
+  await admin.connect()
+  try {
+    const passwords = await ensureRoles(admin)
+    const database = pg.escapeIdentifier(admin.database ?? 'postgres')
+    await admin.query(`grant create on database ${database} to ${pg.escapeIdentifier(roles.owner)}`)
+    await admin.query('begin')
+    await admin.query(`set local role ${pg.escapeIdentifier(roles.owner)}`)
+    await admin.query(schema)
+    await admin.query(
+      grants
+        .replaceAll('%users%', pg.escapeIdentifier(roles.users))
+        .replaceAll('%payments%', pg.escapeIdentifier(roles.payments)),
+    )
+    await seed(admin)
+    await admin.query('commit')
+    return passwords
+  } finally {
+    await admin.end()
+  }
+}
+
+function withRole(adminUrl: string, role: string, password: string): string {
+  const url = new URL(adminUrl)
+  url.username = role
+  url.password = password
+  return url.href
+}
