@@ -1,6 +1,6 @@
 /**
  * Writes what the documentation says of options, errors, events, the order and the packages, from the code itself.
- * `--check` writes nothing and fails where a document says something else.
+ * `--check` writes nothing and fails where a document says something else. Folders may be named: `packages/cors`.
  */
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -11,6 +11,7 @@ import { published, read, root, type Member } from './workspace.ts'
 
 const checking = process.argv.includes('--check')
 const drift: string[] = []
+const named = process.argv.slice(2).filter((argument) => !argument.startsWith('--'))
 
 /** Puts each generated text between its two markers. */
 function fill(path: string, generated: Readonly<Record<string, string>>): void {
@@ -25,7 +26,7 @@ function fill(path: string, generated: Readonly<Record<string, string>>): void {
     }
   }
   if (after === before) return
-  if (checking) drift.push(`${path}: differs from the code; run \`pnpm docs\``)
+  if (checking) drift.push(`${path}: differs from the code; run \`pnpm run docs\``)
   else writeFileSync(join(root, path), after)
 }
 
@@ -64,6 +65,7 @@ const roomsTable = table(
 for (const path of ['README.md', 'ARCHITECTURE.md']) fill(path, { order: orderTable(), rooms: roomsTable })
 
 for (const { folder } of packages) {
+  if (named.length > 0 && !named.includes(folder)) continue
   const readme = `${folder}/README.md`
   if (!existsSync(join(root, readme))) {
     drift.push(`${readme}: missing`)
@@ -92,7 +94,7 @@ function useShowsExample(folder: string, readme: string): void {
   if (use?.[1] === undefined) {
     drift.push(`${readme}: has no \`\`\`ts block under "## Use"`)
   } else if (use[1].trim() !== read(example).trim()) {
-    if (checking) drift.push(`${readme}: "Use" is not ${example}; run \`pnpm docs\``)
+    if (checking) drift.push(`${readme}: "Use" is not ${example}; run \`pnpm run docs\``)
     else {
       const at = use.index + use[0].lastIndexOf(use[1])
       writeFileSync(

@@ -1,0 +1,5 @@
+export { default } from './plugin.ts'
+export { errors } from './errors.ts'
+export { events } from './events.ts'
+export type { __Concern__Options, __Concern__Route } from './options.ts'
+export type {} from './types.ts'
