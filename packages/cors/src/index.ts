@@ -1,0 +1,8 @@
+import plugin from './plugin.ts'
+
+export type {} from './types.ts'
+export type { CorsOptions, CorsRoute } from './options.ts'
+export { optionsSchema, routeSchema } from './options.ts'
+export { errors } from './errors.ts'
+export { events } from './events.ts'
+export default plugin
