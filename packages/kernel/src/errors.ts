@@ -1,5 +1,5 @@
 import createError, { type FastifyErrorConstructor } from '@fastify/error'
-import type { SecurityEventKind } from './events.ts'
+import type { SecurityEventKind } from './event-kinds.ts'
 import { Refusal } from './refusal.ts'
 
 /** An answer to a client: a constant refusal. */

@@ -1,8 +1,8 @@
 import { STATUS_CODES } from 'node:http'
-import type { SecurityEventKind } from './events.ts'
+import type { SecurityEventKind } from './event-kinds.ts'
 
 /** Marks refusals across copies of the kernel. */
-export const REFUSAL: unique symbol = Symbol.for('portcullis.refusal')
+const BRAND = 'portcullis.refusal'
 
 /** What a refusal may carry beyond its constant parts. */
 export interface RefusalDetails {
@@ -29,14 +29,12 @@ export interface Problem {
 
 /** A decision to refuse: a constant value, not an Error. Written to the wire by the kernel alone. */
 export class Refusal {
-  readonly [REFUSAL] = true
+  readonly brand: string = BRAND
   readonly code: string
   readonly status: number
   readonly sentence: string
   readonly event: SecurityEventKind
   readonly details: RefusalDetails
-  /** The body as `application/json`, filled by the kernel when first needed. */
-  body: Buffer | null = null
 
   constructor(code: string, status: number, sentence: string, event: SecurityEventKind, details: RefusalDetails = {}) {
     this.code = code
@@ -49,6 +47,11 @@ export class Refusal {
   /** The same refusal with particulars of this request. */
   with(details: RefusalDetails): Refusal {
     return new Refusal(this.code, this.status, this.sentence, this.event, details)
+  }
+
+  /** The same refusal under another status. */
+  at(status: number): Refusal {
+    return new Refusal(this.code, status, this.sentence, this.event, this.details)
   }
 
   get problem(): Problem {
@@ -65,5 +68,5 @@ export class Refusal {
 
 /** True for refusals of any copy of the kernel. */
 export function isRefusal(value: unknown): value is Refusal {
-  return typeof value === 'object' && value !== null && REFUSAL in value
+  return typeof value === 'object' && value !== null && (value as { brand?: unknown }).brand === BRAND
 }

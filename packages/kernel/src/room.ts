@@ -1,8 +1,8 @@
-import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
-import fp from 'fastify-plugin'
+import type { FastifyInstance } from 'fastify'
 import type { ErrorTable, Errors } from './errors.ts'
-import type { Events } from './events.ts'
+import type { Events } from './event-kinds.ts'
 import type { Finding, ObjectSchema } from './options.ts'
+import type { Inspection } from './compile-options.ts'
 import type { Steps } from './steps.ts'
 
 /** What a policy is compiled for. */
@@ -58,4 +58,20 @@ export interface RoomOptions {
   enabled?: boolean
   /** Decide and raise events with outcome `observed`, but let everything pass. */
   reportOnly?: boolean
+}
+
+/** Where a room's plugin keeps its definition, for documentation and for `security`. */
+export const ROOM: unique symbol = Symbol.for('portcullis.room')
+
+/** Inspects options or policies. */
+export type Inspector = (given: unknown) => Inspection<Record<string, unknown>>
+
+/** What a room's plugin tells of itself under `ROOM`. */
+export interface RoomPlugin {
+  readonly concern: string
+  readonly optionsSchema: ObjectSchema
+  readonly routeSchema: ObjectSchema | undefined
+  readonly errors: Errors<ErrorTable> | undefined
+  readonly events: Events<string> | undefined
+  inspect(given: unknown): Inspection<object>
 }

@@ -1,0 +1,81 @@
+import { Ajv2019 as Ajv, type ErrorObject } from 'ajv/dist/2019.js'
+import { isAccepted } from './accepts.ts'
+import { copy, freeze } from './copy.ts'
+import { complete, distinct, finding } from './mistakes.ts'
+import type { Accepted, Finding, Mistake, ObjectSchema } from './options.ts'
+import { at, readable } from './pointer.ts'
+
+const settings = { allErrors: true, verbose: true, strict: true, strictTypes: false, strictRequired: false } as const
+
+function instance(useDefaults: boolean): Ajv {
+  const ajv = new Ajv({ ...settings, useDefaults })
+  ajv.addKeyword({
+    keyword: 'accepts',
+    schemaType: 'array',
+    validate: (kinds: readonly Accepted[], value: unknown) => isAccepted(kinds, value),
+  })
+  return ajv
+}
+
+const filling = instance(true)
+const plain = instance(false)
+
+/** What inspecting options gives: the options, or every mistake in them. */
+export type Inspection<T> =
+  | { readonly options: Readonly<T>; readonly mistakes: readonly [] }
+  | { readonly options: undefined; readonly mistakes: readonly Mistake[] }
+
+/**
+ * Compiles a schema, and rules between fields, into a function that inspects options: a deep-frozen copy with
+ * defaults filled in, or all mistakes at once, each with its path, the broken rule, a sentence and a JSON Patch
+ * (RFC 6902). No value is ever coerced. Functions, Buffers, KeyObjects and class instances pass by reference.
+ * @param defaults `false` for partial options, such as a route's.
+ * @throws if the schema itself is not strict.
+ */
+export function compileOptions<T extends object>(
+  schema: ObjectSchema,
+  check: (options: Readonly<T>) => Finding[] = () => [],
+  { defaults = true }: { defaults?: boolean } = {},
+): (given: unknown) => Inspection<T> {
+  const validate = (defaults ? filling : plain).compile(schema)
+
+  /** Violations of the schema; fills defaults into `value`. */
+  const violations = (value: unknown): Finding[] => {
+    if (validate(value)) return []
+    const errors = (validate.errors ?? []) as ErrorObject[]
+    // `if` and `propertyNames` report both the rule and what it contains: the rule is enough.
+    return distinct(
+      errors
+        .filter(({ schemaPath, keyword }) => keyword !== 'if' && !schemaPath.includes('/propertyNames/'))
+        .map(finding),
+    )
+  }
+  /** All that is wrong with a value: the schema first, then the rules between fields. */
+  const everything = (value: unknown): Finding[] => {
+    const found = violations(value)
+    return found.length > 0 ? found : distinct(check(value as T))
+  }
+
+  return (given) => {
+    const options = copy(given ?? {}) as T
+    const broken = violations(options)
+    if (broken.length === 0) {
+      const crossed = distinct(check(options))
+      if (crossed.length === 0) return { options: freeze(options), mistakes: [] }
+      return { options: undefined, mistakes: complete(given, crossed, everything, copy).findings.map(mistake) }
+    }
+    // The rules between fields speak of well-formed options: ask them about the mended ones, and report what
+    // they say of places that the mending did not touch.
+    const mended = complete(given ?? {}, broken, violations, copy).fixed
+    const crossed = violations(mended).length > 0 ? [] : check(mended as T)
+    const untouched = crossed.filter(
+      (one) => at(given, one.at) !== undefined && at(given, one.at) === at(mended, one.at),
+    )
+    const all = complete(given ?? {}, [...broken, ...distinct(untouched)], everything, copy).findings
+    return { options: undefined, mistakes: all.map(mistake) }
+  }
+}
+
+function mistake({ at: pointer, rule, message, fix }: Finding): Mistake {
+  return { path: readable(pointer), rule, message, fix }
+}

@@ -1,0 +1,106 @@
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import { STATUS_CODES } from 'node:http'
+import { errors } from './kernel-errors.ts'
+import { dress } from './problem.ts'
+import type { Refusal } from './refusal.ts'
+import type { RequestSecurityState } from './request.ts'
+import type { State } from './state.ts'
+
+/** The refusal that stands for an error of Fastify's own. */
+export function refusalFor(error: FastifyError, status: number): Refusal {
+  if (error.validation !== undefined) return invalid(error)
+  if (status >= 500) return status === 500 ? errors.PTC_INTERNAL : withStatus(errors.PTC_INTERNAL, status)
+  if (status === 413) return errors.PTC_BODY_TOO_LARGE
+  if (status === 415) return errors.PTC_MEDIA_TYPE_UNSUPPORTED
+  if (status === 414) return errors.PTC_URL_TOO_LONG
+  if (status === 404) return errors.PTC_NOT_FOUND
+  if (status === 400) return errors.PTC_REQUEST_MALFORMED
+  return withStatus(errors.PTC_REQUEST_REFUSED, status)
+}
+
+function withStatus(refusal: Refusal, status: number): Refusal {
+  return refusal.at(status)
+}
+
+/** What the schema asks, in its own words: `schemaPath` and the keyword's message never hold what the client sent. */
+function invalid(error: FastifyError): Refusal {
+  const first = error.validation?.[0]
+  if (first === undefined) return errors.PTC_REQUEST_INVALID
+  const names: string[] = []
+  const path = (first as { schemaPath?: string }).schemaPath?.split('/') ?? []
+  for (let i = 0; i < path.length - 1; i++)
+    if (path[i] === 'properties') names.push(decodeURIComponent(path[++i] ?? ''))
+  const place = [error.validationContext ?? 'request', ...names].join('.')
+  return errors.PTC_REQUEST_INVALID.with({ sentence: `Invalid request: ${place} ${first.message ?? 'is not valid'}.` })
+}
+
+/** Errors whose message the app's author did not write for the client. */
+function isFastifysOwn(error: FastifyError): boolean {
+  const status = error.statusCode ?? (error as { status?: number }).status
+  return (
+    status === undefined ||
+    status < 400 ||
+    status >= 500 ||
+    error.validation !== undefined ||
+    error.code?.startsWith('FST_') === true
+  )
+}
+
+/** The first onError hook: remembers an error whose default answer would tell too much. */
+export function rememberFailure(
+  state: State,
+): (request: FastifyRequest, reply: FastifyReply, error: FastifyError, done: () => void) => void {
+  return (request, _reply, error, done) => {
+    const security = request.security as RequestSecurityState | undefined
+    if (state.active && security !== undefined && isFastifysOwn(error)) security.failure = error
+    done()
+  }
+}
+
+/** If the payload is one of Fastify's default answers: the problem that leaves instead. The user's answers stay. */
+export function replaceDefault(
+  state: State,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  payload: unknown,
+): Buffer | undefined {
+  if (typeof payload !== 'string' || payload.charCodeAt(0) !== 0x7b) return undefined
+  const { statusCode } = reply.raw
+  const { failure } = request.security as RequestSecurityState
+  let refusal: Refusal | undefined
+  if (failure !== null && (hasDefaultHandler(state, request) || isDefaultBody(payload, statusCode, failure))) {
+    refusal = refusalFor(failure, statusCode)
+  } else if (statusCode === 404 && payload.startsWith('{"message":"Route ') && payload.endsWith(DEFAULT_404)) {
+    refusal = errors.PTC_NOT_FOUND
+  } else if (statusCode >= 500 && isDefaultBody(payload, statusCode, undefined)) {
+    // An error thrown by the user's own error handler ends in Fastify's.
+    refusal = refusalFor({} as FastifyError, statusCode)
+  }
+  if (refusal === undefined) return undefined
+  const body = dress(state, request, reply, refusal)
+  reply.header('content-length', String(body.byteLength))
+  return body
+}
+
+const DEFAULT_404 = ' not found","error":"Not Found","statusCode":404}'
+const MEMBERS: ReadonlySet<string> = new Set(['statusCode', 'code', 'error', 'message'])
+
+function hasDefaultHandler(state: State, request: FastifyRequest): boolean {
+  const { config } = request.routeOptions
+  return request.server.errorHandler === state.defaultErrorHandler && !Object.hasOwn(config, 'errorHandler')
+}
+
+function isDefaultBody(payload: string, status: number, error: Error | undefined): boolean {
+  let parsed: Record<string, unknown>
+  try {
+    parsed = JSON.parse(payload) as Record<string, unknown>
+  } catch {
+    return false
+  }
+  return (
+    parsed['statusCode'] === status &&
+    parsed['error'] === STATUS_CODES[status] &&
+    Object.keys(parsed).every((key) => MEMBERS.has(key)) &&
+    (error === undefined || parsed['message'] === error.message)
+  )
+}

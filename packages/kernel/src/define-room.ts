@@ -1,0 +1,96 @@
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
+import fp from 'fastify-plugin'
+import { refuseToBoot } from './compile.ts'
+import { compileOptions, type Inspection } from './compile-options.ts'
+import { errors } from './kernel-errors.ts'
+import type { ObjectSchema } from './options.ts'
+import { concerns } from './order.ts'
+import { ROOM, type Inspector, type RoomDefinition, type RoomOptions, type RoomPlugin } from './room.ts'
+import { stateOf, type Registration } from './state.ts'
+
+/** Options of every room, added to its schemas. */
+const everyRoom = {
+  enabled: {
+    type: 'boolean',
+    default: true,
+    description: "`false` takes the room's place in this scope without acting.",
+  },
+  reportOnly: {
+    type: 'boolean',
+    default: false,
+    description: 'Decide and raise events with outcome `observed`, but let everything pass.',
+  },
+} as const
+
+function withEveryRoom(schema: ObjectSchema, names: readonly (keyof typeof everyRoom)[]): ObjectSchema {
+  const added = Object.fromEntries(names.map((name) => [name, everyRoom[name]]))
+  return { ...schema, properties: { ...schema.properties, ...added } }
+}
+
+/**
+ * Makes a Fastify plugin of a concern. The plugin validates its options before anything else, records its
+ * registration, and opens its resources; the kernel compiles policies at `ready` and runs the steps.
+ * @throws PTC_ROOM_UNKNOWN if the concern has no place in the order table.
+ */
+export function defineRoom<Options extends object, Route extends object = Options>(
+  definition: RoomDefinition<Options, Route>,
+): FastifyPluginAsync<Options & RoomOptions> {
+  const { concern } = definition
+  if (!concerns.has(concern)) throw new errors.PTC_ROOM_UNKNOWN(concern)
+  const name = `@portcullis/${concern}`
+  const optionsSchema = withEveryRoom(definition.optionsSchema, ['enabled', 'reportOnly'])
+  const routeSchema = definition.routeSchema && withEveryRoom(definition.routeSchema, ['reportOnly'])
+
+  const check = definition.check as ((options: object) => never[]) | undefined
+  const inspect = compileOptions<Options & RoomOptions>(optionsSchema, check)
+  const crossed = rulesOnly(check)
+  const route = routeSchema && compileOptions<Record<string, unknown>>(routeSchema, undefined, { defaults: false })
+
+  async function plugin(app: FastifyInstance, given: unknown): Promise<void> {
+    const state = stateOf(app, true)
+    const scoped = state.registrations.get(app) ?? new Map<string, Registration>()
+    if (scoped.has(concern)) throw new errors.PTC_ROOM_DUPLICATE(name)
+    const { options, mistakes } = inspect(withoutRegisterOptions(given))
+    if (options === undefined) refuseToBoot(`the options of ${name}`, mistakes)
+    const registration: Registration = {
+      concern,
+      scope: app,
+      options: options as Readonly<Record<string, unknown>>,
+      route,
+      check: crossed,
+      schema: optionsSchema,
+      requires: definition.requires?.(options) ?? [],
+      room: null,
+    }
+    state.registrations.set(app, scoped.set(concern, registration))
+    state.active = true
+    if (options.enabled === false) return
+    registration.room = (await definition.setup(options, app)) as Registration['room']
+  }
+
+  const room: RoomPlugin = {
+    concern,
+    optionsSchema,
+    routeSchema,
+    errors: definition.errors,
+    events: definition.events,
+    inspect,
+  }
+  const wrapped = fp(plugin, { name, fastify: '>=5.12.1' })
+  return Object.defineProperty(wrapped, ROOM, { value: room }) as unknown as FastifyPluginAsync<Options & RoomOptions>
+}
+
+/** A merged policy is well-formed already: only the rules between fields can break. */
+function rulesOnly(check: ((options: object) => never[]) | undefined): Inspector {
+  const anything: ObjectSchema = { type: 'object', additionalProperties: {} }
+  return compileOptions<Record<string, unknown>>(anything, check, { defaults: false }) as (
+    given: unknown,
+  ) => Inspection<Record<string, unknown>>
+}
+
+/** `fastify.register` and autoload hand these to every plugin; an empty prefix says nothing. */
+function withoutRegisterOptions(given: unknown): unknown {
+  if (typeof given !== 'object' || given === null) return given
+  const { prefix, logLevel: _level, logSerializers: _serializers, ...rest } = given as Record<string, unknown>
+  return prefix === undefined || prefix === '' || prefix === '/' ? rest : { ...rest, prefix }
+}

@@ -1,0 +1,108 @@
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import { emitRefusal } from './chain.ts'
+import { refusalFor } from './defaults.ts'
+import { emit } from './events.ts'
+import { errors } from './kernel-errors.ts'
+import { bodyOf, dress } from './problem.ts'
+import type { Refusal } from './refusal.ts'
+import { RequestSecurityState } from './request.ts'
+import { decorate } from './run.ts'
+import { stateOf, type State } from './state.ts'
+
+/** `frameworkErrors`: malformed URLs, over-long parameters. A request exists, but no hook runs. */
+export function answerFrameworkError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+  const refusal = refusalFor(error, error.statusCode ?? 500)
+  const state = stateOf(request.server)
+  const chain = state?.notFound.get(state.root)
+  if (state === undefined || chain === undefined) {
+    reply.code(refusal.status).type('application/json').send(bodyOf(state, refusal.problem))
+    return
+  }
+  request.security = new RequestSecurityState(chain)
+  if (chain.close !== null) {
+    const { close } = chain
+    reply.raw.once('close', () => close.forEach((step) => step(request, reply, !reply.raw.writableFinished)))
+  }
+  decorate(chain, request, reply)
+    .catch((failure: unknown) => request.log.error({ err: failure }, 'a security step threw'))
+    .finally(() => {
+      if (reply.sent) return
+      emitRefusal(request, refusal, 'denied')
+      reply.send(dress(state, request, reply, refusal))
+    })
+}
+
+const byCode: Readonly<Record<string, Refusal>> = {
+  HPE_HEADER_OVERFLOW: errors.PTC_FIELDS_TOO_LARGE,
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: errors.PTC_BODY_TOO_LARGE,
+  ERR_HTTP_REQUEST_TIMEOUT: errors.PTC_REQUEST_TIMEOUT,
+}
+
+/** `clientErrorHandler`: what the parser refuses. No request exists. */
+export function answerClientError(this: FastifyInstance, error: Error & { code?: string }, socket: Socket): void {
+  // RFC 9112 §9.6: a reset connection or an answer already under way leaves nothing to say.
+  const answering = (socket as { _httpMessage?: { _headerSent?: boolean } })._httpMessage?._headerSent === true
+  if (error.code === 'ECONNRESET' || !socket.writable || answering) {
+    socket.destroy()
+    return
+  }
+  const state = stateOf(this)
+  const refusal = byCode[error.code ?? ''] ?? errors.PTC_REQUEST_MALFORMED
+  tell(state, refusal, socket, error.code)
+  const body = bodyOf(state, refusal.problem)
+  const fields = {
+    ...earlyFields(state, socket),
+    'content-type': 'application/json',
+    'content-length': String(body.byteLength),
+    connection: 'close',
+  }
+  const head = Object.entries(fields)
+    .map(([name, value]) => `${name}: ${value}\r\n`)
+    .join('')
+  socket.write(`HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status]}\r\n${head}\r\n`)
+  socket.write(body)
+  socket.destroySoon()
+}
+
+/** RFC 9110 §10.1.1: an expectation that cannot be met is answered 417. Node asks this listener instead of the app. */
+export function answerExpectations(state: State): void {
+  const { server } = state.root
+  if (server.listenerCount('checkExpectation') > 0) return
+  server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) =>
+    refuseExpectation(state, request, response),
+  )
+}
+
+function refuseExpectation(state: State, request: IncomingMessage, response: ServerResponse): void {
+  const refusal = errors.PTC_EXPECTATION_UNKNOWN
+  tell(state, refusal, request.socket, 'EXPECT')
+  const body = bodyOf(state, refusal.problem)
+  response.writeHead(refusal.status, {
+    ...earlyFields(state, request.socket),
+    'content-type': 'application/json',
+    'content-length': body.byteLength,
+    connection: 'close',
+  })
+  response.end(body)
+}
+
+/** The constant fields that the root's rooms give to answers outside of any request. */
+function earlyFields(state: State | undefined, socket: Socket): Record<string, string> {
+  const encrypted = (socket as TLSSocket).encrypted === true
+  const fields: Record<string, string> = {}
+  for (const { room } of state?.registrations.get(state.root)?.values() ?? [])
+    Object.assign(fields, room?.earlyFields?.(encrypted))
+  return fields
+}
+
+function tell(state: State | undefined, refusal: Refusal, socket: Socket, reason: string | undefined): void {
+  if (state === undefined) return
+  emit(state.root, refusal.event, {
+    outcome: 'denied',
+    code: refusal.code,
+    detail: { remoteAddress: socket.remoteAddress ?? null, status: refusal.status, reason: reason ?? null },
+  })
+}

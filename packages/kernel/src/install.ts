@@ -1,0 +1,80 @@
+import { subscribe } from 'node:diagnostics_channel'
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import { Compiler } from './compile.ts'
+import type { Chain } from './chain.ts'
+import { rememberFailure } from './defaults.ts'
+import { logChains } from './describe.ts'
+import { answerExpectations } from './early.ts'
+import { errors } from './kernel-errors.ts'
+import { recordRoutes } from './record.ts'
+import { runners } from './run.ts'
+import { settingsOf } from './server-options.ts'
+import { PROTOCOL, STATE, stateOf, type State } from './state.ts'
+
+// Fastify publishes every new instance here, before any plugin, hook or route: what is placed now comes first.
+subscribe('fastify.initialization', (message) => {
+  const { fastify } = message as { fastify: FastifyInstance }
+  if (stateOf(fastify) === undefined) install(fastify)
+})
+
+function install(app: FastifyInstance): void {
+  const state: State = {
+    protocol: PROTOCOL,
+    root: app,
+    settings: settingsOf(app),
+    defaultErrorHandler: app.errorHandler,
+    records: [],
+    registrations: new Map(),
+    listeners: new Map(),
+    bodies: new WeakMap(),
+    notFound: new Map(),
+    active: false,
+    closing: false,
+    lookup: undefined,
+  }
+  Object.defineProperty(app, STATE, { value: state })
+
+  const compiler = new Compiler(state)
+  const run = runners(
+    state,
+    (request) => compiler.notFound(request),
+    () => unrecorded(compiler, state),
+  )
+  app.addHook('onRoute', recordRoutes(state))
+  app.addHook('onRequest', run.onRequest)
+  app.addHook('preParsing', run.preParsing)
+  app.addHook('preValidation', run.preValidation)
+  app.addHook('preHandler', run.preHandler)
+  app.addHook('onSend', run.onSend)
+  app.addHook('onError', rememberFailure(state))
+  app.addHook('onReady', async () => {
+    await compiler.run()
+    if (!state.active) return
+    answerExpectations(state)
+    logChains(state)
+  })
+  app.addHook('preClose', (done) => {
+    state.closing = true
+    done()
+  })
+  app.decorateReply('hijack', hijack)
+}
+
+/** A route without a record is refused, after what decorates answers. */
+function unrecorded(compiler: Compiler, state: State): Chain {
+  const chain = compiler.notFoundIn(state.root)
+  return { ...chain, onRequest: [...chain.onRequest.slice(0, chain.decorating), () => errors.PTC_ROUTE_UNRECORDED] }
+}
+
+/** A hijacked reply leaves with the fields that the chain wrote. */
+function hijack(this: FastifyReply): FastifyReply {
+  let inherited: { hijack: () => FastifyReply } = this
+  while (inherited.hijack === hijack) inherited = Object.getPrototypeOf(inherited) as typeof inherited
+  inherited.hijack.call(this)
+  if (!this.raw.headersSent) {
+    for (const [name, value] of Object.entries(this.getHeaders())) {
+      if (value !== undefined && !this.raw.hasHeader(name)) this.raw.setHeader(name, value as string)
+    }
+  }
+  return this
+}

@@ -1,0 +1,49 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { emitRefusal } from './chain.ts'
+import type { Problem, Refusal } from './refusal.ts'
+import type { State } from './state.ts'
+
+/** The body of a problem as this app formats it. A formatter that throws is not asked again for this answer. */
+export function bodyOf(state: State | undefined, problem: Problem): Buffer {
+  const format = state?.settings?.formatProblem
+  if (format !== undefined) {
+    try {
+      return Buffer.from(JSON.stringify(format(problem)))
+    } catch (error) {
+      state?.root.log.error({ err: error, code: problem.code }, 'formatProblem threw')
+    }
+  }
+  return Buffer.from(JSON.stringify(problem))
+}
+
+/** The body of a refusal: constant refusals are formatted once per app. */
+function body(state: State, refusal: Refusal): Buffer {
+  const known = state.bodies.get(refusal)
+  if (known !== undefined) return known
+  const made = bodyOf(state, refusal.problem)
+  state.bodies.set(refusal, made)
+  return made
+}
+
+const PROBLEM = 'application/problem+json'
+
+/** RFC 9457 §3 for clients that name it, plain JSON for everybody else. */
+export function mediaType(request: FastifyRequest): string {
+  return request.headers.accept?.includes(PROBLEM) === true ? PROBLEM : 'application/json'
+}
+
+/** Sets status and fields of a refusal and returns its body. */
+export function dress(state: State, request: FastifyRequest, reply: FastifyReply, refusal: Refusal): Buffer {
+  const { fields, retryAfter } = refusal.details
+  reply.code(refusal.status)
+  for (const name in fields) reply.header(name, fields[name])
+  if (retryAfter !== undefined) reply.header('retry-after', String(retryAfter))
+  reply.header('content-type', mediaType(request))
+  return body(state, refusal)
+}
+
+/** Answers with a refusal. A Buffer passes no serializer, no error handler and no response schema of the user's. */
+export function answer(state: State, request: FastifyRequest, reply: FastifyReply, refusal: Refusal): void {
+  emitRefusal(request, refusal, 'denied')
+  reply.send(dress(state, request, reply, refusal))
+}

@@ -1,0 +1,42 @@
+import type { FastifyInstance, RouteOptions } from 'fastify'
+import type { Chain } from './chain.ts'
+import type { State } from './state.ts'
+
+/** Where a route's record stands: on its own `config`, under a symbol. */
+export const RECORD: unique symbol = Symbol.for('portcullis.record')
+
+/** One declared route. */
+export interface RouteRecord {
+  readonly methods: readonly string[]
+  readonly url: string
+  /** The instance that declared it. */
+  readonly scope: FastifyInstance
+  readonly options: RouteOptions & { routePath?: string; prefix?: string }
+  /** `config.security` as the route wrote it. */
+  readonly security: unknown
+  /** Null until `ready`. */
+  chain: Chain | null
+}
+
+/** A route in words: `GET /users`. */
+export function nameOf({ methods, url }: RouteRecord): string {
+  return `${methods.join('|')} ${url}`
+}
+
+/** The first onRoute hook of every app: gives each route a record of its own. */
+export function recordRoutes(state: State): (this: FastifyInstance, options: RouteOptions) => void {
+  return function record(options) {
+    const config = options.config as Record<PropertyKey, unknown> | undefined
+    const made: RouteRecord = {
+      methods: [options.method].flat(),
+      url: options.url,
+      scope: this,
+      options,
+      security: config?.['security'],
+      chain: null,
+    }
+    state.records.push(made)
+    // A fresh object: people share config objects between routes.
+    options.config = { ...config, [RECORD]: made } as NonNullable<typeof options.config>
+  }
+}

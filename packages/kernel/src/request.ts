@@ -1,0 +1,15 @@
+import type { FastifyError, RequestSecurity, SecurityIdentity } from 'fastify'
+import type { Chain } from './chain.ts'
+
+/** `request.security`: one object per request. Users see `RequestSecurity`; the rest is the kernel's. */
+export class RequestSecurityState implements RequestSecurity {
+  identity: SecurityIdentity | null = null
+  /** The chain of the request. */
+  readonly chain: Chain
+  /** The error that reached Fastify's error handling, if its default answer must not leave. */
+  failure: FastifyError | null = null
+
+  constructor(chain: Chain) {
+    this.chain = chain
+  }
+}

@@ -1,0 +1,215 @@
+import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction, RequestPayload } from 'fastify'
+import { emitRefusal, type Chain } from './chain.ts'
+import { replaceDefault } from './defaults.ts'
+import { errors } from './kernel-errors.ts'
+import { answer, dress } from './problem.ts'
+import { RECORD, type RouteRecord } from './record.ts'
+import { isRefusal, type Refusal } from './refusal.ts'
+import { RequestSecurityState } from './request.ts'
+import { preflightTarget } from './routes.ts'
+import type { State } from './state.ts'
+import type { Step } from './steps.ts'
+
+type AnyStep = (request: FastifyRequest, reply: FastifyReply, payload: RequestPayload | undefined) => unknown
+type Done = (error?: Error | null, value?: unknown) => void
+
+/** The hooks that run the chains of one app: one per phase, on the root, before every other hook. */
+export interface Runners {
+  onRequest(request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void
+  preParsing(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    payload: RequestPayload,
+    done: (error?: Error | null, value?: RequestPayload) => void,
+  ): void
+  preValidation(request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void
+  preHandler(request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void
+  onSend(request: FastifyRequest, reply: FastifyReply, payload: unknown, done: Done): void
+}
+
+export function runners(state: State, notFound: (request: FastifyRequest) => Chain, unrecorded: () => Chain): Runners {
+  /** Runs steps from `index` on; calls `done` (with the request payload, in preParsing) only if all let it go on. */
+  function run(
+    steps: readonly AnyStep[],
+    index: number,
+    end: number,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    payload: RequestPayload | undefined,
+    done: (payload?: RequestPayload) => void,
+  ): void {
+    let current = payload
+    for (let i = index; i < end; i++) {
+      let verdict: unknown
+      try {
+        verdict = (steps[i] as AnyStep)(request, reply, current)
+      } catch (error) {
+        return failed(request, reply, error)
+      }
+      if (verdict === undefined) continue
+      if (verdict === reply) return
+      if (isRefusal(verdict)) return answer(state, request, reply, verdict)
+      if (isStream(verdict)) {
+        current = verdict
+        continue
+      }
+      ;(verdict as Promise<unknown>).then(
+        (settled) => {
+          if (settled === reply || reply.sent) return
+          if (isRefusal(settled)) answer(state, request, reply, settled)
+          else run(steps, i + 1, end, request, reply, isStream(settled) ? settled : current, done)
+        },
+        (error: unknown) => failed(request, reply, error),
+      )
+      return
+    }
+    done(current)
+  }
+
+  /** A step that throws closes the door: the request is refused, the reason is logged. */
+  function failed(request: FastifyRequest, reply: FastifyReply, error: unknown): void {
+    request.log.error({ err: error }, 'a security step threw')
+    if (!reply.sent) answer(state, request, reply, errors.PTC_STEP_FAILED)
+  }
+
+  function chainOf(request: FastifyRequest): Chain {
+    const record = (request.routeOptions.config as { [RECORD]?: RouteRecord })[RECORD]
+    if (record === undefined) {
+      if (!request.is404) return unrecorded()
+      return (request.method === 'OPTIONS' ? preflightTarget(state, request) : null) ?? notFound(request)
+    }
+    const chain = record.chain ?? unrecorded()
+    return chain.preflights ? (preflightTarget(state, request) ?? chain) : chain
+  }
+
+  function watch(request: FastifyRequest, reply: FastifyReply, steps: NonNullable<Chain['close']>): void {
+    reply.raw.once('close', () => {
+      const aborted = !reply.raw.writableFinished
+      for (const step of steps) {
+        try {
+          step(request, reply, aborted)
+        } catch (error) {
+          request.log.error({ err: error }, 'a security step threw')
+        }
+      }
+    })
+  }
+
+  /** Gives the request its chain. */
+  function enter(request: FastifyRequest, reply: FastifyReply, chain: Chain): void {
+    request.security = new RequestSecurityState(chain)
+    if (chain.close !== null) watch(request, reply, chain.close)
+  }
+
+  const later =
+    (name: 'preValidation' | 'preHandler') =>
+    (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void => {
+      if (!state.active) return done()
+      const steps = (request.security as RequestSecurityState).chain[name]
+      if (steps === null) done()
+      else run(steps, 0, steps.length, request, reply, undefined, () => done())
+    }
+
+  return {
+    onRequest(request, reply, done) {
+      if (!state.active) return done()
+      const chain = chainOf(request)
+      enter(request, reply, chain)
+      run(chain.onRequest, 0, chain.onRequest.length, request, reply, undefined, () => done())
+    },
+
+    preParsing(request, reply, payload, done) {
+      if (!state.active) return done(null, payload)
+      const steps = (request.security as RequestSecurityState).chain.preParsing
+      if (steps === null) return done(null, payload)
+      let current = payload
+      run(steps as readonly AnyStep[], 0, steps.length, request, reply, payload, (current) => done(null, current))
+    },
+
+    preValidation: later('preValidation'),
+    preHandler: later('preHandler'),
+
+    onSend(request, reply, payload, done) {
+      if (!state.active) return done()
+      const security = request.security as RequestSecurityState | undefined
+      if (security === undefined) return done()
+      const replaced = reply.raw.statusCode >= 400 ? replaceDefault(state, request, reply, payload) : undefined
+      const steps = security.chain.onSend
+      if (steps === null) return done(null, replaced)
+      send(steps, 0, request, reply, replaced ?? payload, payload, done)
+    },
+  }
+
+  function send(
+    steps: NonNullable<Chain['onSend']>,
+    index: number,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    payload: unknown,
+    original: unknown,
+    done: Done,
+  ): void {
+    let current = payload
+    for (let i = index; i < steps.length; i++) {
+      let verdict: unknown
+      try {
+        verdict = (steps[i] as (typeof steps)[number])(request, reply, current)
+      } catch (error) {
+        verdict = thrown(request, error)
+      }
+      if (verdict instanceof Promise) {
+        const before = current
+        verdict.then(
+          (settled) =>
+            send(
+              steps,
+              isRefusal(settled) ? steps.length : i + 1,
+              request,
+              reply,
+              replacement(request, reply, before, settled),
+              original,
+              done,
+            ),
+          (error: unknown) =>
+            send(
+              steps,
+              steps.length,
+              request,
+              reply,
+              replacement(request, reply, before, thrown(request, error)),
+              original,
+              done,
+            ),
+        )
+        return
+      }
+      current = replacement(request, reply, current, verdict)
+      if (isRefusal(verdict)) break
+    }
+    done(null, current === original ? undefined : current)
+  }
+
+  function thrown(request: FastifyRequest, error: unknown): Refusal {
+    request.log.error({ err: error }, 'a security step threw')
+    return errors.PTC_STEP_FAILED
+  }
+
+  /** What leaves instead of `current`. `reply.send` would enter the hooks again: the body is replaced in place. */
+  function replacement(request: FastifyRequest, reply: FastifyReply, current: unknown, verdict: unknown): unknown {
+    if (verdict === undefined) return current
+    if (!isRefusal(verdict)) return verdict
+    emitRefusal(request, verdict, 'denied')
+    if (isStream(current)) (current as unknown as { destroy?: () => void }).destroy?.()
+    reply.removeHeader('content-length')
+    return dress(state, request, reply, verdict)
+  }
+}
+
+function isStream(value: unknown): value is RequestPayload {
+  return typeof value === 'object' && value !== null && typeof (value as { pipe?: unknown }).pipe === 'function'
+}
+
+/** Runs only the steps that decorate or record: for answers that no hook sees. */
+export async function decorate(chain: Chain, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  for (let i = 0; i < chain.decorating; i++) await (chain.onRequest[i] as Step)(request, reply)
+}
