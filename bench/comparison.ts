@@ -1,0 +1,36 @@
+import type { FastifyInstance } from 'fastify'
+
+/** What a subject may need to be set up: plain data, made once per run and sent to every server process. */
+export interface Setup {
+  /** SPKI PEM of the P-256 key that signed the tokens. */
+  readonly publicKey: string
+  readonly issuer: string
+  readonly audience: string
+  /** The origin that every request names. */
+  readonly origin: string
+  /** Header fields that never change in the answers of the subject named by `constantOf`. */
+  readonly constantFields: readonly (readonly [name: string, value: string])[]
+}
+
+/** One comparison: apps that answer the same request. */
+export interface Comparison {
+  readonly title: string
+  /** Prepares an app; the runner adds the route. */
+  readonly subjects: Readonly<Record<string, (app: FastifyInstance, setup: Setup) => unknown>>
+  /** The subject that does nothing. */
+  readonly bare: string
+  /** The subject whose added CPU is 1. */
+  readonly official: string
+  /** The subject whose constant fields the others may write. */
+  readonly constantOf?: string
+}
+
+/** What a server process is asked. */
+export type Question = { readonly ask: 'listen'; readonly setup: Setup } | { readonly ask: 'cpu' }
+
+/** What it answers. */
+export type Answer =
+  | { readonly port: number }
+  /** Microseconds of CPU, user and system, since the process began. */
+  | { readonly cpu: number }
+  | { readonly failed: string }

@@ -1,0 +1,61 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import autocannon from 'autocannon'
+
+/** Sends the one request that all subjects answer: keep-alive, 40 connections, the tokens in rotation. */
+export interface Load {
+  readonly tool: 'wrk' | 'autocannon'
+  /** @returns the number of answers, all of them 2xx. @throws if any was not. */
+  run(url: string, seconds: number): Promise<number>
+  close(): void
+}
+
+const CONNECTIONS = 40
+
+/** wrk where it is installed; autocannon, which takes more CPU than the servers, only as a smoke test. */
+export function openLoad(tokens: readonly string[], origin: string): Load {
+  return spawnSync('wrk', ['-v']).error === undefined ? wrk(tokens, origin) : cannon(tokens, origin)
+}
+
+function wrk(tokens: readonly string[], origin: string): Load {
+  const folder = mkdtempSync(join(tmpdir(), 'portcullis-bench-'))
+  const list = join(folder, 'tokens')
+  writeFileSync(list, tokens.join('\n'))
+  const script = fileURLToPath(new URL('./wrk.lua', import.meta.url))
+  return {
+    tool: 'wrk',
+    async run(url, seconds) {
+      const given = ['-t1', `-c${CONNECTIONS}`, `-d${seconds}s`, '-s', script, url, '--', list, origin]
+      const child = spawn('wrk', given, { stdio: ['ignore', 'pipe', 'inherit'] })
+      let output = ''
+      child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
+      await once(child, 'close')
+      const [, requests, refused, broken] = /^TOTAL (\d+) (\d+) (\d+)$/m.exec(output) ?? []
+      return counted(url, Number(requests), Number(refused), Number(broken))
+    },
+    close: () => rmSync(folder, { recursive: true }),
+  }
+}
+
+function cannon(tokens: readonly string[], origin: string): Load {
+  const requests = tokens.map((token) => ({ headers: { authorization: `Bearer ${token}`, origin } }))
+  return {
+    tool: 'autocannon',
+    async run(url, seconds) {
+      const result = await autocannon({ url, connections: CONNECTIONS, duration: seconds, requests })
+      return counted(url, result.requests.total, result.non2xx, result.errors)
+    },
+    close: () => undefined,
+  }
+}
+
+function counted(url: string, requests: number, refused: number, broken: number): number {
+  if (!(requests > 0) || refused !== 0 || broken !== 0) {
+    throw new Error(`${url}: ${requests} answers, ${refused} of them refusals, ${broken} connections broken`)
+  }
+  return requests
+}

@@ -1,0 +1,154 @@
+/**
+ * Compares servers side by side: `pnpm bench [comparison] [--rounds 9] [--seconds 3] [--only ours] [--json file]`.
+ * Each subject is a process of its own; they take turns within every round, so that a noisy machine disturbs all alike.
+ */
+import { writeFileSync } from 'node:fs'
+import { cpus } from 'node:os'
+import { parseArgs } from 'node:util'
+import type { Comparison, Setup } from './comparison.ts'
+import { openLoad } from './load.ts'
+import { median } from './measure.ts'
+import { Server, type Field } from './server.ts'
+import { signTokens } from './tokens.ts'
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    rounds: { type: 'string', default: '9' },
+    seconds: { type: 'string', default: '3' },
+    only: { type: 'string', multiple: true },
+    json: { type: 'string' },
+  },
+})
+const name = positionals[0] ?? 'four-concerns'
+const rounds = Number(values.rounds)
+const seconds = Number(values.seconds)
+const { default: comparison } = (await import(`./comparisons/${name}.ts`)) as { default: Comparison }
+const { only } = values
+// The ratios need these two, whatever else is asked for.
+const subjects = Object.keys(comparison.subjects).filter(
+  (subject) =>
+    only === undefined || only.includes(subject) || subject === comparison.bare || subject === comparison.official,
+)
+
+const names = { issuer: 'https://id.example.com', audience: 'https://api.example.com' }
+const origin = 'https://app.example.com'
+const { publicKey, tokens } = signTokens(1000, names)
+const headers = { origin, authorization: `Bearer ${tokens[0] ?? ''}` }
+const load = openLoad(tokens, origin)
+const servers = new Map<string, Server>()
+
+try {
+  let setup: Setup = { publicKey, origin, ...names, constantFields: [] }
+  const { constantOf } = comparison
+  const first = subjects.filter((subject) => subject === constantOf)
+  for (const subject of [...first, ...subjects.filter((other) => other !== constantOf)]) {
+    const server = await Server.start(name, subject, setup)
+    servers.set(subject, server)
+    if (subject === constantOf) setup = { ...setup, constantFields: await constantFields(server) }
+  }
+  await compare()
+} finally {
+  await Promise.all([...servers.values()].map((server) => server.stop()))
+  load.close()
+}
+
+/** Fields that a second answer repeats, without those that Node writes and those that count. */
+async function constantFields(server: Server): Promise<Field[]> {
+  const [one, two] = [
+    await server.fields(headers),
+    await server.fields({ ...headers, authorization: `Bearer ${tokens[1] ?? ''}` }),
+  ]
+  const same = new Map(two.fields)
+  const changing =
+    /^(date|connection|keep-alive|content-(type|length)|x-ratelimit-(remaining|reset)|ratelimit|retry-after)$/i
+  return one.fields.filter(([field, value]) => same.get(field) === value && !changing.test(field))
+}
+
+async function compare(): Promise<void> {
+  const answers = new Map<string, readonly Field[]>()
+  for (const subject of subjects) {
+    const answer = await serverOf(subject).fields(headers)
+    if (answer.status !== 200 || answer.bytes !== 200) {
+      throw new Error(`${subject} answers ${answer.status} with ${answer.bytes} bytes`)
+    }
+    answers.set(subject, answer.fields)
+  }
+  const cpu = new Map<string, number[]>(subjects.map((subject) => [subject, []]))
+  const rates = new Map<string, number[]>(subjects.map((subject) => [subject, []]))
+  for (const subject of [...subjects, ...subjects]) await load.run(serverOf(subject).url, Math.max(seconds, 2))
+  for (let round = 0; round < rounds; round++) {
+    // Another order each round: nobody always runs after the same neighbour.
+    const shift = round % subjects.length
+    const turn = [...subjects.slice(shift), ...subjects.slice(0, shift)]
+    for (const subject of round % 2 === 0 ? turn : turn.toReversed()) {
+      const server = serverOf(subject)
+      const before = await server.cpu()
+      const requests = await load.run(server.url, seconds)
+      cpu.get(subject)?.push(((await server.cpu()) - before) / requests)
+      rates.get(subject)?.push(requests / seconds)
+    }
+    process.stderr.write(`round ${round + 1} of ${rounds}\n`)
+  }
+  report(answers, cpu, rates)
+}
+
+function serverOf(subject: string): Server {
+  const server = servers.get(subject)
+  if (server === undefined) throw new Error(`${subject} is not running`)
+  return server
+}
+
+type Series = ReadonlyMap<string, readonly number[]>
+
+function report(answers: ReadonlyMap<string, readonly Field[]>, cpu: Series, rates: Series): void {
+  const middle = (series: Series, subject: string): number => median(series.get(subject) ?? [])
+  const bare = middle(cpu, comparison.bare)
+  const added = middle(cpu, comparison.official) - bare
+  const rows = subjects.map((subject) => {
+    const times = cpu.get(subject) ?? []
+    const own = median(times)
+    return {
+      subject,
+      cpu: own,
+      lowest: Math.min(...times),
+      highest: Math.max(...times),
+      ofBare: bare / own,
+      shareOfAdded: (own - bare) / added,
+      requestsPerSecond: middle(rates, subject),
+      fields: answers.get(subject) ?? [],
+    }
+  })
+
+  for (const { subject, fields } of rows) {
+    console.log(`\n${subject}: ${fields.length} header fields`)
+    for (const [field, value] of fields) console.log(`  ${field}: ${value}`)
+  }
+  console.log(`\n${comparison.title}`)
+  console.log(
+    `${rounds} rounds of ${seconds} s, ${load.tool}, Node ${process.versions.node}, ${cpus().length} × ${cpus()[0]?.model ?? '?'}`,
+  )
+  if (load.tool === 'autocannon') console.log('autocannon is a smoke test: install wrk for figures')
+  console.log(
+    '\n| subject | CPU µs a request (lowest to highest) | bare ÷ subject | share of the added CPU | requests/s |',
+  )
+  console.log('| --- | --- | --- | --- | --- |')
+  for (const row of rows) {
+    const range = `${row.cpu.toFixed(1)} (${row.lowest.toFixed(1)} to ${row.highest.toFixed(1)})`
+    const share = row.shareOfAdded.toFixed(2)
+    console.log(
+      `| ${row.subject} | ${range} | ${row.ofBare.toFixed(2)} | ${share} | ${Math.round(row.requestsPerSecond)} |`,
+    )
+  }
+  const json = JSON.stringify({
+    comparison: name,
+    title: comparison.title,
+    tool: load.tool,
+    rounds,
+    seconds,
+    node: process.versions.node,
+    rows,
+  })
+  if (values.json === undefined) console.log(`\n${json}`)
+  else writeFileSync(values.json, `${json}\n`)
+}

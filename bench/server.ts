@@ -1,0 +1,77 @@
+import { fork, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { get } from 'node:http'
+import type { Answer, Question, Setup } from './comparison.ts'
+
+/** A header field of an answer. */
+export type Field = readonly [name: string, value: string]
+
+/** A subject's server, in a process of its own. */
+export class Server {
+  readonly subject: string
+  readonly #child: ChildProcess
+  #port = 0
+
+  private constructor(subject: string, child: ChildProcess) {
+    this.subject = subject
+    this.#child = child
+  }
+
+  /** Starts a subject and waits until it listens. */
+  static async start(comparison: string, subject: string, setup: Setup): Promise<Server> {
+    const child = fork(new URL('./serve.ts', import.meta.url), [comparison, subject], {
+      env: { ...process.env, NODE_ENV: 'production' },
+    })
+    const server = new Server(subject, child)
+    try {
+      const answer = await server.#ask({ ask: 'listen', setup })
+      if (!('port' in answer)) throw new Error(`${subject} does not start: ${'failed' in answer ? answer.failed : ''}`)
+      server.#port = answer.port
+      return server
+    } catch (error) {
+      await server.stop()
+      throw error
+    }
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.#port}/`
+  }
+
+  /** Microseconds of CPU that the process has used. */
+  async cpu(): Promise<number> {
+    const answer = await this.#ask({ ask: 'cpu' })
+    return 'cpu' in answer ? answer.cpu : Number.NaN
+  }
+
+  /** The status and header fields of one answer, as sent. */
+  async fields(headers: Readonly<Record<string, string>>): Promise<{ status: number; fields: Field[]; bytes: number }> {
+    return new Promise((resolve, reject) => {
+      get(this.url, { headers }, (response) => {
+        const { rawHeaders } = response
+        let bytes = 0
+        response.on('data', (chunk: Buffer) => (bytes += chunk.length))
+        response.on('end', () => {
+          const fields = rawHeaders.flatMap((name, at): Field[] =>
+            at % 2 === 0 ? [[name, rawHeaders[at + 1] ?? '']] : [],
+          )
+          resolve({ status: response.statusCode ?? 0, fields, bytes })
+        })
+      }).on('error', reject)
+    })
+  }
+
+  async stop(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
+    const gone = once(this.#child, 'exit')
+    this.#child.kill('SIGKILL')
+    await gone
+  }
+
+  async #ask(question: Question): Promise<Answer> {
+    const answered = once(this.#child, 'message').then(([answer]) => answer as Answer)
+    const died = once(this.#child, 'exit').then((): Answer => ({ failed: 'its process ended' }))
+    this.#child.send(question)
+    return Promise.race([answered, died])
+  }
+}

@@ -1,0 +1,20 @@
+-- Arguments: a file with one token a line, and the origin. Every request is formatted once, before the clock starts.
+local requests = {}
+local at = 0
+
+function init(args)
+  for token in io.lines(args[1]) do
+    local fields = { ["Host"] = wrk.headers["Host"], ["Origin"] = args[2], ["Authorization"] = "Bearer " .. token }
+    requests[#requests + 1] = wrk.format("GET", nil, fields)
+  end
+end
+
+function request()
+  at = at % #requests + 1
+  return requests[at]
+end
+
+function done(summary)
+  local broken = summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.timeout
+  io.write(("TOTAL %d %d %d\n"):format(summary.requests, summary.errors.status, broken))
+end
