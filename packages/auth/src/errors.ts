@@ -1,0 +1,54 @@
+import { defineErrors, type Errors } from '@portcullis/kernel'
+import { events } from './events.ts'
+
+const table = {
+  PTC_AUTH_CREDENTIAL_MISSING: {
+    status: 401,
+    sentence: 'Authentication is required.',
+    event: events['auth.challenged'],
+    meaning: 'The request carries no credential of a kind that this route admits.',
+  },
+  PTC_AUTH_CREDENTIAL_INVALID: {
+    status: 401,
+    sentence: 'The credential is not valid.',
+    event: events['auth.failed'],
+    meaning: 'A token, an API key or a password was presented and did not verify. The event says why, the answer does not.',
+  },
+  PTC_AUTH_TOKEN_EXPIRED: {
+    status: 401,
+    sentence: 'The access token has expired.',
+    event: events['auth.failed'],
+    meaning: 'A token with a good signature is past its `exp`.',
+  },
+  PTC_AUTH_CREDENTIALS_AMBIGUOUS: {
+    status: 400,
+    sentence: 'More than one credential was sent.',
+    event: events['auth.failed'],
+    meaning: 'Two credentials that the route admits, or two Authorization fields: which one counts is never guessed.',
+  },
+  PTC_AUTH_SCOPE_INSUFFICIENT: {
+    status: 403,
+    sentence: 'The credential does not grant the scopes that this route needs.',
+    event: events['auth.forbidden'],
+    meaning: 'The caller is known and lacks a scope of `config.security.auth.scopes`.',
+  },
+  PTC_AUTH_ROUTE_CLOSED: {
+    status: 403,
+    sentence: 'This route admits nobody.',
+    event: events['auth.forbidden'],
+    meaning: 'The caller is known and the route has no `config.security.auth`: routes are closed until they say who may use them.',
+  },
+  PTC_AUTH_UNAVAILABLE: {
+    status: 503,
+    sentence: 'Authentication is unavailable. Try again later.',
+    event: events['auth.interrupted'],
+    meaning: 'A `verify` or `find` function threw, took too long or returned something else than an identity. Details are logged only.',
+  },
+  PTC_AUTH_ROUTES_UNDECLARED: {
+    boot: 'with strict: true every route says who may use it; these do not: %s. Write config: { security: { auth: {} } } (any identity), { auth: { scopes: [...] } } or { auth: false } (anybody)',
+    meaning: '`strict: true`, and a route has no `config.security.auth`.',
+  },
+} as const
+
+/** The room's errors, by code. */
+export const errors: Errors<typeof table> = defineErrors(table)

@@ -1,0 +1,77 @@
+import type { SecurityIdentity } from 'fastify'
+
+/** The kinds of credential, as `identity.scheme` and `anyOf` name them. */
+export type Scheme = 'jwt' | 'api-key' | 'basic'
+
+/** Why a credential was refused: for events, never for the client. */
+export type Fault =
+  | 'malformed'
+  | 'too-large'
+  | 'header'
+  | 'algorithm'
+  | 'type'
+  | 'claims'
+  | 'issuer'
+  | 'audience'
+  | 'signature'
+  | 'expired'
+  | 'not-yet-valid'
+  | 'unknown'
+  | 'unavailable'
+
+/** What checking a credential yields. */
+export type Outcome = SecurityIdentity | Fault
+
+/** One kind of credential: how to find it in a request and how to check it. */
+export interface Strategy {
+  readonly scheme: Scheme
+  /** The credential of this kind, `''` if the field is there but empty; null if the request has none. */
+  find(fields: Fields): string | null
+  /** Synchronous unless it has to ask somebody. */
+  verify(credential: string): Outcome | Promise<Outcome>
+}
+
+/** Header fields as Node gives them. */
+export type Fields = Readonly<Record<string, string | string[] | undefined>>
+
+const NOTHING: Readonly<Record<string, unknown>> = Object.freeze({})
+
+/** Makes a frozen identity. */
+export function identityOf(given: {
+  readonly subject: string
+  readonly scheme: Scheme
+  readonly scopes?: readonly string[] | undefined
+  readonly credentialId?: string | null | undefined
+  readonly claims?: Readonly<Record<string, unknown>> | undefined
+}): SecurityIdentity {
+  return Object.freeze({
+    subject: given.subject,
+    scheme: given.scheme,
+    scopes: Object.freeze([...(given.scopes ?? [])]),
+    credentialId: given.credentialId ?? null,
+    claims: given.claims === undefined ? NOTHING : Object.freeze({ ...given.claims }),
+  })
+}
+
+// Control characters and line separators forge log lines and terminal output; lone surrogates have no UTF-8.
+const UNPRINTABLE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u
+
+/** True for a string that may name somebody: not empty, at most 255 characters, well-formed, no control characters. */
+export function isName(value: unknown): value is string {
+  return typeof value === 'string' && value !== '' && value.length <= 255 && !UNPRINTABLE.test(value)
+}
+
+/** True for text without control characters (RFC 7617 §2). */
+export function isPrintable(value: string): boolean {
+  return !UNPRINTABLE.test(value)
+}
+
+/** RFC 6749 §3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E ). */
+export const SCOPE_PATTERN = '^[\\x21\\x23-\\x5B\\x5D-\\x7E]+$'
+
+const SCOPE = new RegExp(SCOPE_PATTERN)
+
+/** True for a list of scope tokens. */
+export function areScopes(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((scope) => typeof scope === 'string' && SCOPE.test(scope))
+}

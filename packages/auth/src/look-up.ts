@@ -1,0 +1,46 @@
+/** A function of the user's that may be slow, absent-minded or broken. */
+export interface LookUp {
+  /** Milliseconds until it counts as unavailable. */
+  readonly timeoutMs: number
+  /** Told what went wrong; the client never is. */
+  readonly onFailure: (error: unknown) => void
+}
+
+/**
+ * Asks a user's function and maps whatever happens to an answer: a value (through `read`), or `'unavailable'` for a
+ * throw, a rejection, a time-out, or a `read` that throws. Synchronous if the function is.
+ */
+export function ask<Answer>(
+  call: () => unknown,
+  read: (value: unknown) => Answer,
+  { timeoutMs, onFailure }: LookUp,
+): Answer | 'unavailable' | Promise<Answer | 'unavailable'> {
+  const fail = (error: unknown): 'unavailable' => {
+    onFailure(error)
+    return 'unavailable'
+  }
+  try {
+    const value = call()
+    return isThenable(value) ? within(value, timeoutMs).then(read).catch(fail) : read(value)
+  } catch (error) {
+    return fail(error)
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+}
+
+function within(value: PromiseLike<unknown>, timeoutMs: number): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs / 1000} s`)), timeoutMs)
+    const settle = (finish: () => void): void => {
+      clearTimeout(timer)
+      finish()
+    }
+    value.then(
+      (answer) => settle(() => resolve(answer)),
+      (error: unknown) => settle(() => reject(error)),
+    )
+  })
+}

@@ -1,0 +1,105 @@
+import fastifyJwt from '@fastify/jwt'
+import { defineRoom } from '@portcullis/kernel'
+import Fastify, { type FastifyInstance, type FastifyPluginAsync, type FastifyRequest } from 'fastify'
+import { apiKeyStrategy } from './api-key.ts'
+import { basicStrategy } from './basic.ts'
+import { check } from './check.ts'
+import { errors } from './errors.ts'
+import { events } from './events.ts'
+import type { Outcome, Strategy } from './identity.ts'
+import { jwtStrategy } from './jwt.ts'
+import { type AuthOptions, type AuthRoute, type JwtOptions, optionsSchema, routeSchema } from './options.ts'
+import { compileGate, type Gate } from './policy.ts'
+import { rulesOf } from './token.ts'
+import { readKey } from './verification-key.ts'
+
+const plugin: FastifyPluginAsync<AuthOptions> = defineRoom<AuthOptions, AuthRoute>({
+  concern: 'auth',
+  optionsSchema,
+  routeSchema,
+  errors,
+  events,
+  check,
+  async setup(options, app) {
+    const strategies = await openStrategies(options as Required<AuthOptions>, app)
+    return {
+      compile({ anyOf, scopes, realm = '', apiKeys }, { kind, declared }) {
+        const admission = kind === 'not-found' ? kind : declared ? 'declared' : 'undeclared'
+        const gate = compileGate({ strategies, anyOf, scopes, realm, header: apiKeys?.header ?? '', admission })
+        return { onRequest: (request) => pass(gate, request) }
+      },
+      ready(routes) {
+        const names = new Set(routes.filter(({ declared }) => !declared).map(({ method, url }) => `${method} ${url}`))
+        // The HEAD twin of a GET route shares its policy: one line is enough.
+        const closed = [...names].filter((name) => !name.startsWith('HEAD ') || !names.has(`GET ${name.slice(5)}`))
+        if (closed.length === 0) return
+        if (options.strict === true) throw new errors.PTC_AUTH_ROUTES_UNDECLARED(closed.join(', '))
+        app.log.warn({ routes: closed }, 'auth: these routes do not say who may use them, so they admit nobody')
+      },
+    }
+  },
+})
+
+export default plugin
+
+function pass(gate: Gate, request: FastifyRequest) {
+  const { headers, rawHeaders } = request.raw
+  const found = gate.find(headers, rawHeaders)
+  if (!('strategy' in found)) return found
+  const { strategy, credential } = found
+  const outcome = strategy.verify(credential)
+  return outcome instanceof Promise
+    ? outcome.then((settled) => settle(gate, request, strategy, settled))
+    : settle(gate, request, strategy, outcome)
+}
+
+function settle(gate: Gate, request: FastifyRequest, { scheme }: Strategy, outcome: Outcome) {
+  if (typeof outcome === 'string') return gate.refuse(scheme, outcome)
+  // Set before the scopes are judged, so that a refusal's event tells whom it refused.
+  request.security.identity = outcome
+  return gate.judge(outcome)
+}
+
+async function openStrategies(options: Required<AuthOptions>, app: FastifyInstance): Promise<Strategy[]> {
+  const { jwt, apiKeys, basic } = options as AuthOptions
+  const timeoutMs = options.lookUpTimeout * 1000
+  const lookUp = (name: string) => ({
+    timeoutMs,
+    onFailure: (error: unknown) => app.log.error({ err: error }, `auth: ${name} failed; the caller was answered 503`),
+  })
+  const strategies: Strategy[] = []
+  if (jwt !== undefined) strategies.push(await openJwt(jwt as Required<JwtOptions>, app))
+  if (apiKeys !== undefined) {
+    const { header = 'x-api-key', keys = [], find } = apiKeys
+    strategies.push(apiKeyStrategy({ header, keys, find, ...lookUp('apiKeys.find') }))
+  }
+  if (basic !== undefined) strategies.push(basicStrategy({ verify: basic.verify, ...lookUp('basic.verify') }))
+  return strategies
+}
+
+/** @fastify/jwt on an instance of its own that never listens: on the user's app its decorators would collide. */
+async function openJwt(jwt: Required<JwtOptions>, app: FastifyInstance): Promise<Strategy> {
+  const key = readKey(jwt.key)
+  if (key.kind !== 'secret' && key.kind !== 'public') throw new TypeError('unreachable: check() refuses such keys')
+  const engine = Fastify()
+  await engine.register(fastifyJwt, {
+    secret: { public: key.kind === 'secret' ? key.secret : key.pem } as { public: string; private: string },
+    verify: {
+      algorithms: jwt.algorithms,
+      allowedIss: jwt.issuer,
+      allowedAud: jwt.audience,
+      requiredClaims: ['iss', 'aud', 'sub', 'exp'],
+      // Times are ours: they are looked at on every use, cached or not.
+      ignoreExpiration: true,
+      ignoreNotBefore: true,
+    },
+  })
+  await engine.ready()
+  app.addHook('onClose', () => engine.close())
+  return jwtStrategy({
+    rules: rulesOf(jwt, key),
+    cacheSize: jwt.cacheSize,
+    engine: (token) => engine.jwt.verify(token),
+    clock: Date.now,
+  })
+}

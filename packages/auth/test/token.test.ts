@@ -1,0 +1,170 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { decodeCanonical, hasPlainMembers, readEncodedObject } from '../src/json-object.ts'
+import { jwtStrategy } from '../src/jwt.ts'
+import { rulesOf, scopesOf } from '../src/token.ts'
+import { readKey, type VerificationKey } from '../src/verification-key.ts'
+import { VerifiedTokens } from '../src/verified-tokens.ts'
+import { audience, encode, es256, issuer, token } from './forge.ts'
+
+const rules = rulesOf(
+  {
+    key: es256.publicKey,
+    algorithms: ['ES256'],
+    issuer,
+    audience,
+    types: ['JWT', 'at+jwt'],
+    clockTolerance: 5,
+    maxTokenBytes: 8192,
+    cacheSize: 10,
+  },
+  readKey(es256.publicKey) as VerificationKey,
+)
+
+/** A strategy whose clock and engine the test holds. */
+function strategyAt(time: { now: number; cacheSize?: number }) {
+  const asked: string[] = []
+  const strategy = jwtStrategy({
+    rules,
+    cacheSize: time.cacheSize ?? 10,
+    clock: () => time.now * 1000,
+    engine: (given) => {
+      asked.push(given)
+    },
+  })
+  return { asked, strategy }
+}
+
+describe('a verified token', () => {
+  it('is verified by the engine once', () => {
+    const { asked, strategy } = strategyAt({ now: 1000 })
+    const given = token()
+    const first = strategy.verify(given)
+    expect(strategy.verify(given)).toBe(first)
+    expect(asked).toEqual([given])
+  })
+
+  it.each([
+    ['a second before exp', 1999, null],
+    ['at exp, within the tolerance', 2004, null],
+    ['at exp plus the tolerance', 2005, 'expired'],
+    ['before nbf less the tolerance', 494, 'not-yet-valid'],
+    ['at nbf less the tolerance', 495, null],
+  ])('is looked at again at every use: %s', (_name, now, fault) => {
+    const time = { now: 1000 }
+    const { strategy } = strategyAt(time)
+    const given = token({ nbf: 500, exp: 2000 })
+    expect(strategy.verify(given)).toMatchObject({ subject: 'user-101' })
+    time.now = now
+    if (fault === null) expect(strategy.verify(given)).toMatchObject({ subject: 'user-101' })
+    else expect(strategy.verify(given)).toBe(fault)
+  })
+
+  it('is refused as expired when it is seen for the first time after its end', () => {
+    expect(strategyAt({ now: 3000 }).strategy.verify(token({ exp: 2000 }))).toBe('expired')
+  })
+
+  it('yields a frozen identity', () => {
+    const identity = strategyAt({ now: 1000 }).strategy.verify(token({ address: { city: 'Dhaka' } }))
+    if (typeof identity === 'string' || identity instanceof Promise) throw new Error('refused')
+    expect(identity).toMatchObject({ scheme: 'jwt', subject: 'user-101', scopes: ['profile:read'], credentialId: 'token-1' })
+    expect(() => Object.assign(identity.claims['address'] as object, { city: 'x' })).toThrow(TypeError)
+    expect(() => (identity.scopes as string[]).push('admin')).toThrow(TypeError)
+  })
+
+  it('is not remembered when cacheSize is 0', () => {
+    const { asked, strategy } = strategyAt({ now: 1000, cacheSize: 0 })
+    void strategy.verify(token())
+    void strategy.verify(token())
+    expect(asked).toHaveLength(2)
+  })
+})
+
+describe('the memory of verified tokens', () => {
+  it('forgets the one used longest ago', () => {
+    const memory = new VerifiedTokens(2)
+    const entry = { identity: {} as never, expires: 1, notBefore: 0 }
+    memory.set('a', entry)
+    memory.set('b', entry)
+    memory.get('a')
+    memory.set('c', entry)
+    expect([memory.get('a'), memory.get('b'), memory.get('c')]).toEqual([entry, undefined, entry])
+  })
+
+  it('never holds more than its limit', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 8 }), fc.array(fc.string({ maxLength: 2 })), (limit, keys) => {
+        const memory = new VerifiedTokens(limit)
+        for (const key of keys) memory.set(key, { identity: {} as never, expires: 1, notBefore: 0 })
+        return memory.size <= limit
+      }),
+    )
+  })
+
+  it('takes no token that did not verify', () => {
+    let asked = 0
+    const strategy = jwtStrategy({
+      rules,
+      cacheSize: 10,
+      clock: () => 0,
+      engine: () => {
+        asked++
+        throw new Error('no')
+      },
+    })
+    const given = token()
+    expect([strategy.verify(given), strategy.verify(given)]).toEqual(['signature', 'signature'])
+    expect(asked).toBe(2)
+  })
+})
+
+describe('scopes', () => {
+  it.each([
+    [{ scope: 'a b' }, ['a', 'b']],
+    [{ scp: ['a', 'b'] }, ['a', 'b']],
+    [{ scp: 'a b' }, ['a', 'b']],
+    [{ scopes: ['a'] }, ['a']],
+    [{ scope: 'a', scopes: ['admin'] }, ['a']],
+    [{ scope: '' }, []],
+    [{}, []],
+    [{ scope: ['a'] }, null],
+    [{ scopes: ['a b'] }, null],
+    [{ scopes: [1] }, null],
+    [{ scp: { a: 1 } }, null],
+    [{ scope: 'a"b' }, null],
+  ])('of %j are %j', (claims, scopes) => {
+    expect(scopesOf(claims)).toEqual(scopes)
+  })
+})
+
+describe('a JSON object', () => {
+  it('is read as JSON.parse reads it, if no name occurs twice', () => {
+    fc.assert(
+      fc.property(fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 4 })), (value) => {
+        if (JSON.stringify(value).includes('__proto__')) return
+        expect(readEncodedObject(encode(value))).toEqual(JSON.parse(JSON.stringify(value)))
+      }),
+    )
+  })
+
+  it('is refused with any name twice, however it is spelt', () => {
+    const spellings = fc.constantFrom<(name: string) => string>(
+      (name) => JSON.stringify(name),
+      (name) => `"${[...name].map((char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`).join('')}"`,
+    )
+    fc.assert(
+      fc.property(fc.stringMatching(/^[a-z"\\{}[\],:]{1,8}$/), spellings, spellings, (name, one, other) => {
+        expect(hasPlainMembers(`{"a1":[{${one(name)}:"}{",${other(name)}:2}]}`)).toBe(false)
+      }),
+    )
+  })
+
+  it('has one spelling only in base64url', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: fc.constantFrom(...'ABCxyz019-_+/= \n') }), (text) => {
+        const bytes = decodeCanonical(text)
+        if (bytes !== null) expect(bytes.toString('base64url')).toBe(text)
+      }),
+    )
+  })
+})
