@@ -28,6 +28,11 @@ export type Errors<T extends ErrorTable> = {
   readonly [Code in keyof T]: T[Code] extends BootErrorEntry ? FastifyErrorConstructor : Refusal
 } & { readonly [TABLE]: T }
 
+/** A room's errors, as far as the kernel reads them: the table. */
+export interface DescribedErrors {
+  readonly [TABLE]: ErrorTable
+}
+
 /** Where the table itself stays readable, for the documentation. */
 export const TABLE: unique symbol = Symbol.for('portcullis.table')
 

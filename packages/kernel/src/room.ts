@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import type { ErrorTable, Errors } from './errors.ts'
+import type { DescribedErrors } from './errors.ts'
 import type { Events } from './event-kinds.ts'
 import type { Finding, ObjectSchema } from './options.ts'
 import type { Inspection } from './compile-options.ts'
@@ -39,7 +39,7 @@ export interface RoomDefinition<Options extends object, Route extends object = O
   readonly optionsSchema: ObjectSchema
   /** Strict JSON Schema of `config.security.<concern>`: partial, no defaults. Absent: routes can only say `false`. */
   readonly routeSchema?: ObjectSchema
-  readonly errors?: Errors<ErrorTable>
+  readonly errors?: DescribedErrors
   readonly events?: Events<string>
   /** Rules between fields, of the registration's options and of every route's merged policy. */
   check?(options: Readonly<Options & Partial<Route>>): Finding[]
@@ -71,7 +71,7 @@ export interface RoomPlugin {
   readonly concern: string
   readonly optionsSchema: ObjectSchema
   readonly routeSchema: ObjectSchema | undefined
-  readonly errors: Errors<ErrorTable> | undefined
+  readonly errors: DescribedErrors | undefined
   readonly events: Events<string> | undefined
   inspect(given: unknown): Inspection<object>
 }
