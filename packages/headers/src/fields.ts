@@ -1,0 +1,46 @@
+import { PLACEHOLDER } from './policy.ts'
+
+/** The fields of one policy, ready to be written: constants, and at most one field that holds nonces. */
+export interface Fields {
+  readonly names: readonly string[]
+  readonly values: readonly string[]
+  /** The field with nonces, cut at each nonce. */
+  readonly template: { readonly name: string; readonly parts: readonly string[] } | null
+}
+
+/** Fields that @fastify/helmet may have written; everything else in its answer is Fastify's. */
+const known: ReadonlySet<string> = new Set([
+  'content-security-policy', 'content-security-policy-report-only', 'cross-origin-embedder-policy',
+  'cross-origin-opener-policy', 'cross-origin-resource-policy', 'origin-agent-cluster', 'referrer-policy',
+  'x-content-type-options', 'x-dns-prefetch-control', 'x-frame-options', 'x-permitted-cross-domain-policies',
+])
+
+/** What of an answer is helmet's. */
+export function helmetFields(answer: Readonly<Record<string, unknown>>): Record<string, string> {
+  const fields: Record<string, string> = {}
+  for (const [name, value] of Object.entries(answer)) if (known.has(name)) fields[name] = String(value)
+  return fields
+}
+
+/** Cuts the fields into what is constant and what holds a nonce. */
+export function compileFields(fields: Readonly<Record<string, string>>): Fields {
+  const names: string[] = []
+  const values: string[] = []
+  let template: Fields['template'] = null
+  for (const [name, value] of Object.entries(fields)) {
+    const parts = value.split(PLACEHOLDER)
+    if (parts.length > 1) template = { name, parts }
+    else {
+      names.push(name)
+      values.push(value)
+    }
+  }
+  return { names, values, template }
+}
+
+/** Puts a nonce into every gap. */
+export function fill(parts: readonly string[], nonce: string): string {
+  let value = parts[0] ?? ''
+  for (let i = 1; i < parts.length; i++) value += nonce + parts[i]
+  return value
+}

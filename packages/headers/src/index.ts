@@ -1,0 +1,5 @@
+import type {} from './types.ts'
+
+export { errors } from './errors.ts'
+export type { ContentSecurityPolicy, HeadersOptions, HeadersRoute, PermissionsPolicy, Profile } from './options.ts'
+export { default } from './plugin.ts'
