@@ -1,0 +1,47 @@
+import { readFile } from 'node:fs/promises'
+import Fastify, { type FastifyInstance } from 'fastify'
+import { tlsServerOptions } from '@portcullis/https'
+import security, { serverOptions } from '@portcullis/security'
+import type {} from '@portcullis/headers'
+import type { LeafCertificate } from '../certificates.ts'
+
+/** What the browser app is made with. */
+export interface BrowserAppOptions {
+  readonly certificate: LeafCertificate
+  /** `host:port` under which browsers reach this app. */
+  readonly host: string
+  /** Origin of the API, which the page asks. */
+  readonly api: string
+  readonly logLevel: string
+}
+
+const page = (name: string): Promise<string> => readFile(new URL(`page/${name}`, import.meta.url), 'utf8')
+
+/** Serves the page: a document with a nonce of its own each time, one script, one style sheet. */
+export async function createBrowserApp({ certificate, host, api, logLevel }: BrowserAppOptions): Promise<FastifyInstance> {
+  const [html, script, style] = await Promise.all([page('index.html'), page('app.js'), page('style.css')])
+  const document = html.replace('%api%', api)
+
+  const { key, cert } = certificate
+  const app = Fastify({
+    ...serverOptions({ trustProxy: false, https: tlsServerOptions({ key, cert }) }),
+    logger: { level: logLevel, name: 'browser-app' },
+  })
+  await app.register(security, {
+    https: { hosts: [host] },
+    headers: {
+      profile: 'web',
+      contentSecurityPolicy: { 'connect-src': [api], 'style-src': ["'self'"] },
+    },
+    rateLimit: { policies: [{ name: 'per-address', limit: 300, window: 60, partitionBy: 'ip' }] },
+  })
+
+  app.get('/', (request, reply) =>
+    // A function: `$&` in a nonce would be a pattern of `replace`.
+    reply.type('text/html; charset=utf-8').send(document.replace('%nonce%', () => String(request.security.cspNonce))),
+  )
+  app.get('/app.js', (_request, reply) => reply.type('text/javascript; charset=utf-8').send(script))
+  app.get('/style.css', (_request, reply) => reply.type('text/css; charset=utf-8').send(style))
+  app.get('/favicon.ico', (_request, reply) => reply.code(204).send())
+  return app
+}

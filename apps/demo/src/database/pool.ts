@@ -1,0 +1,14 @@
+import pg from 'pg'
+
+/** A service's connections. Every statement goes through `query(text, values)` with a constant text. */
+export function openPool(connectionString: string, applicationName: string): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString,
+    application_name: applicationName,
+    max: 10,
+    connectionTimeoutMillis: 5000,
+  })
+  // An idle connection that the server ends is no reason to die: the next query opens another.
+  pool.on('error', () => {})
+  return pool
+}

@@ -1,0 +1,16 @@
+import type {} from '@portcullis/security'
+import type { RouteSecurity } from 'fastify'
+
+type Policy = NonNullable<Exclude<RouteSecurity['rateLimit'], false | undefined>['policies']>[number]
+
+/** Everybody, on every route: what one address may ask. */
+export const perAddress: Policy = { name: 'per-address', limit: 300, window: 60, partitionBy: 'ip' }
+
+/** Signed-in users, unless a route says otherwise. */
+export const perUser: Policy = { name: 'per-user', limit: 100, window: 60, partitionBy: 'identity' }
+
+/** Signing in, beside the five a minute that the user service grants each account. */
+export const perLoginAddress: Policy = { name: 'login-per-address', limit: 20, window: 60, partitionBy: 'ip' }
+
+/** Registering costs us a password hash, and leaves a row behind. */
+export const perRegisterAddress: Policy = { name: 'register-per-address', limit: 20, window: 60, partitionBy: 'ip' }

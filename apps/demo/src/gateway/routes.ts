@@ -1,0 +1,66 @@
+import type { GatewayRoute } from '@portcullis/gateway'
+import type {} from '@portcullis/security'
+import type { RouteSecurity } from 'fastify'
+import type { Scope } from '../tokens.ts'
+import { refreshCookie } from '../user-service/refresh-cookie.ts'
+import { perAddress, perLoginAddress, perRegisterAddress } from './limits.ts'
+
+const forUsers = (scope: Scope): RouteSecurity => ({ auth: { scopes: [scope] } })
+
+/** Who may ask for what, and where it leads: the whole public surface beside `/openapi.json`. */
+export const routes: GatewayRoute[] = [
+  {
+    methods: ['POST'],
+    path: '/register',
+    service: 'user-service',
+    rewrite: '/api/register',
+    security: { auth: false, rateLimit: { policies: [perAddress, perRegisterAddress] } },
+    bodyLimit: 4096,
+  },
+  {
+    methods: ['POST'],
+    path: '/login',
+    service: 'user-service',
+    rewrite: '/api/login',
+    security: { auth: false, rateLimit: { policies: [perAddress, perLoginAddress] } },
+    bodyLimit: 4096,
+  },
+  {
+    methods: ['POST'],
+    path: '/refresh',
+    service: 'user-service',
+    rewrite: '/api/refresh',
+    security: { auth: false, rateLimit: { policies: [perAddress] } },
+    bodyLimit: 0,
+    forwardCookies: [refreshCookie],
+  },
+  {
+    methods: ['POST'],
+    path: '/logout',
+    service: 'user-service',
+    rewrite: '/api/logout',
+    security: { auth: false, rateLimit: { policies: [perAddress] } },
+    bodyLimit: 0,
+    forwardCookies: [refreshCookie],
+  },
+  { methods: ['GET'], path: '/users/profile', service: 'user-service', rewrite: '/api/profile', security: forUsers('profile:read') },
+  { methods: ['GET'], path: '/users', service: 'user-service', rewrite: '/api/users', security: forUsers('users:read') },
+  { methods: ['GET'], path: '/posts', service: 'user-service', rewrite: '/api/posts', security: forUsers('posts:read') },
+  { methods: ['POST'], path: '/posts', service: 'user-service', rewrite: '/api/posts', security: forUsers('posts:write') },
+  {
+    methods: ['GET'],
+    path: '/posts/:id/comments',
+    service: 'user-service',
+    rewrite: '/api/posts/:id/comments',
+    security: forUsers('posts:read'),
+  },
+  {
+    methods: ['POST'],
+    path: '/posts/:id/comments',
+    service: 'user-service',
+    rewrite: '/api/posts/:id/comments',
+    security: forUsers('posts:write'),
+  },
+  { methods: ['GET'], path: '/accounts', service: 'payment-service', rewrite: '/api/accounts', security: forUsers('accounts:read') },
+  { methods: ['POST'], path: '/transfer', service: 'payment-service', rewrite: '/api/transfer', security: forUsers('transfers:write') },
+]

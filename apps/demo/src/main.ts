@@ -1,0 +1,35 @@
+import { defaultPorts } from './addresses.ts'
+import { startDemo } from './start.ts'
+import { instructions } from './instructions.ts'
+
+const starting = new AbortController()
+const stop = new Promise<void>((resolve) => {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      starting.abort()
+      resolve()
+    })
+  }
+})
+
+const port = (name: string, fallback: number): number => Number(process.env[name] ?? fallback)
+
+try {
+  const demo = await startDemo({
+    ports: {
+      gateway: port('GATEWAY_PORT', defaultPorts.gateway),
+      plaintext: port('PLAINTEXT_PORT', defaultPorts.plaintext),
+      app: port('APP_PORT', defaultPorts.app),
+    },
+    databaseUrl: process.env['DATABASE_URL'],
+    redisUrl: process.env['REDIS_URL'],
+    logLevel: process.env['LOG_LEVEL'] ?? 'warn',
+  })
+  if (!starting.signal.aborted) process.stdout.write(instructions(demo))
+  await stop
+  await demo.close()
+} catch (error) {
+  process.stderr.write(`The demo did not start: ${error instanceof Error ? error.message : String(error)}\n`)
+  process.exitCode = 1
+}
+// Nothing is left to do; signal handlers alone keep no process alive.

@@ -1,0 +1,43 @@
+import { tlsServerOptions } from '@portcullis/https'
+import security, { serverOptions } from '@portcullis/security'
+import Fastify, { type FastifyInstance } from 'fastify'
+import type { LeafCertificate } from './certificates.ts'
+
+/** Who the gateway is to the services: the issuer of the internal tokens. */
+export const gatewayIssuer = 'gateway'
+
+/** What a private service is made with. */
+export interface PrivateServiceOptions {
+  readonly certificate: LeafCertificate
+  /** PEM of the key that checks the gateway's tokens. */
+  readonly gatewayKey: string
+  /** The service's own name: tokens for another service are of no use here. */
+  readonly audience: string
+  readonly logLevel: string
+}
+
+/**
+ * A service behind the gateway: TLS on loopback, and nobody is admitted without the gateway's token, made for this
+ * service within the last minute. Where a caller sits on the network proves nothing.
+ */
+export async function createPrivateService(options: PrivateServiceOptions): Promise<FastifyInstance> {
+  const { key, cert } = options.certificate
+  const app = Fastify({
+    ...serverOptions({ trustProxy: false, https: tlsServerOptions({ key, cert }) }),
+    logger: { level: options.logLevel, name: options.audience },
+    // The gateway sends each request under the number it has there.
+    requestIdHeader: 'x-request-id',
+  })
+  await app.register(security, {
+    auth: {
+      jwt: {
+        key: options.gatewayKey,
+        issuer: gatewayIssuer,
+        audience: options.audience,
+        algorithms: ['ES256'],
+        types: ['at+jwt'],
+      },
+    },
+  })
+  return app
+}

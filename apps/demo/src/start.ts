@@ -1,0 +1,151 @@
+import { Redis } from 'ioredis'
+import { type Ports, choosePorts, names } from './addresses.ts'
+import { createBrowserApp } from './browser-app/app.ts'
+import { createCertificates } from './certificates.ts'
+import { openDatabase } from './database/open.ts'
+import { openPool } from './database/pool.ts'
+import { createGateway } from './gateway/gateway.ts'
+import { createPaymentService } from './payment-service/service.ts'
+import { createKeyPair, createTokenIssuer } from './tokens.ts'
+import { createLoginAttempts } from './user-service/login-attempts.ts'
+import { createUserService } from './user-service/service.ts'
+
+/** How to start the demo. */
+export interface StartOptions {
+  readonly ports: Ports
+  /** A PostgreSQL role that may create roles and schemas; absent: a server of our own. */
+  readonly databaseUrl?: string | undefined
+  /** Moves the limits to Redis; absent: they are kept in memory. */
+  readonly redisUrl?: string | undefined
+  /** Folder of the development CA; absent: `.portcullis` in the repository, which git ignores. */
+  readonly certificateFolder?: string | undefined
+  /** Pino's level: `warn` shows what was refused, `info` every request too. */
+  readonly logLevel: string
+}
+
+/** The demo, standing. */
+export interface Demo {
+  readonly addresses: {
+    readonly gateway: string
+    readonly api: string
+    readonly plaintext: string
+    readonly app: string
+    /** Private: only the gateway is let in. */
+    readonly userService: string
+    readonly paymentService: string
+  }
+  /** The development CA's certificate, PEM. */
+  readonly caFile: string
+  /** What the database is, in words. */
+  readonly database: string
+  /** Where the limits are kept, in words. */
+  readonly limits: string
+  /** For tests: the connection strings of the database. */
+  readonly databaseUrls: { readonly admin: string; readonly users: string; readonly payments: string }
+  /** Stops everything, in the opposite order. */
+  close(): Promise<void>
+}
+
+/** Starts everything. If one part fails, the ones that stand already are stopped again. */
+export async function startDemo(options: StartOptions): Promise<Demo> {
+  const closers: (() => unknown)[] = []
+  const close = async (): Promise<void> => {
+    for (let closer = closers.pop(); closer !== undefined; closer = closers.pop()) await closer()
+  }
+  try {
+    return { ...(await start(options, closers)), close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+async function start(options: StartOptions, closers: (() => unknown)[]): Promise<Omit<Demo, 'close'>> {
+  const { logLevel } = options
+  const [ports, certificates] = await Promise.all([
+    choosePorts(options.ports),
+    createCertificates(options.certificateFolder),
+  ])
+
+  const database = await openDatabase(options.databaseUrl)
+  closers.push(() => database.close())
+  const usersPool = openPool(database.usersUrl, names.userService)
+  closers.push(() => usersPool.end())
+  const paymentsPool = openPool(database.paymentsUrl, names.paymentService)
+  closers.push(() => paymentsPool.end())
+
+  const redis = options.redisUrl === undefined ? undefined : await connectRedis(options.redisUrl)
+  if (redis !== undefined) closers.push(() => redis.disconnect())
+  const tokens = await createTokenIssuer()
+  closers.push(() => tokens.close())
+  const attempts = await createLoginAttempts(redis)
+  closers.push(() => attempts.close())
+
+  const gatewayKeys = createKeyPair()
+  const gatewayKey = gatewayKeys.publicKey
+  const userService = await createUserService(
+    { certificate: certificates.userService, gatewayKey, logLevel },
+    { pool: usersPool, tokens, attempts },
+  )
+  closers.push(() => userService.close())
+  const userAddress = await userService.listen({ host: '127.0.0.1', port: 0 })
+  const paymentService = await createPaymentService(
+    { certificate: certificates.paymentService, gatewayKey, logLevel },
+    paymentsPool,
+  )
+  closers.push(() => paymentService.close())
+  const paymentAddress = await paymentService.listen({ host: '127.0.0.1', port: 0 })
+
+  const app = `https://${names.app}:${ports.app}`
+  const gateway = await createGateway({
+    certificate: certificates.gateway,
+    ca: certificates.ca,
+    ports,
+    appOrigin: app,
+    accessTokenKey: tokens.publicKey,
+    internalKey: gatewayKeys.privateKey,
+    services: { user: userAddress, payment: paymentAddress },
+    redis,
+    logLevel,
+  })
+  closers.push(() => gateway.close())
+  await gateway.listen({ host: '127.0.0.1', port: ports.gateway })
+
+  const api = `https://${names.api}:${ports.gateway}`
+  const browserApp = await createBrowserApp({
+    certificate: certificates.app,
+    host: `${names.app}:${ports.app}`,
+    api,
+    logLevel,
+  })
+  closers.push(() => browserApp.close())
+  await browserApp.listen({ host: '127.0.0.1', port: ports.app })
+
+  return {
+    addresses: {
+      gateway: `https://${names.local}:${ports.gateway}`,
+      api,
+      plaintext: `http://${names.local}:${ports.plaintext}`,
+      app,
+      userService: userAddress,
+      paymentService: paymentAddress,
+    },
+    caFile: certificates.caFile,
+    database: database.dataFolder === null ? 'the one of DATABASE_URL' : `PostgreSQL of its own, data in ${database.dataFolder}`,
+    limits: redis === undefined ? 'in memory' : 'in Redis',
+    databaseUrls: { admin: database.adminUrl, users: database.usersUrl, payments: database.paymentsUrl },
+  }
+}
+
+async function connectRedis(url: string): Promise<Redis> {
+  const redis = new Redis(url, { lazyConnect: true, maxRetriesPerRequest: 1, connectTimeout: 3000 })
+  // Later outages are the rate-limit room's to report; the client reconnects by itself.
+  redis.on('error', () => {})
+  try {
+    await redis.connect()
+  } catch (error) {
+    redis.disconnect()
+    throw new Error('Redis does not answer at REDIS_URL', { cause: error })
+  }
+  return redis
+}

@@ -1,0 +1,51 @@
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import { callerOf, forUsers } from '../caller.ts'
+import { answerProblem, problemSchema } from '../problem.ts'
+import { addComment, addPost, listComments, listPosts } from './posts.ts'
+import { commentAnswer, commentBody, idParams, noQuery, postAnswer, postBody } from './schemas.ts'
+import type { UserServiceParts } from './service.ts'
+
+const querystring = noQuery
+
+/** Posts, and what others say to them. Text goes in and out as text: what shows it must not read it as markup. */
+export function postRoutes(app: FastifyInstance, { pool }: UserServiceParts): void {
+  const unknown = (reply: FastifyReply): FastifyReply =>
+    answerProblem(reply, 404, 'DEMO_POST_UNKNOWN', 'There is no such post.')
+
+  app.get(
+    '/api/posts',
+    { config: forUsers('posts:read'), schema: { querystring, response: { 200: { type: 'array', items: postAnswer }, '4xx': problemSchema } } },
+    () => listPosts(pool),
+  )
+
+  app.post<{ Body: { title: string; body: string } }>(
+    '/api/posts',
+    { config: forUsers('posts:write'), schema: { body: postBody, querystring, response: { 201: postAnswer, '4xx': problemSchema } } },
+    async (request, reply) => reply.code(201).send(await addPost(pool, callerOf(request), request.body)),
+  )
+
+  app.get<{ Params: { id: string } }>(
+    '/api/posts/:id/comments',
+    {
+      config: forUsers('posts:read'),
+      schema: {
+        params: idParams,
+        querystring,
+        response: { 200: { type: 'array', items: commentAnswer }, '4xx': problemSchema },
+      },
+    },
+    async (request, reply) => (await listComments(pool, Number(request.params.id))) ?? unknown(reply),
+  )
+
+  app.post<{ Params: { id: string }; Body: { comment: string } }>(
+    '/api/posts/:id/comments',
+    {
+      config: forUsers('posts:write'),
+      schema: { params: idParams, body: commentBody, querystring, response: { 201: commentAnswer, '4xx': problemSchema } },
+    },
+    async (request, reply) => {
+      const added = await addComment(pool, callerOf(request), Number(request.params.id), request.body.comment)
+      return added === null ? unknown(reply) : reply.code(201).send(added)
+    },
+  )
+}

@@ -1,0 +1,92 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Agent, request } from 'undici'
+import { seededUsers } from '../src/database/seed.ts'
+import { type Demo, startDemo, type StartOptions } from '../src/start.ts'
+
+/** An answer, read to its end. */
+export interface Answer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly text: string
+  // Tests look into answers freely.
+  // oxlint-disable-next-line typescript/no-explicit-any
+  readonly json: any
+}
+
+/** How to ask. */
+export interface Ask {
+  readonly token?: string
+  readonly json?: unknown
+  readonly body?: string | Buffer
+  readonly headers?: Record<string, string>
+  /** Where to ask; absent: the gateway. */
+  readonly at?: string
+}
+
+/** A demo on ephemeral ports, with a client that trusts its CA and nobody else. */
+export interface StandingDemo extends Demo {
+  readonly ca: string
+  call(method: string, path: string, ask?: Ask): Promise<Answer>
+  signIn(user?: { username: string; password: string }, ask?: Ask): Promise<{ token: string; cookie: string }>
+}
+
+/** Starts it. */
+export async function standDemo(options: Partial<StartOptions> = {}): Promise<StandingDemo> {
+  const certificateFolder = await mkdtemp(join(tmpdir(), 'portcullis-ca-'))
+  const demo = await startDemo({
+    ports: { gateway: 0, plaintext: 0, app: 0 },
+    certificateFolder,
+    logLevel: 'silent',
+    ...options,
+  })
+  const ca = await readFile(demo.caFile, 'utf8')
+  // Resolvers do not know the demo's names; the certificate is checked for the name all the same.
+  const lookup = (_name: string, _options: unknown, done: (e: null, a: { address: string; family: 4 }[]) => void): void =>
+    done(null, [{ address: '127.0.0.1', family: 4 }])
+  const dispatcher = new Agent({ connect: { ca, lookup } as never, pipelining: 1 })
+
+  const call: StandingDemo['call'] = async (method, path, ask = {}) => {
+    const { token, json, body, headers, at = demo.addresses.gateway } = ask
+    const answer = await request(at + path, {
+      dispatcher,
+      method: method as 'GET',
+      headers: {
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+        ...(json === undefined ? {} : { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      body: json === undefined ? (body ?? null) : JSON.stringify(json),
+    })
+    const text = await answer.body.text()
+    let parsed: unknown
+    try {
+      parsed = JSON.parse(text)
+    } catch {
+      parsed = undefined
+    }
+    return { status: answer.statusCode, headers: answer.headers, text, json: parsed }
+  }
+
+  return {
+    ...demo,
+    ca,
+    call,
+    async signIn({ username, password } = seededUsers[0], ask = {}) {
+      const answer = await call('POST', '/login', { ...ask, json: { username, password } })
+      if (answer.status !== 200) throw new Error(`login: ${answer.status} ${answer.text}`)
+      return { token: answer.json.access_token as string, cookie: cookieOf(answer) }
+    },
+    async close() {
+      await dispatcher.close()
+      await demo.close()
+      await rm(certificateFolder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** `name=value` of the cookie an answer sets. */
+export function cookieOf(answer: Answer): string {
+  return String(answer.headers['set-cookie']).split(';')[0] as string
+}
