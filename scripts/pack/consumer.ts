@@ -1,0 +1,176 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { read, root, type Member } from '../workspace.ts'
+
+/** A package and the tarball that pnpm made of it. */
+export interface Packed extends Member {
+  readonly tarball: string
+}
+
+/** The compilers that our types must satisfy. */
+const COMPILERS: Readonly<Record<string, string>> = { 'typescript-5': '~5.9.0', 'typescript-7': '^7.0.2' }
+
+/** A project outside the workspace that has installed the tarballs as any user would. */
+export class Consumer {
+  readonly #folder: string
+  readonly #packages: readonly Packed[]
+
+  /** Writes the project and installs it through npm. */
+  constructor(folder: string, packages: readonly Packed[]) {
+    this.#folder = folder
+    this.#packages = packages
+    const own = Object.fromEntries(packages.map(({ manifest, tarball }) => [manifest.name, `file:${tarball}`]))
+    const compilers = Object.entries(COMPILERS).map(([alias, range]) => [alias, `npm:typescript@${range}`])
+    const manifest = {
+      name: 'consumer',
+      private: true,
+      type: 'module',
+      dependencies: { fastify: '^5.12.1', ...own },
+      devDependencies: { '@types/node': '^24.0.0', ...Object.fromEntries(compilers) },
+      // What depends on one of ours gets the tarball too: none of them has to be published.
+      overrides: own,
+    }
+    this.#write('package.json', JSON.stringify(manifest, null, 2))
+    this.#write('import.js', this.#imports())
+    this.#write('require.cjs', this.#requires())
+    this.#write('require-types.cts', this.#requiredTypes())
+    this.#write('two-kernels.js', TWO_KERNELS)
+    this.#write('tsconfig.json', JSON.stringify(TSCONFIG, null, 2))
+    mkdirSync(join(folder, 'examples'))
+    for (const { folder: from } of packages) {
+      if (!existsSync(join(root, from, 'example.ts'))) continue
+      this.#write(`examples/${from.split('/')[1] ?? ''}.ts`, read(`${from}/example.ts`))
+    }
+    execFileSync('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts', '--loglevel=error'], {
+      cwd: folder,
+      stdio: ['ignore', 'ignore', 'inherit'],
+    })
+  }
+
+  /** Every package by `import`; every room on an app of its own; every example boots. */
+  imports(): string[] {
+    return this.#run('ESM import', process.execPath, 'import.js')
+  }
+
+  /** Every package by `require`. */
+  requires(): string[] {
+    return this.#run('CommonJS require', process.execPath, 'require.cjs')
+  }
+
+  /** The examples (options, `config.security`, the request's nouns) under each compiler. */
+  types(note = ''): string[] {
+    return Object.keys(COMPILERS).flatMap((alias) =>
+      this.#run(`${alias}${note}`, process.execPath, join('node_modules', alias, 'bin', 'tsc'), '-p', 'tsconfig.json'),
+    )
+  }
+
+  /** Gives `room` a kernel of its own, as npm does when ranges do not meet; the chain and the types must hold. */
+  twoKernels(room: string): string[] {
+    const nested = join(this.#folder, 'node_modules', room, 'node_modules/@portcullis/kernel')
+    cpSync(join(this.#folder, 'node_modules/@portcullis/kernel'), nested, { recursive: true })
+    return [...this.#run('two kernels', process.execPath, 'two-kernels.js'), ...this.types(' with two kernels')]
+  }
+
+  #write(path: string, text: string): void {
+    writeFileSync(join(this.#folder, path), `${text}\n`)
+  }
+
+  #run(name: string, command: string, ...args: string[]): string[] {
+    const { status, stdout, stderr } = spawnSync(command, args, {
+      cwd: this.#folder,
+      encoding: 'utf8',
+      timeout: 120_000,
+    })
+    return status === 0 ? [] : [`${name}: ${`${stdout}${stderr}`.trim()}`]
+  }
+
+  #imports(): string {
+    return `import assert from 'node:assert'
+import { readdirSync } from 'node:fs'
+for (const name of ${JSON.stringify(this.#packages.map(({ manifest }) => manifest.name))}) {
+  const module = await import(name)
+  assert(Object.keys(module).length > 0, name + ' exports nothing')
+  if (name !== '@portcullis/kernel') assert.equal(typeof module.default, 'function', name + ' has no plugin')
+}
+for (const file of readdirSync('examples')) {
+  const { app } = await import('./examples/' + file)
+  await app.ready()
+  const answer = await app.inject({ url: '/', headers: { host: 'localhost' } })
+  assert(answer.statusCode < 500, file + ' answers ' + answer.statusCode + ' ' + answer.body)
+  await app.close()
+}
+process.exit()`
+  }
+
+  #requires(): string {
+    return `const assert = require('node:assert')
+for (const name of ${JSON.stringify(this.#packages.map(({ manifest }) => manifest.name))}) {
+  const module = require(name)
+  if (name !== '@portcullis/kernel') assert.equal(typeof module.default, 'function', name + ' has no plugin')
+}`
+  }
+
+  #requiredTypes(): string {
+    const names = this.#packages.map(({ manifest }) => manifest.name).filter((name) => name !== '@portcullis/kernel')
+    return [
+      `import Fastify = require('fastify')`,
+      ...names.map((name, at) => `import room${at} = require('${name}')`),
+      'const app = Fastify.default()',
+      ...names.map((_, at) => `void (room${at}.default satisfies Parameters<typeof app.register>[0])`),
+    ].join('\n')
+  }
+}
+
+const TSCONFIG = {
+  compilerOptions: {
+    target: 'es2023',
+    lib: ['es2023'],
+    module: 'nodenext',
+    types: ['node'],
+    strict: true,
+    noEmit: true,
+    exactOptionalPropertyTypes: true,
+    noUncheckedIndexedAccess: true,
+    skipLibCheck: false,
+  },
+  include: ['examples', 'require-types.cts'],
+}
+
+/** One app, rooms on two copies of the kernel: one chain, one refusal format, one state. */
+const TWO_KERNELS = `import assert from 'node:assert'
+import { createRequire } from 'node:module'
+import Fastify from 'fastify'
+import cors from '@portcullis/cors'
+import headers from '@portcullis/headers'
+import { onSecurityEvent } from '@portcullis/kernel'
+
+const kernelOf = (room) => createRequire(import.meta.resolve(room)).resolve('@portcullis/kernel')
+assert.notEqual(kernelOf('@portcullis/cors'), kernelOf('@portcullis/headers'), 'there is one kernel only')
+
+const app = Fastify()
+const events = []
+onSecurityEvent(app, (event) => events.push(event.type))
+// Registered against the order: the table, not the registration, decides.
+await app.register(cors, { origins: ['https://app.example.com'] })
+await app.register(headers)
+app.get('/', { config: { security: { cors: { origins: ['https://other.example.com'] } } } }, async () => 'through')
+await app.ready()
+
+const answer = await app.inject({ url: '/', headers: { origin: 'https://other.example.com' } })
+assert.equal(answer.body, 'through')
+assert.equal(answer.headers['access-control-allow-origin'], 'https://other.example.com')
+assert.equal(answer.headers['x-content-type-options'], 'nosniff')
+
+const lost = await app.inject({ url: '/nowhere', headers: { origin: 'https://app.example.com' } })
+assert.equal(lost.statusCode, 404)
+assert.equal(lost.headers['access-control-allow-origin'], 'https://app.example.com')
+assert.equal(lost.headers['x-content-type-options'], 'nosniff')
+
+await assert.rejects(async () => {
+  const other = Fastify()
+  await other.register(headers)
+  await other.register(headers)
+  await other.ready()
+}, { code: 'PTC_ROOM_DUPLICATE' })
+await app.close()`
