@@ -27,7 +27,10 @@ interface Planned {
 
 type Plan = Map<string, Planned>
 
-/** Throws one error for many mistakes. */
+/**
+ * Throws one error for many mistakes, each on a line of its own and as data in `mistakes`.
+ * @throws PTC_OPTIONS_INVALID
+ */
 export function refuseToBoot(heading: string, mistakes: readonly Mistake[]): never {
   const rows = mistakes.map(
     ({ route, path, message }) => [route === undefined ? path : `${route} ${path}`, message] as const,

@@ -74,7 +74,7 @@ export function defineRoom<Options extends object, Route extends object = Option
     routeSchema,
     errors: definition.errors,
     events: definition.events,
-    inspect,
+    check: (options) => check?.(options) ?? [],
   }
   const wrapped = fp(plugin, { name, fastify: '>=5.12.1' })
   return Object.defineProperty(wrapped, ROOM, { value: room }) as unknown as FastifyPluginAsync<Options & RoomOptions>

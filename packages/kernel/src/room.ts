@@ -73,5 +73,6 @@ export interface RoomPlugin {
   readonly routeSchema: ObjectSchema | undefined
   readonly errors: DescribedErrors | undefined
   readonly events: Events<string> | undefined
-  inspect(given: unknown): Inspection<object>
+  /** The rules between fields of complete options. */
+  check(options: object): Finding[]
 }

@@ -102,13 +102,10 @@ const settings = new WeakMap<object, ServerSettings>()
 export function serverOptions(given: SecureServerOptions = {}): FastifyServerOptions {
   const { options, mistakes } = inspect(given)
   if (options === undefined) return refuseToBoot('the options of serverOptions()', mistakes)
-  const {
-    headersTimeoutMs,
-    requestTimeoutMs: requestTimeout,
-    maxParamLength,
-    formatProblem,
-    https,
-  } = options as Required<SecureServerOptions>
+  const { headersTimeoutMs, maxParamLength, formatProblem, https } = options as Required<SecureServerOptions>
+  const tls = https as { requestTimeout?: number } | undefined
+  // Fastify sets this on the server last, so the time-out of the TLS options has to stand here too.
+  const requestTimeout = tls?.requestTimeout ?? (options.requestTimeoutMs as number)
   const http = {
     // A missing Host is answered by the kernel, with every field: Node's own 400 is bare.
     requireHostHeader: false,
@@ -134,7 +131,7 @@ export function serverOptions(given: SecureServerOptions = {}): FastifyServerOpt
     frameworkErrors,
     clientErrorHandler: answerClientError,
     ...(options.logger === undefined ? {} : { logger: options.logger }),
-    ...(https === undefined ? { http } : { https: { ...https, ...http } }),
+    ...(https === undefined ? { http } : { https: { ...http, ...https } }),
   } as FastifyServerOptions
 }
 

@@ -1,0 +1,54 @@
+import type { AuditOptions } from '@portcullis/audit'
+import type { AuthOptions } from '@portcullis/auth'
+import type { CorsOptions } from '@portcullis/cors'
+import type { GatewayOptions } from '@portcullis/gateway'
+import type { HeadersOptions } from '@portcullis/headers'
+import type { HttpsOptions } from '@portcullis/https'
+import type { Finding, ObjectSchema, RoomOptions } from '@portcullis/kernel'
+import type { RateLimitOptions } from '@portcullis/rate-limit'
+import { rooms } from './rooms.ts'
+
+/** Options by room. An absent key: `headers` and `audit` on with their defaults, the others off. `false`: off. */
+export interface SecurityOptions {
+  audit?: (AuditOptions & RoomOptions) | false
+  headers?: (HeadersOptions & RoomOptions) | false
+  https?: (HttpsOptions & RoomOptions) | false
+  cors?: (CorsOptions & RoomOptions) | false
+  rateLimit?: (RateLimitOptions & RoomOptions) | false
+  auth?: (AuthOptions & RoomOptions) | false
+  gateway?: (GatewayOptions & RoomOptions) | false
+  /** `true` for every room that does not say otherwise: decide and raise events, but let everything pass. */
+  reportOnly?: boolean
+}
+
+/** Strict JSON Schema of `SecurityOptions`: the rooms' own schemas under their keys. */
+export const optionsSchema: ObjectSchema = {
+  type: 'object',
+  additionalProperties: false,
+  properties: {
+    ...Object.fromEntries(Object.entries(rooms).map(([key, { definition }]) => [key, definition.optionsSchema])),
+    reportOnly: {
+      type: 'boolean',
+      default: false,
+      description: 'Report instead of refusing, in every room that does not say otherwise.',
+    },
+  },
+}
+
+/** The rooms' own rules between fields, with the room's key before each place. */
+export function check(options: Readonly<Record<string, unknown>>): Finding[] {
+  return Object.entries(rooms).flatMap(([key, { definition }]) => {
+    const given = options[key]
+    if (given === undefined) return []
+    const under = (pointer: string): string => `/${key}${pointer}`
+    return definition.check(given as object).map((finding) => ({
+      ...finding,
+      at: under(finding.at),
+      fix: finding.fix.map((operation) =>
+        operation.op === 'move'
+          ? { ...operation, from: under(operation.from), path: under(operation.path) }
+          : { ...operation, path: under(operation.path) },
+      ),
+    }))
+  })
+}

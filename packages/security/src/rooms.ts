@@ -1,0 +1,35 @@
+import audit from '@portcullis/audit'
+import auth from '@portcullis/auth'
+import cors from '@portcullis/cors'
+import gateway from '@portcullis/gateway'
+import headers from '@portcullis/headers'
+import https from '@portcullis/https'
+import type { RoomPlugin } from '@portcullis/kernel'
+import rateLimit from '@portcullis/rate-limit'
+import type { FastifyPluginAsync } from 'fastify'
+
+/** One room as `security` installs it. */
+export interface Installable {
+  readonly plugin: FastifyPluginAsync<object>
+  readonly definition: RoomPlugin
+  /** Whether an absent key installs the room with its defaults. */
+  readonly byDefault: boolean
+}
+
+const ROOM = Symbol.for('portcullis.room')
+
+function installable(plugin: unknown, byDefault = false): Installable {
+  const definition = (plugin as Record<symbol, RoomPlugin>)[ROOM] as RoomPlugin
+  return { plugin: plugin as FastifyPluginAsync<object>, definition, byDefault }
+}
+
+/** Every room, by its key in the options. The order in which they act is the kernel's. */
+export const rooms: Readonly<Record<string, Installable>> = {
+  audit: installable(audit, true),
+  headers: installable(headers, true),
+  https: installable(https),
+  cors: installable(cors),
+  rateLimit: installable(rateLimit),
+  auth: installable(auth),
+  gateway: installable(gateway),
+}
