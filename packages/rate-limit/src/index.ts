@@ -1,0 +1,6 @@
+export type {} from './types.ts'
+export { errors } from './errors.ts'
+export { events } from './events.ts'
+export { optionsSchema, routeSchema } from './options.ts'
+export type { PartitionBy, PolicyOptions, RateLimitOptions, RateLimitRoute, RedisClient, StoreOptions } from './options.ts'
+export { default } from './plugin.ts'

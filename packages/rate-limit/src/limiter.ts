@@ -1,0 +1,97 @@
+import type { Refusal } from '@portcullis/kernel'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { memoryDecider, refusing, type Decision } from './decision.ts'
+import { Engine } from './engine.ts'
+import { errors } from './errors.ts'
+import { exceeded } from './exceeded.ts'
+import { compileFields } from './fields.ts'
+import { fixedWindow } from './fixed-window.ts'
+import { gcra } from './gcra.ts'
+import { MemoryTable } from './memory-table.ts'
+import type { RateLimitOptions } from './options.ts'
+import { sameQuota, type Quota } from './policy.ts'
+import type { RedisStore } from './redis-store.ts'
+import { compileSubject } from './subject.ts'
+
+/** Spends the quotas of one stage; says nothing, or the refusal. A promise only if something is waited for. */
+export type Limiter = (request: FastifyRequest, reply: FastifyReply) => Refusal | undefined | Promise<Refusal | undefined>
+
+/** What limiters of one registration share. */
+export interface LimiterParts {
+  readonly engine: Engine
+  readonly redis: RedisStore | undefined
+  readonly maxKeys: number
+  readonly apiKeyField: string
+  readonly onStoreFailure: NonNullable<RateLimitOptions['onStoreFailure']>
+  /** Told when a `partitionBy` function throws. */
+  readonly onThrow: (policy: string, error: unknown) => void
+  readonly clock: () => number
+}
+
+/** The limiters of one registration: quotas of one name are one quota. */
+export class Limiters {
+  readonly #parts: LimiterParts
+  readonly #tables: { quota: Quota; table: MemoryTable }[] = []
+
+  constructor(parts: LimiterParts) {
+    this.#parts = parts
+  }
+
+  /**
+   * Compiles the limiter of one stage.
+   * @param quotas of this stage
+   * @param advertised all quotas of the route
+   * @param joins whether an earlier stage of the same request also limits
+   */
+  compile(quotas: readonly Quota[], advertised: readonly Quota[], joins: boolean): Limiter {
+    const { engine, redis, apiKeyField, onStoreFailure, onThrow, clock } = this.#parts
+    const of = quotas.map(({ name, partitionBy }) => compileSubject(partitionBy, apiKeyField, (error) => onThrow(name, error)))
+    const subjectsOf = (request: FastifyRequest): string[] => of.map((subjectOf) => subjectOf(request))
+    const tables = quotas.map((quota) => this.#tableOf(quota))
+    const inMemory = memoryDecider(quotas, tables)
+    const writeFields = compileFields(quotas, advertised, joins)
+
+    const settle = (reply: FastifyReply, decision: Decision, now: number): Refusal | undefined => {
+      const refused = refusing(decision)
+      writeFields(reply, decision, refused, now)
+      if (refused < 0) return undefined
+      return exceeded(quotas[refused]!, decision.subjects[refused]!, decision.standings[refused]!.retryMs)
+    }
+
+    if (redis !== undefined) {
+      const inRedis = redis.decider(quotas)
+      const without = (reply: FastifyReply, subjects: readonly string[]): Refusal | undefined => {
+        if (onStoreFailure === 'open') return undefined
+        if (onStoreFailure === 'closed') return errors.PTC_RATE_LIMIT_UNAVAILABLE.with({ retryAfter: 1 })
+        const now = clock()
+        return settle(reply, inMemory(subjects, now), now)
+      }
+      return (request, reply) => {
+        const subjects = subjectsOf(request)
+        const asked = inRedis(subjects)
+        if (asked === null) return without(reply, subjects)
+        return asked.then((decision) => (decision === null ? without(reply, subjects) : settle(reply, decision, clock())))
+      }
+    }
+
+    if (Engine.fits(quotas)) {
+      const byEngine = engine.decider(quotas[0]!, tables[0]!)
+      return (request, reply) => byEngine(subjectsOf(request)).then((decision) => settle(reply, decision, clock()))
+    }
+
+    return (request, reply) => {
+      const now = clock()
+      return settle(reply, inMemory(subjectsOf(request), now), now)
+    }
+  }
+
+  #tableOf(quota: Quota): MemoryTable {
+    const known = this.#tables.find((one) => one.quota.name === quota.name && sameQuota(one.quota, quota))
+    if (known !== undefined) return known.table
+    const { algorithm, limit, window, capacity } = quota
+    const judge = algorithm === 'gcra' ? gcra(limit, window, capacity) : fixedWindow(limit, window)
+    const table = new MemoryTable(judge, capacity, this.#parts.maxKeys)
+    this.#tables.push({ quota, table })
+    return table
+  }
+}

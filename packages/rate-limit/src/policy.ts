@@ -1,0 +1,108 @@
+import type { Finding } from '@portcullis/kernel'
+import { policySchema, type PartitionBy, type PolicyOptions, type RateLimitOptions } from './options.ts'
+
+/** When a policy can be decided: before authentication, or after it. */
+export type Stage = 'onRequest' | 'preParsing'
+
+/** One quota, parsed: everything that a decision needs. */
+export interface Quota {
+  readonly name: string
+  readonly algorithm: 'fixed-window' | 'gcra'
+  /** Units per window. */
+  readonly limit: number
+  /** Seconds. */
+  readonly window: number
+  /** The most that can be spent at once: `burst`, or the limit. */
+  readonly capacity: number
+  readonly cost: number
+  readonly partitionBy: PartitionBy
+  readonly sentence: 'seconds' | 'later'
+  readonly stage: Stage
+  /** Ends this quota's keys in a shared store: another definition is another quota. Holds no `}`. */
+  readonly tag: string
+}
+
+const defaults = Object.fromEntries(
+  Object.entries(policySchema.properties).flatMap(([key, one]) => ('default' in one ? [[key, one.default]] : [])),
+) as Pick<Required<PolicyOptions>, 'algorithm' | 'cost' | 'partitionBy' | 'sentence'>
+
+/** Parses one policy; the schema's defaults fill what a route left out. */
+export function parsePolicy(given: Readonly<PolicyOptions>): Quota {
+  const { name, algorithm, limit, window, burst, cost, partitionBy, sentence } = { ...defaults, ...given }
+  const capacity = algorithm === 'gcra' ? (burst ?? limit) : limit
+  return Object.freeze({
+    name,
+    algorithm,
+    limit,
+    window,
+    capacity,
+    cost,
+    partitionBy,
+    sentence,
+    stage: partitionBy === 'identity' ? 'preParsing' : 'onRequest',
+    tag: `${name}:${algorithm === 'gcra' ? 'g' : 'f'}:${limit}:${window}:${capacity}`,
+  })
+}
+
+/** Whether two policies of one name are one quota. `cost` and `sentence` may differ from route to route. */
+export function sameQuota(one: Quota, other: Quota): boolean {
+  return one.tag === other.tag && one.partitionBy === other.partitionBy
+}
+
+const AsyncFunction = (async () => {}).constructor
+
+/** Rules between fields. */
+export function findings(options: Readonly<Partial<RateLimitOptions>>): Finding[] {
+  const found: Finding[] = []
+  const names = new Set<string>()
+  for (const [index, given] of (options.policies ?? []).entries()) {
+    const at = `/policies/${index}`
+    const { name, algorithm, capacity, cost, partitionBy } = parsePolicy(given)
+    if (names.has(name)) {
+      let free = 2
+      while (names.has(`${name}-${free}`) || options.policies?.some((one) => one.name === `${name}-${free}`)) free++
+      found.push({
+        at: `${at}/name`,
+        rule: 'unique-name',
+        message: `is the name of an earlier policy; write name: '${name}-${free}'`,
+        fix: [{ op: 'replace', path: `${at}/name`, value: `${name}-${free}` }],
+      })
+      names.add(`${name}-${free}`)
+    }
+    names.add(name)
+    if (given.burst !== undefined && algorithm !== 'gcra') {
+      found.push({
+        at: `${at}/burst`,
+        rule: 'burst-needs-gcra',
+        message: "needs algorithm: 'gcra'; a fixed window admits its whole limit at once",
+        fix: [{ op: 'remove', path: `${at}/burst` }],
+      })
+    }
+    if (cost > capacity) {
+      found.push({
+        at: `${at}/cost`,
+        rule: 'cost-within-capacity',
+        message: `is more than can ever be spent at once, so every request would be refused; write cost: ${capacity}`,
+        fix: [{ op: 'replace', path: `${at}/cost`, value: capacity }],
+      })
+    }
+    if (typeof partitionBy === 'function' && partitionBy instanceof AsyncFunction) {
+      found.push({
+        at: `${at}/partitionBy`,
+        rule: 'synchronous-partition',
+        message: "must return a string or null, not a promise; write partitionBy: 'ip'",
+        fix: [{ op: 'replace', path: `${at}/partitionBy`, value: 'ip' }],
+      })
+    }
+  }
+  const redis = options.store?.redis
+  if (redis !== undefined && (typeof redis.evalsha !== 'function' || typeof redis.eval !== 'function')) {
+    found.push({
+      at: '/store/redis',
+      rule: 'redis-client',
+      message: 'must be a client with `evalsha` and `eval`, such as `new Redis()` of ioredis; remove it to count in memory',
+      fix: [{ op: 'remove', path: '/store/redis' }],
+    })
+  }
+  return found
+}

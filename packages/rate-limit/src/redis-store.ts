@@ -1,0 +1,122 @@
+import { hash } from 'node:crypto'
+import type { Decision } from './decision.ts'
+import { emissionOf } from './gcra.ts'
+import type { RedisClient } from './options.ts'
+import type { Quota } from './policy.ts'
+import { script } from './redis-script.ts'
+import type { Standing } from './standing.ts'
+import { subjectHash } from './subject.ts'
+
+const digest = hash('sha1', script)
+
+/** Milliseconds between attempts while the server does not answer. */
+const PAUSE = 1000
+
+/** Why the server counts as away. */
+export type OutageReason = 'timeout' | 'error'
+
+/** What the store is built from. */
+export interface RedisStoreParts {
+  readonly client: RedisClient
+  readonly prefix: string
+  readonly timeoutMs: number
+  /** Milliseconds, never going back. */
+  readonly clock: () => number
+  /** Called once when an outage begins. */
+  readonly onOutage: (reason: OutageReason) => void
+}
+
+/** Quotas in Redis: one script a decision, a deadline, and a breaker that keeps an outage from delaying everybody. */
+export class RedisStore {
+  readonly #parts: RedisStoreParts
+  #down = false
+  #probing = false
+  #nextAttempt = 0
+
+  constructor(parts: RedisStoreParts) {
+    this.#parts = parts
+  }
+
+  /**
+   * Compiles the decider over a list of quotas.
+   * @returns a function that answers null while the server is away, and a promise that resolves to null if it
+   * does not answer in time; it never rejects.
+   */
+  decider(quotas: readonly Quota[]): (subjects: readonly string[]) => Promise<Decision | null> | null {
+    const args = quotas.flatMap(({ algorithm, limit, window, capacity, cost }) =>
+      algorithm === 'gcra'
+        ? ['g', String(emissionOf(limit, window)), String(capacity), String(cost)]
+        : ['f', String(window * 1_000_000), String(capacity), String(cost)],
+    )
+    const { prefix } = this.#parts
+    return (subjects) => {
+      if (this.#down) {
+        if (this.#probing || this.#parts.clock() < this.#nextAttempt) return null
+        this.#probing = true
+      }
+      // The hash in braces is the cluster's hash tag: all quotas of one caller live on one node.
+      const keys = quotas.map(({ tag }, i) => `${prefix}{${subjectHash(subjects[i]!)}}:${tag}`)
+      return this.#ask(keys, args, subjects)
+    }
+  }
+
+  #ask(keys: readonly string[], args: readonly string[], subjects: readonly string[]): Promise<Decision | null> {
+    return new Promise((resolve) => {
+      let waiting = true
+      const settle = (reason: OutageReason | null, decision: Decision | null): void => {
+        if (!waiting) return
+        waiting = false
+        clearTimeout(timer)
+        if (reason === null) this.#answered()
+        else this.#failed(reason)
+        resolve(decision)
+      }
+      // A busy process is late itself: what has arrived meanwhile is read before the server is blamed.
+      const timer = setTimeout(() => setImmediate(settle, 'timeout', null), this.#parts.timeoutMs)
+      this.#evaluate(keys, args).then(
+        (answer) => {
+          const decision = decisionOf(answer, subjects)
+          settle(decision === null ? 'error' : null, decision)
+        },
+        () => settle('error', null),
+      )
+    })
+  }
+
+  async #evaluate(keys: readonly string[], args: readonly string[]): Promise<unknown> {
+    const { client } = this.#parts
+    try {
+      return await client.evalsha(digest, keys.length, ...keys, ...args)
+    } catch (error) {
+      // The server has restarted or its scripts were flushed: the text loads it again.
+      if (error instanceof Error && error.message.startsWith('NOSCRIPT')) {
+        return client.eval(script, keys.length, ...keys, ...args)
+      }
+      throw error
+    }
+  }
+
+  #answered(): void {
+    this.#down = false
+    this.#probing = false
+  }
+
+  #failed(reason: OutageReason): void {
+    this.#probing = false
+    this.#nextAttempt = this.#parts.clock() + PAUSE
+    if (this.#down) return
+    this.#down = true
+    this.#parts.onOutage(reason)
+  }
+}
+
+/** Reads the script's answer; null if it is not one. */
+function decisionOf(answer: unknown, subjects: readonly string[]): Decision | null {
+  if (!Array.isArray(answer) || answer.length !== subjects.length * 5) return null
+  const standings: Standing[] = []
+  for (let i = 0; i < answer.length; i += 5) {
+    const [allowed, before, after, resetMs, retryMs] = answer.slice(i, i + 5).map(Number) as [number, number, number, number, number]
+    standings.push({ allowed: allowed === 1, before, after, resetMs, retryMs, level: 0, until: 0 })
+  }
+  return { subjects, standings }
+}
