@@ -1,4 +1,3 @@
-import { tlsServerOptions } from '@portcullis/https'
 import security, { serverOptions } from '@portcullis/security'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { LeafCertificate } from './certificates.ts'
@@ -23,8 +22,10 @@ export interface PrivateServiceOptions {
 export async function createPrivateService(options: PrivateServiceOptions): Promise<FastifyInstance> {
   const { key, cert } = options.certificate
   const app = Fastify({
-    ...serverOptions({ trustProxy: false, https: tlsServerOptions({ key, cert }) }),
+    ...serverOptions({ trustProxy: false, https: { key, cert } }),
     logger: { level: options.logLevel, name: options.audience },
+    // Without coercion: "5" is no amount of money.
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false } },
     // The gateway sends each request under the number it has there.
     requestIdHeader: 'x-request-id',
   })

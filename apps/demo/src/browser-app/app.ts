@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises'
 import Fastify, { type FastifyInstance } from 'fastify'
-import { tlsServerOptions } from '@portcullis/https'
 import security, { serverOptions } from '@portcullis/security'
 import type {} from '@portcullis/headers'
 import type { LeafCertificate } from '../certificates.ts'
@@ -24,7 +23,7 @@ export async function createBrowserApp({ certificate, host, api, logLevel }: Bro
 
   const { key, cert } = certificate
   const app = Fastify({
-    ...serverOptions({ trustProxy: false, https: tlsServerOptions({ key, cert }) }),
+    ...serverOptions({ trustProxy: false, https: { key, cert } }),
     logger: { level: logLevel, name: 'browser-app' },
   })
   await app.register(security, {

@@ -1,4 +1,3 @@
-import { tlsServerOptions } from '@portcullis/https'
 import security, { serverOptions } from '@portcullis/security'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Redis } from 'ioredis'
@@ -36,7 +35,7 @@ export async function createGateway(parts: GatewayParts): Promise<FastifyInstanc
   const paymentService = `${names.paymentService}:${new URL(parts.services.payment).port}`
 
   const app = Fastify({
-    ...serverOptions({ trustProxy: false, https: tlsServerOptions({ key, cert }) }),
+    ...serverOptions({ trustProxy: false, https: { key, cert } }),
     logger: { level: parts.logLevel, name: 'gateway' },
   })
   await app.register(security, {
@@ -44,7 +43,7 @@ export async function createGateway(parts: GatewayParts): Promise<FastifyInstanc
       hosts: [`${names.local}:${ports.gateway}`, `${names.api}:${ports.gateway}`],
       plaintext: { port: ports.plaintext },
     },
-    cors: { origins: [parts.appOrigin], credentials: true, requestHeaders: ['authorization', 'content-type'] },
+    cors: { origins: [parts.appOrigin], credentials: true, exposedHeaders: ['Retry-After', 'RateLimit', 'RateLimit-Policy'] },
     rateLimit: {
       policies: [perAddress, perUser],
       ...(redis === undefined ? {} : { store: { redis } }),

@@ -5,6 +5,8 @@ import type { Scope } from '../tokens.ts'
 import { refreshCookie } from '../user-service/refresh-cookie.ts'
 import { perAddress, perLoginAddress, perRegisterAddress } from './limits.ts'
 
+// A page of another origin, even of the same site, cannot sign anybody in or out.
+const ownPages: RouteSecurity['cors'] = { refuseForeignOrigins: true }
 const forUsers = (scope: Scope): RouteSecurity => ({ auth: { scopes: [scope] } })
 
 /** Who may ask for what, and where it leads: the whole public surface beside `/openapi.json`. */
@@ -14,7 +16,7 @@ export const routes: GatewayRoute[] = [
     path: '/register',
     service: 'user-service',
     rewrite: '/api/register',
-    security: { auth: false, rateLimit: { policies: [perAddress, perRegisterAddress] } },
+    security: { auth: false, cors: ownPages, rateLimit: { policies: [perAddress, perRegisterAddress] } },
     bodyLimit: 4096,
   },
   {
@@ -22,7 +24,7 @@ export const routes: GatewayRoute[] = [
     path: '/login',
     service: 'user-service',
     rewrite: '/api/login',
-    security: { auth: false, rateLimit: { policies: [perAddress, perLoginAddress] } },
+    security: { auth: false, cors: ownPages, rateLimit: { policies: [perAddress, perLoginAddress] } },
     bodyLimit: 4096,
   },
   {
@@ -30,7 +32,7 @@ export const routes: GatewayRoute[] = [
     path: '/refresh',
     service: 'user-service',
     rewrite: '/api/refresh',
-    security: { auth: false, rateLimit: { policies: [perAddress] } },
+    security: { auth: false, cors: ownPages, rateLimit: { policies: [perAddress] } },
     bodyLimit: 0,
     forwardCookies: [refreshCookie],
   },
@@ -39,7 +41,7 @@ export const routes: GatewayRoute[] = [
     path: '/logout',
     service: 'user-service',
     rewrite: '/api/logout',
-    security: { auth: false, rateLimit: { policies: [perAddress] } },
+    security: { auth: false, cors: ownPages, rateLimit: { policies: [perAddress] } },
     bodyLimit: 0,
     forwardCookies: [refreshCookie],
   },
