@@ -10,7 +10,7 @@ function layer({ folder }: Member): number {
 }
 
 const LIMITS: readonly (readonly [pattern: RegExp, lines: number])[] = [
-  [/^packages\/[^/]+\/src\/index\.ts$/, 15],
+  [/^packages\/(?!kernel)[^/]+\/src\/index\.ts$/, 15],
   [/^packages\/[^/]+\/src\/plugin\.ts$/, 120],
   [/^(packages|apps)\/[^/]+\/src\//, 250],
   [/^scripts\//, 250],

@@ -90,19 +90,16 @@ function useShowsExample(folder: string, readme: string): void {
   const example = `${folder}/example.ts`
   if (!existsSync(join(root, example))) return
   const text = read(readme)
-  const use = /^## Use\s[\s\S]*?```ts\n([\s\S]*?)```/m.exec(text)
-  if (use?.[1] === undefined) {
+  const use = /^## Use\s[\s\S]*?```ts\n([\s\S]*?)```/dm.exec(text)
+  const [start, end] = use?.indices?.[1] ?? []
+  if (start === undefined || end === undefined) {
     drift.push(`${readme}: has no \`\`\`ts block under "## Use"`)
-  } else if (use[1].trim() !== read(example).trim()) {
-    if (checking) drift.push(`${readme}: "Use" is not ${example}; run \`pnpm run docs\``)
-    else {
-      const at = use.index + use[0].lastIndexOf(use[1])
-      writeFileSync(
-        join(root, readme),
-        `${text.slice(0, at)}${read(example).trim()}\n${text.slice(at + use[1].length)}`,
-      )
-    }
+    return
   }
+  const shown = `${read(example).trim()}\n`
+  if (text.slice(start, end) === shown) return
+  if (checking) drift.push(`${readme}: "Use" is not ${example}; run \`pnpm run docs\``)
+  else writeFileSync(join(root, readme), text.slice(0, start) + shown + text.slice(end))
 }
 
 for (const sentence of drift) console.log(sentence)

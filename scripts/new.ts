@@ -54,8 +54,8 @@ enterOrder(phase)
 writeRoom()
 enterBuild()
 run('npx', '-y', 'pnpm@12', 'install', '--no-frozen-lockfile')
-run('node', 'scripts/docs.ts', folder)
 run('node_modules/.bin/oxfmt', folder, 'packages/kernel/src/order.ts', 'tsconfig.build.json')
+run(process.execPath, 'scripts/docs.ts', folder)
 console.log(`
 ${folder} stands. Next:
   pnpm test ${folder}
@@ -102,14 +102,12 @@ function enterOrder(into: Phase): void {
 
 function enterBuild(): void {
   const path = 'tsconfig.build.json'
-  const build = JSON.parse(read(path)) as { references: { path: string }[] }
-  build.references.push({ path: `${folder}/tsconfig.build.json` })
-  const [kernel, ...others] = build.references
-  build.references = [
-    ...(kernel === undefined ? [] : [kernel]),
-    ...others.toSorted((a, b) => (a.path < b.path ? -1 : 1)),
-  ]
-  writeFileSync(join(root, path), `${JSON.stringify(build, null, 2)}\n`)
+  const reference = (of: string): string => `    { "path": "${of}/tsconfig.build.json" }`
+  const [kernel = '', ...others] = [...read(path).matchAll(/"path": "([^"]+)\/tsconfig\.build\.json"/g)].map(
+    ([, of]) => of ?? '',
+  )
+  const references = [kernel, ...[...others, folder].toSorted()].map(reference).join(',\n')
+  writeFileSync(join(root, path), `{\n  "files": [],\n  "references": [\n${references}\n  ]\n}\n`)
 }
 
 function run(command: string, ...args: string[]): void {

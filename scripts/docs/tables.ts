@@ -51,14 +51,23 @@ interface Row {
   readonly required: boolean
 }
 
+/** Objects with more keys than this (directives, features) are one row that names them. */
+const MANY = 16
+
 function* rowsOf(schema: Schema, prefix = ''): Generator<Row> {
   for (const [name, property] of Object.entries(schema.properties ?? {})) {
     const path = prefix + name
     yield { path, schema: property, required: schema.required?.includes(name) ?? false }
+    if (Object.keys(property.properties ?? {}).length > MANY) continue
     yield* rowsOf(property, `${path}.`)
     if (property.items !== undefined) yield* rowsOf(property.items, `${path}[].`)
     if (isSchema(property.additionalProperties)) yield* rowsOf(property.additionalProperties, `${path}.*.`)
   }
+}
+
+function meaningOf({ description = '', properties = {} }: Schema): string {
+  const keys = Object.keys(properties)
+  return keys.length > MANY ? `${description} Keys: ${keys.map(code).join(', ')}.` : description
 }
 
 /** What the kernel adds to every room's options. */
@@ -87,7 +96,7 @@ export function optionsTable({ concern, optionsSchema = {}, routeSchema = {} }: 
       typeOf(schema),
       schema.default === undefined ? (required ? 'required' : '-') : code(literal(schema.default)),
       onRoute.has(path) ? (paths.has(path) ? 'app, route' : 'route') : 'app',
-      schema.description ?? '',
+      meaningOf(schema),
     ]),
   )
 }
