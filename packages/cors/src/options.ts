@@ -1,7 +1,7 @@
 import type { ObjectSchema, RoomOptions, Schema } from '@portcullis/kernel'
 
 /** What one route may say for itself (`config.security.cors`): laid over the registration's options; lists replace. */
-export interface CorsRoute {
+export interface CorsRoute extends Pick<RoomOptions, 'reportOnly'> {
   /**
    * Who may read: exact origins as browsers send them (`https://app.example.com`), or one leading wildcard label
    * (`https://*.example.com`: exactly one label, as in a TLS certificate), or `['*']` alone for everybody.
