@@ -1,0 +1,57 @@
+import { defineErrors, type Errors } from '@portcullis/kernel'
+import { events } from './events.ts'
+
+const table = {
+  PTC_GATEWAY_REQUEST_MALFORMED: {
+    status: 400,
+    sentence: 'This request cannot be forwarded as it is written.',
+    event: events['gateway.rejected'],
+    meaning:
+      'Two Host fields, a fragment, space or raw non-ASCII byte in the request target, or a body that broke off.',
+  },
+  PTC_GATEWAY_PATH_REFUSED: {
+    status: 400,
+    sentence: 'The path of this request is not acceptable.',
+    event: events['gateway.rejected'],
+    meaning: 'A path parameter holds a dot segment, a slash, a backslash, a control character or a second encoding.',
+  },
+  PTC_GATEWAY_SUBJECT_RESERVED: {
+    status: 403,
+    sentence: 'This identity cannot use this service.',
+    event: events['gateway.rejected'],
+    meaning: "A caller's subject is the one that `internalToken.anonymousSubject` reserves for anonymous callers.",
+  },
+  PTC_GATEWAY_BODY_TOO_LARGE: {
+    status: 413,
+    sentence: 'The body of this request is too large.',
+    event: events['gateway.rejected'],
+    meaning: 'The body is declared larger than `bodyLimit`, or grew past it while it was forwarded.',
+  },
+  PTC_GATEWAY_UPGRADE_REFUSED: {
+    status: 501,
+    sentence: 'This connection cannot change its protocol.',
+    event: events['gateway.rejected'],
+    meaning: 'A WebSocket was asked for; none is forwarded.',
+  },
+  PTC_GATEWAY_UPSTREAM_FAILED: {
+    status: 502,
+    sentence: 'The service behind this address did not answer properly.',
+    event: events['gateway.upstream-failed'],
+    meaning: 'Connection refused or reset, certificate not valid for the service, or an answer that is not HTTP.',
+  },
+  PTC_GATEWAY_OVERLOADED: {
+    status: 503,
+    sentence: 'The service behind this address is busy. Try again in a second.',
+    event: events['gateway.overloaded'],
+    meaning: 'As many requests as `concurrency` allows are already under way to the service.',
+  },
+  PTC_GATEWAY_UPSTREAM_TIMED_OUT: {
+    status: 504,
+    sentence: 'The service behind this address did not answer in time.',
+    event: events['gateway.upstream-timed-out'],
+    meaning: "The service did not accept the connection, or did not answer, within the route's or its own time-outs.",
+  },
+} as const
+
+/** The gateway's refusals, by code. */
+export const errors: Errors<typeof table> = defineErrors(table)

@@ -1,0 +1,15 @@
+import { defineEvents, type Events } from '@portcullis/kernel'
+
+/** The gateway's events, by type. */
+export const events: Events<
+  'gateway.rejected' | 'gateway.upstream-failed' | 'gateway.upstream-timed-out' | 'gateway.overloaded' | 'gateway.cut'
+> = defineEvents({
+  'gateway.rejected': { severity: 'warning', meaning: 'A request was refused before it reached a service.' },
+  'gateway.upstream-failed': { severity: 'critical', meaning: 'A service could not be reached, or not be trusted.' },
+  'gateway.upstream-timed-out': { severity: 'warning', meaning: 'A service did not answer in time.' },
+  'gateway.overloaded': { severity: 'warning', meaning: 'A service already had as many requests as it may have.' },
+  'gateway.cut': {
+    severity: 'warning',
+    meaning: "A service broke off in the middle of an answer, so the client's was cut.",
+  },
+})

@@ -1,0 +1,149 @@
+import type { Readable } from 'node:stream'
+import { emit, refuse, type Refusal } from '@portcullis/kernel'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { Upload } from './bodies.ts'
+import { errors } from './errors.ts'
+import { events } from './events.ts'
+import { type Downstream, Exchange, type Failure, type Fields } from './exchange.ts'
+import type { TokenMint } from './internal-token.ts'
+import { isMalformedTarget, isUnsafePath, type PathParams } from './path.ts'
+import type { GatewayPolicy, RoutePolicy } from './policy.ts'
+import { buildRequestFields, hasTwoHosts } from './request-fields.ts'
+import { writeResponseFields } from './response-fields.ts'
+import type { Service } from './service.ts'
+
+/** An open service and the tokens for it. */
+export interface Upstream {
+  readonly name: string
+  readonly connections: Service
+  readonly mint: TokenMint
+}
+
+const FAILURES: Readonly<Record<Failure, Refusal>> = {
+  upstream: errors.PTC_GATEWAY_UPSTREAM_FAILED,
+  'time-out': errors.PTC_GATEWAY_UPSTREAM_TIMED_OUT,
+  'body-too-large': errors.PTC_GATEWAY_BODY_TOO_LARGE,
+  'request-malformed': errors.PTC_GATEWAY_REQUEST_MALFORMED,
+}
+
+/**
+ * Sends a request on its way to a service; the answer comes by itself.
+ * @returns the refusal to answer with, if the request may not go; null if it is on its way.
+ */
+export function forward(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  route: RoutePolicy,
+  service: Upstream,
+  policy: GatewayPolicy,
+): Refusal | null {
+  const { raw, headers } = request
+  const url = raw.url as string
+  if (isMalformedTarget(url) || hasTwoHosts(raw.rawHeaders)) return errors.PTC_GATEWAY_REQUEST_MALFORMED
+  const query = url.indexOf('?')
+  if (route.open && isUnsafePath(query === -1 ? url : url.slice(0, query))) return errors.PTC_GATEWAY_PATH_REFUSED
+  // Other upgrades are offers, which a server may ignore (RFC 9110 §7.8); a WebSocket client waits for a 101.
+  if (headers.upgrade !== undefined && /websocket/i.test(headers.upgrade)) return errors.PTC_GATEWAY_UPGRADE_REFUSED
+  const { identity } = request.security
+  if (identity !== null && identity.subject === policy.token.anonymousSubject) {
+    return errors.PTC_GATEWAY_SUBJECT_RESERVED
+  }
+  const declared = headers['content-length']
+  const length = declared === undefined ? null : Number(declared)
+  if (length !== null && length > route.bodyLimit) {
+    // The body will not be read.
+    reply.header('connection', 'close')
+    return errors.PTC_GATEWAY_BODY_TOO_LARGE
+  }
+  if (!service.connections.enter()) return errors.PTC_GATEWAY_OVERLOADED.with({ retryAfter: 1 })
+
+  const target = route.target.fill(request.params as PathParams) + (query === -1 ? '' : url.slice(query))
+  const fields = buildRequestFields(headers, policy.forwarded, route.cookies, {
+    ip: request.ip,
+    encrypted: request.protocol === 'https',
+    host: request.host,
+    requestId: request.id,
+  })
+  fields.push('authorization', service.mint.field(identity))
+  const source = request.body as Readable | undefined
+  let upload: Upload | null = null
+  if (source !== undefined && hasBody(length, request)) {
+    upload = new Upload(source, route.bodyLimit)
+    // A body that somebody replaced on its way has another length.
+    if (length !== null && source === raw) fields.push('content-length', declared as string)
+  }
+  const exchange = new Exchange(new Client(request, reply, route, service, target, upload))
+  reply.raw.once('close', () => exchange.cancel())
+  service.connections.send(
+    { path: target, method: request.method, headers: fields, body: upload, headersTimeout: route.headersTimeout },
+    exchange,
+  )
+  return null
+}
+
+/** HTTP/1.1 declares a body in its fields (RFC 9112 §6.3), HTTP/2 need not (RFC 9113 §8.1.1). */
+function hasBody(length: number | null, { raw, headers }: FastifyRequest): boolean {
+  if (length !== null) return length > 0
+  return headers['transfer-encoding'] !== undefined || raw.httpVersionMajor === 2
+}
+
+/** The client of one exchange. */
+class Client implements Downstream {
+  readonly #request: FastifyRequest
+  readonly #reply: FastifyReply
+  readonly #route: RoutePolicy
+  readonly #service: Upstream
+  readonly #target: string
+  readonly #upload: Upload | null
+
+  constructor(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    route: RoutePolicy,
+    service: Upstream,
+    target: string,
+    upload: Upload | null,
+  ) {
+    this.#request = request
+    this.#reply = reply
+    this.#route = route
+    this.#service = service
+    this.#target = target
+    this.#upload = upload
+  }
+
+  answer(status: number, fields: Fields, body: Buffer | Readable | null): void {
+    const reply = this.#reply
+    try {
+      this.#closeAfterRest()
+      reply.code(status)
+      writeResponseFields(fields, reply, this.#route.publicLocation, this.#target)
+      reply.send(body ?? undefined)
+    } catch (error) {
+      this.#request.log.error({ err: error, service: this.#service.name }, 'gateway: the answer could not be sent')
+      reply.raw.destroy()
+    }
+  }
+
+  fail(failure: Failure, reason: string): void {
+    const detail = { service: this.#service.name, reason }
+    this.#request.log.warn(detail, 'gateway: no answer')
+    this.#closeAfterRest()
+    refuse(this.#request, this.#reply, FAILURES[failure].with({ detail }))
+  }
+
+  cut(reason: string): void {
+    const detail = { service: this.#service.name, reason }
+    this.#request.log.warn(detail, 'gateway: the answer broke off')
+    emit(this.#request, events['gateway.cut'], { outcome: 'denied', detail })
+  }
+
+  release(): void {
+    this.#service.connections.leave()
+  }
+
+  /** What is left of a body that nobody reads would be taken for the next request. */
+  #closeAfterRest(): void {
+    if (this.#upload !== null && !this.#upload.readableEnded) this.#reply.header('connection', 'close')
+  }
+}
