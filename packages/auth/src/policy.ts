@@ -39,7 +39,7 @@ export function compileGate(parts: GateParts): Gate {
   const { anyOf, scopes = [], admission } = parts
   const strategies = parts.strategies.filter(({ scheme }) => anyOf === undefined || anyOf.includes(scheme))
   const challenges = strategies.map(({ scheme }) => challengeOf(scheme, parts))
-  const missing = errors.PTC_AUTH_CREDENTIAL_MISSING.with({ fields: { 'www-authenticate': challenges } })
+  const missing = errors.PTC_AUTH_CREDENTIAL_MISSING.with({ fields: challenging(challenges) })
   const ambiguous = ambiguity(parts, strategies)
   const refusals = new Map<string, Refusal>()
 
@@ -94,12 +94,16 @@ function refusalOf(scheme: Scheme, fault: Fault, strategies: readonly Strategy[]
   const detail = { scheme, reason: fault }
   if (fault === 'unavailable') return errors.PTC_AUTH_UNAVAILABLE.with({ detail, retryAfter: 5 })
   const expired = fault === 'expired'
-  const fields = {
-    'www-authenticate': strategies.map((strategy) =>
-      strategy.scheme === 'jwt' && scheme === 'jwt'
-        ? challengeOf('jwt', parts, { error: 'invalid_token', ...(expired ? { description: 'The access token expired' } : {}) })
-        : challengeOf(strategy.scheme, parts),
-    ),
-  }
+  const challenges = strategies.map((strategy) =>
+    strategy.scheme === 'jwt' && scheme === 'jwt'
+      ? challengeOf('jwt', parts, { error: 'invalid_token', ...(expired ? { description: 'The access token expired' } : {}) })
+      : challengeOf(strategy.scheme, parts),
+  )
+  const fields = challenging(challenges)
   return (expired ? errors.PTC_AUTH_TOKEN_EXPIRED : errors.PTC_AUTH_CREDENTIAL_INVALID).with({ fields, detail })
+}
+
+/** One field line for each challenge: clients read them more reliably than a list (RFC 9110 §11.6.1). */
+function challenging(challenges: readonly string[]): Record<string, string | readonly string[]> {
+  return { 'www-authenticate': challenges.length === 1 ? (challenges[0] as string) : challenges }
 }

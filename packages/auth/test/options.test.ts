@@ -1,0 +1,197 @@
+import { generateKeyPairSync } from 'node:crypto'
+import Fastify from 'fastify'
+import { describe, expect, it } from 'vitest'
+import auth, { type AuthOptions, createApiKey, hashApiKey } from '../src/index.ts'
+import { apiKeys, jwt } from './apps.ts'
+import { audience, es256, issuer, pem, rsa, secret } from './forge.ts'
+
+interface Operation {
+  readonly op: 'add' | 'replace' | 'remove' | 'move'
+  readonly path: string
+  readonly from?: string
+  readonly value?: unknown
+}
+
+interface Refused {
+  readonly code: string
+  readonly mistakes: readonly { readonly path: string; readonly rule: string; readonly message: string; readonly fix: readonly Operation[]; readonly route?: string }[]
+}
+
+async function boot(options: unknown, route?: unknown): Promise<void> {
+  const app = Fastify()
+  try {
+    await app.register(auth, options as AuthOptions)
+    app.get('/', { config: { security: { auth: (route ?? false) as false } } }, async () => '')
+    await app.ready()
+  } finally {
+    await app.close()
+  }
+}
+
+async function refusalOf(options: unknown, route?: unknown): Promise<Refused> {
+  return boot(options, route).then(
+    () => expect.fail('it booted'),
+    (error: unknown) => error as Refused,
+  )
+}
+
+/** Applies a JSON Patch (RFC 6902), by reference where values are. */
+function patched(document: unknown, fix: readonly Operation[]): unknown {
+  let root = clone(document)
+  for (const { op, path, from, value } of fix) {
+    if (op === 'move') {
+      const moved = at(root, from as string)
+      take(root, from as string)
+      put(root, path, moved)
+    } else if (op === 'remove') take(root, path)
+    else if (path === '') root = clone(value)
+    else put(root, path, value)
+  }
+  return root
+}
+
+type Tree = Record<string, unknown>
+const keysOf = (path: string): string[] => path.split('/').slice(1).map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'))
+const at = (root: unknown, path: string): unknown => keysOf(path).reduce<unknown>((value, key) => (value as Tree)[key], root)
+const parent = (root: unknown, path: string): [Tree, string] => {
+  const keys = keysOf(path)
+  const last = keys.pop() as string
+  return [keys.reduce<unknown>((value, key) => (value as Tree)[key], root) as Tree, last]
+}
+function put(root: unknown, path: string, value: unknown): void {
+  const [holder, key] = parent(root, path)
+  holder[key] = value
+}
+function take(root: unknown, path: string): void {
+  const [holder, key] = parent(root, path)
+  if (Array.isArray(holder)) holder.splice(Number(key), 1)
+  else delete holder[key]
+}
+function clone(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(clone)
+  if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype) return value
+  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, clone(member)]))
+}
+
+const entry = apiKeys.keys[0] as (typeof apiKeys.keys)[number]
+const p384 = generateKeyPairSync('ec', { namedCurve: 'P-384' }).publicKey
+const rsa1024 = generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey
+const hs = { ...jwt, algorithms: ['HS256'] }
+
+describe('options that are refused, with a fix that boots', () => {
+  it.each<[name: string, path: string, rule: string, options: unknown]>([
+    ['nothing', '', 'no-credential', {}],
+    ['an unknown name', 'jwd', 'additionalProperties', { jwd: jwt }],
+    ['a jwt of nothing', 'jwt.key', 'required', { jwt: {} }],
+    ['no key', 'jwt.key', 'required', { jwt: { issuer, audience, algorithms: ['ES256'] } }],
+    ['no key for HS256', 'jwt.key', 'required', { jwt: { issuer, audience, algorithms: ['HS256'] } }],
+    ['no issuer', 'jwt.issuer', 'required', { jwt: { ...jwt, issuer: undefined, key: pem } }],
+    ['no algorithms', 'jwt.algorithms', 'required', { jwt: { key: secret, issuer, audience } }],
+    ['an issuer that switches the check off', 'jwt.issuer', 'minLength', { jwt: { ...jwt, issuer: '' } }],
+    ['an audience list', 'jwt.audience', 'type', { jwt: { ...jwt, audience: [audience] } }],
+    ['algorithm none', 'jwt.algorithms[0]', 'enum', { jwt: { ...jwt, algorithms: ['none'] } }],
+    ['an algorithm in lower case', 'jwt.algorithms[0]', 'enum', { jwt: { ...jwt, algorithms: ['es256'] } }],
+    ['no algorithm', 'jwt.algorithms', 'minItems', { jwt: { ...jwt, algorithms: [] } }],
+    ['two families', 'jwt.algorithms', 'algorithm-key-mismatch', { jwt: { ...jwt, algorithms: ['ES256', 'HS256'] } }],
+    ['a public key as a secret', 'jwt.algorithms', 'algorithm-key-mismatch', { jwt: { ...hs, key: pem } }],
+    ['a public key behind a space as a secret', 'jwt.algorithms', 'algorithm-key-mismatch', { jwt: { ...hs, key: `\n ${pem}` } }],
+    ['a public key in a Buffer as a secret', 'jwt.algorithms', 'algorithm-key-mismatch', { jwt: { ...hs, key: Buffer.from(pem) } }],
+    ['a public KeyObject as a secret', 'jwt.algorithms', 'algorithm-key-mismatch', { jwt: { ...hs, key: es256.publicKey } }],
+    ['a public key in DER as a secret', 'jwt.algorithms', 'algorithm-key-mismatch', { jwt: { ...hs, key: es256.publicKey.export({ type: 'spki', format: 'der' }) } }],
+    ['a JWK as a secret', 'jwt.key', 'unusable-key', { jwt: { ...hs, key: JSON.stringify(es256.publicKey.export({ format: 'jwk' })) } }],
+    ['a secret for ES256', 'jwt.algorithms', 'algorithm-key-mismatch', { jwt: { ...jwt, key: secret } }],
+    ['an RSA key for ES256', 'jwt.algorithms', 'algorithm-key-mismatch', { jwt: { ...jwt, key: rsa.publicKey } }],
+    ['a private KeyObject', 'jwt.key', 'private-key', { jwt: { ...jwt, key: es256.privateKey } }],
+    ['a private PEM', 'jwt.key', 'private-key', { jwt: { ...jwt, key: es256.privateKey.export({ type: 'pkcs8', format: 'pem' }) } }],
+    ['a SEC1 PEM', 'jwt.key', 'private-key', { jwt: { ...jwt, key: es256.privateKey.export({ type: 'sec1', format: 'pem' }) } }],
+    ['a curve that ES256 is not made for', 'jwt.key', 'unusable-key', { jwt: { ...jwt, key: p384 } }],
+    ['a short RSA key', 'jwt.key', 'unusable-key', { jwt: { ...jwt, algorithms: ['RS256'], key: rsa1024 } }],
+    ['a damaged PEM', 'jwt.key', 'unusable-key', { jwt: { ...jwt, key: pem.replace('A', '!') } }],
+    ['a short secret', 'jwt.key', 'weak-secret', { jwt: { ...hs, key: 'a' } }],
+    ['a secret of one byte too few', 'jwt.key', 'weak-secret', { jwt: { ...hs, key: secret.slice(1) } }],
+    ['an unset secret', 'jwt.key', 'weak-secret', { jwt: { ...hs, key: 'undefined' } }],
+    ['unset variables in a template', 'jwt.key', 'weak-secret', { jwt: { ...hs, key: 'undefined-undefined-undefined-undefined' } }],
+    ['one character many times', 'jwt.key', 'weak-secret', { jwt: { ...hs, key: 'x'.repeat(64) } }],
+    ['a repetition', 'jwt.key', 'weak-secret', { jwt: { ...hs, key: 'correct-horse!'.repeat(4) } }],
+    ['a placeholder', 'jwt.key', 'weak-secret', { jwt: { ...hs, key: 'your-256-bit-secret-goes-right-here' } }],
+    ['a weak secret in a Buffer', 'jwt.key', 'weak-secret', { jwt: { ...hs, key: Buffer.alloc(64) } }],
+    ['a number for a key', 'jwt.key', 'accepts', { jwt: { ...jwt, key: 42 } }],
+    ['a tolerance of hours', 'jwt.clockTolerance', 'maximum', { jwt: { ...jwt, clockTolerance: 7200 } }],
+    ['a tolerance in words', 'jwt.clockTolerance', 'type', { jwt: { ...jwt, clockTolerance: '5s' } }],
+    ['no type', 'jwt.types', 'minItems', { jwt: { ...jwt, types: [] } }],
+    ['a negative cache', 'jwt.cacheSize', 'minimum', { jwt: { ...jwt, cacheSize: -1 } }],
+    ['a token without bound', 'jwt.maxTokenBytes', 'maximum', { jwt: { ...jwt, maxTokenBytes: 1e9 } }],
+    ['an option of @fastify/jwt', 'jwt.allowedIss', 'additionalProperties', { jwt: { ...jwt, allowedIss: issuer } }],
+    ['no API key at all', 'apiKeys', 'no-key', { apiKeys: {} }],
+    ['an API key in the clear', 'apiKeys.keys[0].key', 'additionalProperties', { apiKeys: { keys: [{ ...entry, key: 'x' }] } }],
+    ['a hash that is none', 'apiKeys.keys[0].sha256', 'pattern', { apiKeys: { keys: [{ ...entry, sha256: 'ptc_secret' }] } }],
+    ['the hash of an empty key', 'apiKeys.keys[0].sha256', 'guessable-key', { apiKeys: { ...apiKeys, keys: [{ ...entry, sha256: hashApiKey('') }, entry] } }],
+    ['one key twice', 'apiKeys.keys[1].id', 'repeated-key', { apiKeys: { keys: [entry, entry] } }],
+    ['a header with capitals', 'apiKeys.header', 'pattern', { apiKeys: { ...apiKeys, header: 'X-Api-Key' } }],
+    ['the Authorization field', 'apiKeys.header', 'header-taken', { apiKeys: { ...apiKeys, header: 'authorization' } }],
+    ['a scope with a space', 'apiKeys.keys[0].scopes[0]', 'pattern', { apiKeys: { keys: [{ ...entry, scopes: ['a b'] }] } }],
+    ['Basic without verify', 'basic.verify', 'required', { basic: {} }],
+    ['a realm that leaves its quotes', 'realm', 'pattern', { jwt, realm: 'x", error="y' }],
+    ['an endless look-up', 'lookUpTimeout', 'minimum', { jwt, lookUpTimeout: 0 }],
+    ['strict in words', 'strict', 'type', { jwt, strict: 'true' }],
+  ])('%s', async (_name, path, rule, options) => {
+    const given = clone(options)
+    if (_name === 'no issuer') delete (given as { jwt: { issuer?: string } }).jwt.issuer
+    const refused = await refusalOf(given)
+    expect(refused.mistakes.map((mistake) => [mistake.path, mistake.rule])).toContainEqual([path, rule])
+    await boot(refused.mistakes.reduce<unknown>((document, { fix }) => patched(document, fix), given))
+  })
+
+  it.each<[name: string, path: string, rule: string, route: unknown]>([
+    ['an unknown name', 'scope', 'additionalProperties', { scope: ['a'] }],
+    ['a scope with a quote', 'scopes[0]', 'pattern', { scopes: ['a"b'] }],
+    ['scopes as a string', 'scopes', 'type', { scopes: 'a b' }],
+    ['an unknown kind', 'anyOf[0]', 'enum', { anyOf: ['cookie'] }],
+    ['a kind that is not accepted', 'anyOf[0]', 'scheme-not-accepted', { anyOf: ['basic'] }],
+    ['no kind', 'anyOf', 'minItems', { anyOf: [] }],
+  ])('of a route: %s', async (_name, path, rule, route) => {
+    const { mistakes } = await refusalOf({ jwt }, route)
+    expect(mistakes).toMatchObject([{ rule, route: expect.stringContaining('/') }])
+    expect(mistakes[0]?.path).toContain(path)
+    const within = (pointer: string): string => pointer.replace(/^.*\/auth(?=\/)/, '')
+    const fix = (mistakes[0]?.fix ?? []).map((one) => ({
+      ...one,
+      path: within(one.path),
+      ...(one.from === undefined ? {} : { from: within(one.from) }),
+    }))
+    await boot({ jwt }, patched(route, fix))
+  })
+
+  it('with all mistakes at once and no secret in the message', async () => {
+    const refused = (await refusalOf({ jwt: { ...hs, key: 'hunter2-hunter2', clockTolerance: -1 }, realm: '"' })) as Refused & Error
+    expect(refused.mistakes.map(({ path }) => path).toSorted()).toEqual(['jwt.clockTolerance', 'jwt.key', 'realm'])
+    expect(refused.message).not.toContain('hunter2')
+  })
+})
+
+describe('options that are accepted', () => {
+  it.each<[string, AuthOptions]>([
+    ['ES256', { jwt }],
+    ['PEM', { jwt: { ...jwt, key: pem } }],
+    ['a secret', { jwt: { ...jwt, algorithms: ['HS256'], key: secret } }],
+    ['both RSA algorithms', { jwt: { ...jwt, algorithms: ['RS256', 'PS256'], key: rsa.publicKey } }],
+    ['access tokens only', { jwt: { ...jwt, types: ['at+jwt'] } }],
+    ['API keys', { apiKeys }],
+    ['a look-up of API keys', { apiKeys: { find: () => null } }],
+    ['Basic', { basic: { verify: () => null } }],
+    ['all at once', { jwt, apiKeys, basic: { verify: () => null } }],
+    ['nothing, switched off', { enabled: false }],
+  ])('%s', async (_name, options) => {
+    await boot(options)
+  })
+})
+
+describe('an API key that is made', () => {
+  it('has 256 random bits, and a hash that boots', async () => {
+    const { key, sha256 } = createApiKey()
+    expect(key).toMatch(/^ptc_[A-Za-z0-9_-]{43}$/)
+    expect(sha256).toBe(hashApiKey(key))
+    expect(createApiKey().key).not.toBe(key)
+    await boot({ apiKeys: { keys: [{ id: 'a', sha256, subject: 'b' }] } })
+  })
+})

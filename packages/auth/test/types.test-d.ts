@@ -1,0 +1,28 @@
+import type { FastifyRequest, RouteSecurity, SecurityIdentity } from 'fastify'
+import { expectTypeOf } from 'vitest'
+import auth, { type AuthOptions, createApiKey, type Scope } from '../src/index.ts'
+
+declare module 'fastify' {
+  interface SecurityScopes {
+    'profile:read': true
+    'profile:write': true
+  }
+}
+
+expectTypeOf<Scope>().toEqualTypeOf<'profile:read' | 'profile:write'>()
+expectTypeOf<FastifyRequest['security']['identity']>().toEqualTypeOf<SecurityIdentity | null>()
+expectTypeOf(createApiKey().sha256).toBeString()
+expectTypeOf(auth).parameter(1).toEqualTypeOf<AuthOptions>()
+
+export const open = { auth: false } satisfies RouteSecurity
+export const anyIdentity = { auth: {} } satisfies RouteSecurity
+export const reader = { auth: { scopes: ['profile:read'], anyOf: ['jwt', 'basic'] } } satisfies RouteSecurity
+
+// @ts-expect-error a scope that the API does not have
+export const unknownScope = { auth: { scopes: ['profile:raed'] } } satisfies RouteSecurity
+// @ts-expect-error a misspelt option
+export const misspelt = { auth: { scope: ['profile:read'] } } satisfies RouteSecurity
+// @ts-expect-error true says nothing
+export const yes = { auth: true } satisfies RouteSecurity
+// @ts-expect-error `none` is no algorithm
+export const none: AuthOptions = { jwt: { key: '', algorithms: ['none'], issuer: '', audience: '' } }
