@@ -1,0 +1,20 @@
+/** Our events that the OWASP logging vocabulary has a name for: what a SIEM's rules look for. */
+const names: Readonly<Record<string, string>> = {
+  'auth.failed': 'authn_login_fail',
+  'auth.forbidden': 'authz_fail',
+  'cors.rejected': 'malicious_cors',
+  'csrf.rejected': 'authz_fail',
+  'rate-limit.exceeded': 'excess_rate_limit_exceeded',
+  'request.rejected': 'input_validation_fail',
+  'validation.rejected': 'input_validation_fail',
+  'waf.matched': 'malicious_attack_tool',
+}
+
+/**
+ * The OWASP logging vocabulary's name of an event; an event without a counterpart there keeps only its own.
+ * @see https://cheatsheetseries.owasp.org/cheatsheets/Logging_Vocabulary_Cheat_Sheet.html
+ * @returns for example `excess_rate_limit_exceeded` for `rate-limit.exceeded`.
+ */
+export function owaspName(type: string): string | undefined {
+  return names[type]
+}
