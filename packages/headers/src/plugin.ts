@@ -1,5 +1,5 @@
 import helmet from '@fastify/helmet'
-import { defineRoom, type Errors, type ErrorTable } from '@portcullis/kernel'
+import { defineRoom } from '@portcullis/kernel'
 import Fastify, { type FastifyPluginAsync, type FastifyReply, type FastifyRequest } from 'fastify'
 import { errors } from './errors.ts'
 import { compileFields, type Fields, fill, helmetFields } from './fields.ts'
@@ -63,7 +63,7 @@ const plugin: FastifyPluginAsync<HeadersOptions> = defineRoom<HeadersOptions, He
   concern: 'headers',
   optionsSchema,
   routeSchema,
-  errors: errors as unknown as Errors<ErrorTable>,
+  errors,
   check,
   async setup(options, app) {
     const engine = await openEngine()
