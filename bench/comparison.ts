@@ -15,8 +15,8 @@ export interface Setup {
 /** One comparison: apps that answer the same request. */
 export interface Comparison {
   readonly title: string
-  /** Prepares an app; the runner adds the route. */
-  readonly subjects: Readonly<Record<string, (app: FastifyInstance, setup: Setup) => unknown>>
+  /** Each makes an app; the server process adds the route. */
+  readonly subjects: Readonly<Record<string, (setup: Setup) => FastifyInstance | Promise<FastifyInstance>>>
   /** The subject that does nothing. */
   readonly bare: string
   /** The subject whose added CPU is 1. */

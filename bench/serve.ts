@@ -1,6 +1,5 @@
 /** One subject in a process of its own: `node serve.ts <comparison> <subject>`, driven over the IPC channel. */
 import type { AddressInfo } from 'node:net'
-import Fastify from 'fastify'
 import type { Answer, Comparison, Question, Setup } from './comparison.ts'
 
 const [comparisonName = '', subjectName = ''] = process.argv.slice(2)
@@ -11,10 +10,9 @@ reply.about = 'x'.repeat(200 - Buffer.byteLength(JSON.stringify(reply)))
 
 async function listen(setup: Setup): Promise<number> {
   const { default: comparison } = (await import(`./comparisons/${comparisonName}.ts`)) as { default: Comparison }
-  const prepare = comparison.subjects[subjectName]
-  if (prepare === undefined) throw new Error(`no subject is named ${subjectName}`)
-  const app = Fastify()
-  await prepare(app, setup)
+  const make = comparison.subjects[subjectName]
+  if (make === undefined) throw new Error(`no subject is named ${subjectName}`)
+  const app = await make(setup)
   const properties = {
     id: { type: 'integer' },
     username: { type: 'string' },

@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { TABLE } from '../../packages/kernel/src/errors.ts'
+import { ROOM } from '../../packages/kernel/src/room.ts'
 import { root } from '../workspace.ts'
 
 /** A JSON Schema, as far as we read it. */
@@ -41,9 +43,6 @@ export interface Definition {
   readonly errors: Readonly<Record<string, ErrorRow>>
   readonly events: Readonly<Record<string, EventRow>>
 }
-
-const ROOM = Symbol.for('portcullis.room')
-const TABLE = Symbol.for('portcullis.table')
 
 function isObject(value: unknown): value is Readonly<Record<PropertyKey, unknown>> {
   return (typeof value === 'object' || typeof value === 'function') && value !== null
