@@ -30,6 +30,8 @@ export interface PolicyOptions {
 
 /** The commands of a Redis client that the room uses; an ioredis client has them. */
 export interface RedisClient {
+  /** The connection's state; while it is lost, nothing is sent. */
+  readonly status?: string
   evalsha(sha: string, keys: number, ...args: string[]): Promise<unknown>
   eval(script: string, keys: number, ...args: string[]): Promise<unknown>
 }

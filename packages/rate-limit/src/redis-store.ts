@@ -12,6 +12,9 @@ const digest = hash('sha1', script)
 /** Milliseconds between attempts while the server does not answer. */
 const PAUSE = 1000
 
+/** States of an ioredis client in which a command would wait in its queue, and be counted long after its request. */
+const LOST: ReadonlySet<string | undefined> = new Set(['reconnecting', 'close', 'end'])
+
 /** Why the server counts as away. */
 export type OutageReason = 'timeout' | 'error'
 
@@ -53,6 +56,10 @@ export class RedisStore {
       if (this.#down) {
         if (this.#probing || this.#parts.clock() < this.#nextAttempt) return null
         this.#probing = true
+      }
+      if (LOST.has(this.#parts.client.status)) {
+        this.#failed('error')
+        return null
       }
       // The hash in braces is the cluster's hash tag: all quotas of one caller live on one node.
       const keys = quotas.map(({ tag }, i) => `${prefix}{${subjectHash(subjects[i]!)}}:${tag}`)

@@ -1,0 +1,65 @@
+import official, { normalizeIP } from '@fastify/rate-limit'
+import rateLimit, { type PolicyOptions } from '@portcullis/rate-limit'
+import Fastify, { type FastifyInstance } from 'fastify'
+import { measure } from '../../../bench/measure.ts'
+import { addressKey } from '../src/address.ts'
+import { memoryDecider } from '../src/decision.ts'
+import { openEngine } from '../src/engine.ts'
+import { fixedWindow } from '../src/fixed-window.ts'
+import { gcra } from '../src/gcra.ts'
+import { MemoryTable } from '../src/memory-table.ts'
+import { parsePolicy } from '../src/policy.ts'
+
+const limit = 1_000_000
+const quota = parsePolicy({ name: 'q', limit, window: 3600 })
+const even = parsePolicy({ name: 'g', algorithm: 'gcra', limit, window: 3600 })
+
+const subjects = Array.from({ length: 10_000 }, (_, i) => [`a10.0.${i >> 8}.${i & 255}`])
+let turn = 0
+const next = (): string[] => subjects[turn++ % subjects.length]!
+
+const byEngine = (await openEngine()).decider(quota, new MemoryTable(fixedWindow(limit, 3600), limit, 100_000))
+const fixed = memoryDecider([quota], [new MemoryTable(fixedWindow(limit, 3600), limit, 100_000)])
+const cells = memoryDecider([even], [new MemoryTable(gcra(limit, 3600, limit), limit, 100_000)])
+
+await measure('one decision, 10,000 callers', {
+  '@fastify/rate-limit deciding over our table': () => byEngine(next()),
+  'fixed window, ours': () => fixed(next(), Date.now()).standings[0]!.after,
+  'GCRA, ours': () => cells(next(), Date.now()).standings[0]!.after,
+})
+
+const v6 = Array.from({ length: 1000 }, (_, i) => `2001:db8:${i.toString(16)}:2:aaaa:bbbb:cccc:dddd`)
+await measure('an IPv6 address', {
+  'normalizeIP of @fastify/rate-limit': () => normalizeIP(v6[turn++ % 1000]!),
+  ours: () => addressKey(v6[turn++ % 1000]!),
+})
+
+async function app(prepare: (app: FastifyInstance) => Promise<unknown>): Promise<() => Promise<unknown>> {
+  const made = Fastify()
+  await prepare(made)
+  made.get('/', async () => ({ hello: 'world' }))
+  await made.ready()
+  return () => made.inject('/')
+}
+const ours = (...policies: PolicyOptions[]) => app(async (one) => one.register(rateLimit, { policies }))
+const theirs = (max: number) => app(async (one) => one.register(official, { max, timeWindow: 3_600_000 }))
+const bare = await app(async () => {})
+
+await measure('one request through inject, admitted', {
+  'bare Fastify': bare,
+  '@fastify/rate-limit': await theirs(1e9),
+  'ours, fixed window': await ours({ name: 'q', limit, window: 1 }),
+  'ours, GCRA': await ours({ name: 'g', algorithm: 'gcra', limit, window: 1 }),
+  'ours, three policies': await ours(
+    { name: 'a', limit, window: 1 },
+    { name: 'b', limit, window: 2 },
+    { name: 'c', algorithm: 'gcra', limit, window: 1 },
+  ),
+})
+
+await measure('one request through inject, refused', {
+  'bare Fastify, 200': bare,
+  '@fastify/rate-limit': await theirs(1),
+  'ours, fixed window': await ours({ name: 'q', limit: 1, window: 3600 }),
+  'ours, GCRA': await ours({ name: 'g', algorithm: 'gcra', limit: 1, window: 3600 }),
+})

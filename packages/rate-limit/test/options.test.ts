@@ -1,0 +1,112 @@
+import Fastify from 'fastify'
+import { afterEach, expect, it } from 'vitest'
+import rateLimit from '../src/index.ts'
+
+interface Mistake { path: string; rule: string; message: string; fix: { op: string; path: string; from?: string; value?: unknown }[] }
+
+const apps: { close(): Promise<unknown> }[] = []
+afterEach(async () => {
+  await Promise.all(apps.splice(0).map((app) => app.close()))
+})
+
+async function boot(options: object): Promise<Mistake[]> {
+  const app = Fastify()
+  apps.push(app)
+  try {
+    await app.register(rateLimit, options as never)
+    await app.ready()
+    return []
+  } catch (error) {
+    return (error as { mistakes?: Mistake[] }).mistakes ?? Promise.reject(error as Error)
+  }
+}
+
+/** Applies a JSON Patch (RFC 6902) as far as fixes use it. */
+function patched(options: object, fixes: Mistake['fix']): object {
+  const copy = clone(options) as Record<string, unknown>
+  const at = (pointer: string): [Record<string, unknown>, string] => {
+    const keys = pointer.split('/').slice(1)
+    const last = keys.pop()!
+    return [keys.reduce<Record<string, unknown>>((node, key) => node[key] as Record<string, unknown>, copy), last]
+  }
+  for (const { op, path, from, value } of fixes) {
+    const [node, key] = at(path)
+    if (op === 'remove') delete node[key]
+    else if (op === 'move') {
+      const [source, name] = at(from!)
+      node[key] = source[name]
+      delete source[name]
+    } else node[key] = value
+  }
+  return copy
+}
+
+function clone(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(clone)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, clone(one)]))
+}
+
+const policy = { name: 'per-ip', limit: 100, window: 60 }
+const one = (change: object): object => ({ policies: [{ ...policy, ...change }] })
+
+it.each([
+  ['no options', {}, 'policies', 'required'],
+  ['a misspelt list', { polices: [policy] }, 'polices', 'additionalProperties'],
+  ['an empty list', { policies: [] }, 'policies', 'minItems'],
+  ['one policy instead of a list', { policies: policy }, 'policies', 'type'],
+  ['a limit as a string', one({ limit: '5' }), 'policies[0].limit', 'type'],
+  ['a limit of nothing', one({ limit: 0 }), 'policies[0].limit', 'minimum'],
+  ['a limit with a fraction', one({ limit: 1.5 }), 'policies[0].limit', 'type'],
+  ['a limit without bound', one({ limit: 1e9 }), 'policies[0].limit', 'maximum'],
+  ['a window in words', one({ window: '1 minute' }), 'policies[0].window', 'type'],
+  ['the official word for limit', { policies: [{ name: 'a', max: 5, window: 60 }] }, 'policies[0].max', 'additionalProperties'],
+  ['a hook', one({ hook: 'onRequest' }), 'policies[0].hook', 'additionalProperties'],
+  ['an unknown algorithm', one({ algorithm: 'token-bucket' }), 'policies[0].algorithm', 'enum'],
+  ['a partition that does not exist', one({ partitionBy: 'user' }), 'policies[0].partitionBy', 'pattern'],
+  ['a partition that is a number', one({ partitionBy: 7 }), 'policies[0].partitionBy', 'accepts'],
+  ['a partition that waits', one({ partitionBy: async () => 'x' }), 'policies[0].partitionBy', 'synchronous-partition'],
+  ['a name that would break a field', one({ name: 'a", "b' }), 'policies[0].name', 'pattern'],
+  ['two policies of one name', { policies: [policy, { ...policy, limit: 5 }] }, 'policies[1].name', 'unique-name'],
+  ['a burst on a fixed window', one({ burst: 5 }), 'policies[0].burst', 'burst-needs-gcra'],
+  ['a cost that never fits', one({ cost: 101 }), 'policies[0].cost', 'cost-within-capacity'],
+  ['a cost above the burst', one({ algorithm: 'gcra', burst: 2, cost: 3 }), 'policies[0].cost', 'cost-within-capacity'],
+  ['a sentence of one’s own', one({ sentence: 'Go away.' }), 'policies[0].sentence', 'enum'],
+  ['an API key field in capitals', { ...one({}), apiKeyField: 'X-Api-Key' }, 'apiKeyField', 'pattern'],
+  ['a store by name', { ...one({}), store: 'redis' }, 'store', 'type'],
+  ['a Redis address', { ...one({}), store: { redis: 'redis://localhost' } }, 'store.redis', 'accepts'],
+  ['a Redis client that is none', { ...one({}), store: { redis: {} } }, 'store.redis', 'redis-client'],
+  ['a prefix with braces', { ...one({}), store: { prefix: '{x}' } }, 'store.prefix', 'pattern'],
+  ['a deadline of nothing', { ...one({}), store: { timeoutMs: 0 } }, 'store.timeoutMs', 'minimum'],
+  ['a memory of nobody', { ...one({}), store: { maxKeys: 0 } }, 'store.maxKeys', 'minimum'],
+  ['an unknown failure policy', { ...one({}), onStoreFailure: 'ignore' }, 'onStoreFailure', 'enum'],
+])('refuses %s, and its fix boots', async (_, options, path, rule) => {
+  const mistakes = await boot(options)
+  expect(mistakes.map((mistake) => [mistake.path, mistake.rule])).toContainEqual([path, rule])
+  expect(await boot(patched(options, mistakes.flatMap(({ fix }) => fix)))).toEqual([])
+})
+
+it('finds every mistake at once', async () => {
+  const mistakes = await boot({ policies: [{ name: 'a', limit: '5', window: 0 }], onStoreFailur: 'open' })
+  expect(mistakes.map(({ path }) => path).toSorted()).toEqual(['onStoreFailur', 'policies[0].limit', 'policies[0].window'])
+})
+
+it.each([
+  one({}),
+  one({ algorithm: 'gcra', burst: 200 }),
+  one({ partitionBy: () => null }),
+  one({ partitionBy: 'identity', cost: 100 }),
+  { policies: [policy, { ...policy, name: 'other', partitionBy: 'api-key' }], apiKeyField: 'authorization' },
+  { ...one({}), store: { maxKeys: 10 }, onStoreFailure: 'closed', reportOnly: true },
+  { ...one({}), enabled: false },
+])('accepts %j', async (options) => {
+  expect(await boot(options)).toEqual([])
+})
+
+it('refuses a route’s mistakes too, and names the route', async () => {
+  const app = Fastify()
+  apps.push(app)
+  await app.register(rateLimit, { policies: [policy] })
+  app.get('/a', { config: { security: { rateLimit: { policies: [{ name: 'a', limit: 1, window: 1, burst: 3 }] } } } }, async () => '')
+  await expect(app.ready()).rejects.toThrow(/GET \/a rateLimit\.policies\[0\]\.burst/)
+})

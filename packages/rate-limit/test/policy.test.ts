@@ -1,0 +1,98 @@
+import type { FastifyRequest } from 'fastify'
+import fc from 'fast-check'
+import { describe, expect, it, vi } from 'vitest'
+import { policyField } from '../src/fields.ts'
+import { sentenceOf } from '../src/exceeded.ts'
+import { parsePolicy, sameQuota } from '../src/policy.ts'
+import { compileSubject } from '../src/subject.ts'
+
+const quota = { name: 'q', limit: 5, window: 60 }
+
+describe('a policy', () => {
+  it('is a frozen fixed window by address unless it says otherwise', () => {
+    const parsed = parsePolicy(quota)
+    expect(parsed).toMatchObject({ algorithm: 'fixed-window', capacity: 5, cost: 1, partitionBy: 'ip', sentence: 'seconds', stage: 'onRequest' })
+    expect(Object.isFrozen(parsed)).toBe(true)
+  })
+
+  it('by identity is decided after authentication, every other one before', () => {
+    expect(parsePolicy({ ...quota, partitionBy: 'identity' }).stage).toBe('preParsing')
+    for (const partitionBy of ['ip', 'api-key', () => null] as const) expect(parsePolicy({ ...quota, partitionBy }).stage).toBe('onRequest')
+  })
+
+  it.each([
+    ['limit', { limit: 6 }, false],
+    ['window', { window: 61 }, false],
+    ['algorithm', { algorithm: 'gcra' }, false],
+    ['partition', { partitionBy: 'api-key' }, false],
+    ['cost', { cost: 2 }, true],
+    ['sentence', { sentence: 'later' }, true],
+  ] as const)('of another %s is another quota, or the same', (_, change, same) => {
+    expect(sameQuota(parsePolicy(quota), parsePolicy({ ...quota, ...change }))).toBe(same)
+  })
+
+  it('is advertised as an RFC 9651 list', () => {
+    expect(policyField([parsePolicy(quota), parsePolicy({ ...quota, name: 'r', algorithm: 'gcra', burst: 2 })])).toBe('"q";q=5;w=60, "r";q=5;w=60')
+  })
+
+  it('counts one second in the singular', () => {
+    expect([sentenceOf('seconds', 1), sentenceOf('seconds', 2)]).toEqual([
+      'Rate limit exceeded. Try again in 1 second.',
+      'Rate limit exceeded. Try again in 2 seconds.',
+    ])
+  })
+})
+
+describe('whose quota it is', () => {
+  const request = (more: object = {}): FastifyRequest =>
+    ({ ip: '192.0.2.1', headers: {}, security: { identity: null }, ...more }) as unknown as FastifyRequest
+  const known = (subject: string, scheme = 'jwt', claims: object = {}): FastifyRequest =>
+    request({ security: { identity: { subject, scheme, claims, scopes: [], credentialId: null } } })
+  const never = (): never => {
+    throw new Error('not expected')
+  }
+
+  it('is the address’s where there is no identity, no key and no name', () => {
+    const address = compileSubject('ip', 'x-api-key', never)(request())
+    for (const partitionBy of ['identity', 'api-key', () => null, () => '', () => undefined as never, () => 7 as never] as const) {
+      expect(compileSubject(partitionBy, 'x-api-key', never)(request())).toBe(address)
+    }
+  })
+
+  it('is the address’s when the function throws or promises, and says so', async () => {
+    const told = vi.fn()
+    const address = compileSubject('ip', 'x-api-key', never)(request())
+    const boom = (): never => {
+      throw new Error('boom')
+    }
+    const promise = (): never => Promise.reject(new Error('late')) as never
+    expect(compileSubject(boom, 'x-api-key', told)(request())).toBe(address)
+    expect(compileSubject(promise, 'x-api-key', told)(request())).toBe(address)
+    await new Promise(setImmediate)
+    expect(told).toHaveBeenCalledTimes(2)
+  })
+
+  it('is never the same for two different identities', () => {
+    const of = compileSubject('identity', 'x-api-key', never)
+    const person = fc.tuple(fc.string({ maxLength: 80 }), fc.constantFrom('jwt', 'basic', 'api-key'), fc.option(fc.string({ maxLength: 8 })))
+    fc.assert(fc.property(person, person, (one, other) => {
+      const key = ([subject, scheme, iss]: typeof one): string => of(known(subject, scheme, iss === null ? {} : { iss }))
+      const same = one[0] === other[0] && one[1] === other[1] && (one[2] ?? '') === (other[2] ?? '')
+      expect(key(one) === key(other)).toBe(same)
+    }))
+  })
+
+  it('never crosses kinds, whatever a function or an address spells', () => {
+    const address = compileSubject('ip', 'x-api-key', never)(request())
+    fc.assert(fc.property(fc.oneof(fc.string(), fc.constant(address), fc.constant(address.slice(1)), fc.string({ minLength: 65, maxLength: 200 })), (name) => {
+      const key = compileSubject(() => name, 'x-api-key', never)(request())
+      if (name !== '') expect(key).not.toBe(address)
+      expect(key.length).toBeLessThanOrEqual(65)
+    }))
+  })
+
+  it('never holds an API key in clear', () => {
+    const key = compileSubject('api-key', 'x-api-key', never)(request({ headers: { 'x-api-key': 'secret-of-mine' } }))
+    expect(key).toMatch(/^k[\w-]{43}$/)
+  })
+})

@@ -1,0 +1,243 @@
+import { onSecurityEvent, type SecurityEvent } from '@portcullis/kernel'
+import fc from 'fast-check'
+import Fastify, { type FastifyInstance } from 'fastify'
+import type { Redis } from 'ioredis'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { memoryDecider } from '../src/decision.ts'
+import { fixedWindow } from '../src/fixed-window.ts'
+import { gcra } from '../src/gcra.ts'
+import rateLimit, { type PolicyOptions, type RateLimitOptions, type RedisClient } from '../src/index.ts'
+import { MemoryTable } from '../src/memory-table.ts'
+import { parsePolicy } from '../src/policy.ts'
+import { RedisStore } from '../src/redis-store.ts'
+import { hasRedis, RedisServer } from './redis-server.ts'
+
+const policy: PolicyOptions = { name: 'per-ip', limit: 3, window: 600 }
+
+describe.runIf(hasRedis)('over Redis', () => {
+  let server: RedisServer
+  let redis: Redis
+  const apps: FastifyInstance[] = []
+  const clients: Redis[] = []
+
+  beforeAll(async () => {
+    server = await RedisServer.start()
+    redis = server.client()
+  })
+  beforeEach(async () => {
+    await redis.flushall()
+  })
+  afterEach(async () => {
+    await Promise.all(apps.splice(0).map((app) => app.close()))
+    for (const client of clients.splice(0)) client.disconnect()
+  })
+  afterAll(async () => {
+    await server.stop()
+  })
+
+  async function limited(policies: PolicyOptions[], more: Partial<RateLimitOptions> = {}): Promise<FastifyInstance> {
+    const app = Fastify()
+    apps.push(app)
+    const client = server.client()
+    clients.push(client)
+    await app.register(rateLimit, { policies, store: { redis: client, timeoutMs: 250 }, ...more })
+    app.get('/', async () => 'ok')
+    return app
+  }
+  const statuses = async (app: FastifyInstance, count: number): Promise<number[]> =>
+    Promise.all(Array.from({ length: count }, async () => (await app.inject('/')).statusCode))
+
+  it('is a client that ioredis types fit', () => {
+    redis satisfies RedisClient
+  })
+
+  it('shares one quota between two apps', async () => {
+    const [one, other] = [await limited([policy]), await limited([policy])]
+    expect((await one.inject('/')).headers['x-ratelimit-remaining']).toBe('2')
+    expect((await other.inject('/')).headers['x-ratelimit-remaining']).toBe('1')
+    expect((await one.inject('/')).statusCode).toBe(200)
+    const refused = await other.inject('/')
+    expect(refused.statusCode).toBe(429)
+    expect(refused.headers['retry-after']).toBe('600')
+  })
+
+  it('admits exactly the limit of 50 parallel requests over two apps', async () => {
+    const [one, other] = [await limited([policy]), await limited([policy])]
+    const answers = (await Promise.all([statuses(one, 25), statuses(other, 25)])).flat()
+    expect(answers.filter((status) => status === 200)).toHaveLength(3)
+    expect(answers.filter((status) => status === 429)).toHaveLength(47)
+  })
+
+  it('keeps quotas of different names and definitions apart', async () => {
+    const [one, other] = [await limited([policy]), await limited([{ ...policy, name: 'other' }])]
+    const changed = await limited([{ ...policy, limit: 4 }])
+    await statuses(one, 3)
+    expect((await other.inject('/')).statusCode).toBe(200)
+    expect((await changed.inject('/')).headers['x-ratelimit-remaining']).toBe('3')
+  })
+
+  it('stores no address, one hash tag a caller, and only keys that expire', async () => {
+    const app = await limited([policy, { name: 'even', algorithm: 'gcra', limit: 3, window: 600 }])
+    await app.inject('/')
+    const keys = await redis.keys('*')
+    expect(keys).toHaveLength(2)
+    expect(new Set(keys.map((key) => /\{[\w-]{27}\}/.exec(key)?.[0])).size).toBe(1)
+    for (const key of keys) {
+      expect(key).not.toContain('127.0.0.1')
+      const ttl = await redis.pttl(key)
+      expect(ttl).toBeGreaterThan(0)
+      expect(ttl).toBeLessThanOrEqual(600_000)
+    }
+  })
+
+  it('writes nothing when it refuses', async () => {
+    const app = await limited([policy, { name: 'wide', limit: 100, window: 600 }])
+    await statuses(app, 3)
+    const writes = async (): Promise<string | undefined> => /cmdstat_set:calls=(\d+)/.exec(await redis.info('commandstats'))?.[1]
+    const before = await writes()
+    expect(await statuses(app, 20)).toEqual(Array.from({ length: 20 }, () => 429))
+    expect(await writes()).toBe(before)
+  })
+
+  it('goes on when the server has forgotten its scripts', async () => {
+    const app = await limited([policy])
+    await app.inject('/')
+    await redis.script('FLUSH')
+    expect((await app.inject('/')).headers['x-ratelimit-remaining']).toBe('1')
+  })
+
+  it('agrees with the memory of one process, decision by decision', async () => {
+    const step = fc.record({ a: fc.constantFrom('x', 'y', 'z'), b: fc.constantFrom('p', 'q') })
+    let run = 0
+    await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 25 }), fc.integer({ min: 1, max: 3 }), async (steps, cost) => {
+      // Windows so long that the two clocks do not matter.
+      const quotas = [
+        parsePolicy({ name: 'f', limit: 5, window: 31_000_000, cost }),
+        parsePolicy({ name: 'g', algorithm: 'gcra', limit: 20, window: 31_000_000, burst: 7 }),
+      ]
+      const tables = [new MemoryTable(fixedWindow(5, 31_000_000), 5, 99), new MemoryTable(gcra(20, 31_000_000, 7), 7, 99)]
+      const inMemory = memoryDecider(quotas, tables)
+      const store = new RedisStore({ client: redis, prefix: `run${run++}:`, timeoutMs: 5000, clock: () => 0, onOutage: () => {} })
+      const inRedis = store.decider(quotas)
+      const seen = ({ standings }: ReturnType<typeof inMemory>): unknown[] => standings.map(({ allowed, before, after }) => [allowed, before, after])
+      for (const { a, b } of steps) {
+        const decision = await inRedis([a, b])
+        expect(seen(decision!)).toEqual(seen(inMemory([a, b], 1_700_000_000_000)))
+      }
+    }), { numRuns: 40 })
+  })
+
+  describe.each(['killed', 'frozen'] as const)('that is %s', (how) => {
+    const fail = async (): Promise<void> => (how === 'killed' ? server.kill() : server.signal('SIGSTOP'))
+    const mend = async (): Promise<void> => (how === 'killed' ? server.revive() : server.signal('SIGCONT'))
+
+    it('counts in the process meanwhile, reports it once, and comes back by itself', async () => {
+      const app = await limited([policy])
+      const seen: SecurityEvent[] = []
+      onSecurityEvent(app, (event) => seen.push(event))
+      expect((await app.inject('/')).headers['x-ratelimit-remaining']).toBe('2')
+      await fail()
+      try {
+        expect((await statuses(app, 10)).filter((status) => status === 200)).toHaveLength(3)
+        expect((await statuses(app, 10)).every((status) => status === 429)).toBe(true)
+      } finally {
+        await mend()
+      }
+      expect(seen.filter(({ type }) => type === 'rate-limit.store-unavailable')).toHaveLength(1)
+      // The process refuses this caller; the store, emptied and asked again, does not.
+      const admittedAgain = async (): Promise<void> => {
+        await redis.flushall()
+        expect((await app.inject('/')).statusCode).toBe(200)
+      }
+      await vi.waitFor(admittedAgain, { timeout: 10_000, interval: 50 })
+    })
+
+    it.each([['closed', 503, 'PTC_RATE_LIMIT_UNAVAILABLE'], ['open', 200, undefined]] as const)('is %s if the options say so: %i', async (onStoreFailure, status, code) => {
+      const app = await limited([policy], { onStoreFailure })
+      await app.inject('/')
+      await fail()
+      try {
+        for (let request = 0; request < 5; request++) {
+          const answer = await app.inject('/')
+          expect(answer.statusCode).toBe(status)
+          if (code !== undefined) expect(answer.json()).toMatchObject({ code, retryAfter: 1 })
+          expect(answer.headers['ratelimit']).toBeUndefined()
+        }
+      } finally {
+        await mend()
+      }
+    })
+  })
+})
+
+describe('the breaker', () => {
+  const quotas = [parsePolicy(policy)]
+  const good = [1, 3, 2, 60_000, 0]
+
+  function made(answers: (() => Promise<unknown>)[]) {
+    let now = 0
+    let asked = 0
+    const outages: string[] = []
+    const evalsha = (): Promise<unknown> => answers[Math.min(asked++, answers.length - 1)]!()
+    const store = new RedisStore({
+      client: { evalsha, eval: evalsha },
+      prefix: '',
+      timeoutMs: 10,
+      clock: () => now,
+      onOutage: (reason) => outages.push(reason),
+    })
+    return { decide: store.decider(quotas), outages, asked: () => asked, wait: (ms: number) => (now += ms) }
+  }
+  const fails = (): Promise<never> => Promise.reject(new Error('gone'))
+  const answers = (): Promise<unknown> => Promise.resolve(good)
+
+  it('asks nothing for a second after a failure, then lets one request try', async () => {
+    const { decide, outages, asked, wait } = made([fails, fails, answers])
+    expect(await decide(['x'])).toBeNull()
+    expect(decide(['x'])).toBeNull()
+    wait(999)
+    expect(decide(['x'])).toBeNull()
+    wait(1)
+    const attempt = decide(['x'])
+    expect(decide(['x'])).toBeNull()
+    expect(await attempt).toBeNull()
+    wait(1000)
+    expect(await decide(['x'])).toMatchObject({ standings: [{ allowed: true, after: 2 }] })
+    expect(await decide(['x'])).not.toBeNull()
+    expect(outages).toEqual(['error'])
+    expect(asked()).toBe(4)
+  })
+
+  it('reports a second outage after a recovery', async () => {
+    const { decide, outages, wait } = made([fails, answers, fails])
+    await decide(['x'])
+    wait(1000)
+    await decide(['x'])
+    await decide(['x'])
+    expect(outages).toEqual(['error', 'error'])
+  })
+
+  it('sends nothing over a lost connection, where it would wait and be counted late', async () => {
+    const sent: string[] = []
+    const client = { status: 'reconnecting', evalsha: async (sha: string) => sent.push(sha), eval: async () => null }
+    const store = new RedisStore({ client, prefix: '', timeoutMs: 10, clock: () => 0, onOutage: (reason) => sent.push(reason) })
+    expect(store.decider(quotas)(['x'])).toBeNull()
+    expect(sent).toEqual(['error'])
+  })
+
+  it('gives up on an answer that never comes, and ignores it if it comes late', async () => {
+    let late!: (value: unknown) => void
+    const { decide, outages } = made([() => new Promise((resolve) => (late = resolve))])
+    expect(await decide(['x'])).toBeNull()
+    late(good)
+    await new Promise(setImmediate)
+    expect(decide(['x'])).toBeNull()
+    expect(outages).toEqual(['timeout'])
+  })
+
+  it.each([[null], ['OK'], [[]], [[1, 2]]])('takes the answer %j for a failure', async (answer) => {
+    const { decide, outages } = made([() => Promise.resolve(answer)])
+    expect(await decide(['x'])).toBeNull()
+    expect(outages).toEqual(['error'])
+  })
+})
