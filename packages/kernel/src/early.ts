@@ -41,8 +41,14 @@ const byCode: Readonly<Record<string, Refusal>> = {
   ERR_HTTP_REQUEST_TIMEOUT: errors.PTC_REQUEST_TIMEOUT,
 }
 
+/** Connections that have their answer and are given time to read it. */
+const answered = new WeakSet<Socket>()
+const LINGER_MS = 1_000
+
 /** `clientErrorHandler`: what the parser refuses. No request exists. */
 export function answerClientError(this: FastifyInstance, error: Error & { code?: string }, socket: Socket): void {
+  // The parser goes on reading what the client still sends.
+  if (answered.has(socket)) return
   // RFC 9112 §9.6: a reset connection or an answer already under way leaves nothing to say.
   const answering = (socket as { _httpMessage?: { _headerSent?: boolean } })._httpMessage?._headerSent === true
   if (error.code === 'ECONNRESET' || !socket.writable || answering) {
@@ -62,9 +68,11 @@ export function answerClientError(this: FastifyInstance, error: Error & { code?:
   const head = Object.entries(fields)
     .map(([name, value]) => `${name}: ${value}\r\n`)
     .join('')
+  answered.add(socket)
   socket.write(`HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status]}\r\n${head}\r\n`)
-  socket.write(body)
-  socket.destroySoon()
+  socket.end(body)
+  // Closing with bytes unread would reset the connection, and the client would lose the answer: let it finish, briefly.
+  setTimeout(() => socket.destroy(), LINGER_MS).unref()
 }
 
 /** RFC 9110 §10.1.1: an expectation that cannot be met is answered 417. Node asks this listener instead of the app. */

@@ -169,15 +169,16 @@ export function complete(
   const completed = findings.map((one) => ({ ...one, fix: [...one.fix] }))
   const fixed = copyOf(value)
   for (const one of completed) patch(fixed, one.fix)
-  for (let round = 0; round < 8; round++) {
-    const left = inspect(fixed)[0]
-    if (left === undefined) break
-    const owner =
-      completed.findLast(({ fix }) => fix.some((one) => 'path' in one && left.at.startsWith(one.path))) ??
-      completed.at(-1)
-    // A fix that did not hold the first time is dropped with what it wrote.
-    const again =
-      round > 3 && at(fixed, left.at) !== undefined ? ([{ op: 'remove', path: left.at }] as const) : left.fix
+  const seen = new Map<string, number>()
+  for (let left = inspect(fixed)[0]; left !== undefined; left = inspect(fixed)[0]) {
+    const { at: place, rule, fix } = left
+    const times = (seen.get(`${place} ${rule}`) ?? 0) + 1
+    seen.set(`${place} ${rule}`, times)
+    if (times > 20) break
+    // Fixes are applied in order: what mends their results comes last.
+    const owner = completed.at(-1)
+    // A fix that did not hold twice gives way: what it wrote is removed.
+    const again = times > 2 && at(fixed, place) !== undefined ? ([{ op: 'remove', path: place }] as const) : fix
     owner?.fix.push(...again)
     patch(fixed, again)
   }

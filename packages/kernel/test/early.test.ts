@@ -1,0 +1,131 @@
+import Fastify, { type FastifyInstance } from 'fastify'
+import { connect, type AddressInfo } from 'node:net'
+import { afterEach, describe, expect, it } from 'vitest'
+import { onSecurityEvent, serverOptions } from '../src/index.ts'
+import { marking } from './rooms.ts'
+
+const open: FastifyInstance[] = []
+afterEach(async () => {
+  for (const app of open.splice(0)) await app.close()
+})
+
+async function listening(
+  options = serverOptions(),
+): Promise<{ app: FastifyInstance; port: number; reasons: unknown[] }> {
+  const app = Fastify(options)
+  const reasons: unknown[] = []
+  onSecurityEvent(app, ({ code }) => reasons.push(code))
+  app.register(marking('headers'))
+  app.get('/', async () => 'ok')
+  app.post('/', async () => 'ok')
+  app.get('/slow', () => new Promise((resolve) => setTimeout(() => resolve('slow'), 300)))
+  app.get('/p/:name', async () => 'ok')
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  open.push(app)
+  return { app, port: (app.server.address() as AddressInfo).port, reasons }
+}
+
+/** Sends bytes and reads until the server closes. */
+function raw(port: number, ...parts: string[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1')
+    let answer = ''
+    socket.setTimeout(15_000, () => reject(new Error(`no end; so far: ${answer}`)))
+    socket.on('data', (chunk) => (answer += chunk.toString('latin1')))
+    socket.on('close', () => resolve(answer))
+    socket.on('error', reject)
+    for (const part of parts) socket.write(part)
+  })
+}
+
+const get = (target: string, ...fields: string[]): string =>
+  [`GET ${target} HTTP/1.1`, 'Host: a.example', 'Connection: close', ...fields, '', ''].join('\r\n')
+
+describe('answers that no hook sees carry the fields, a problem, and no echo', () => {
+  it.each([
+    ['an over-long parameter', get(`/p/${'hunter2'.repeat(100)}`), 414, 'PTC_URL_TOO_LONG', 'default'],
+    ['a malformed URL', get('/%zz-hunter2'), 400, 'PTC_REQUEST_MALFORMED', 'default'],
+    ['a missing Host', 'GET /hunter2 HTTP/1.1\r\nConnection: close\r\n\r\n', 400, 'PTC_HOST_MISSING', 'default'],
+    [
+      'header fields that are too large',
+      get('/', `X-A: ${'hunter2'.repeat(20_000)}`),
+      431,
+      'PTC_FIELDS_TOO_LARGE',
+      'early',
+    ],
+    ['bytes that are no HTTP', 'hunter2\r\n\r\n', 400, 'PTC_REQUEST_MALFORMED', 'early'],
+    [
+      'contradicting framing',
+      'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\nhunter2',
+      400,
+      'PTC_REQUEST_MALFORMED',
+      'early',
+    ],
+    ['an unknown expectation', get('/', 'Expect: hunter2'), 417, 'PTC_EXPECTATION_UNKNOWN', 'early'],
+  ])('%s', async (_what, bytes, status, code, field) => {
+    const { port, reasons } = await listening()
+    const answer = await raw(port, bytes)
+    const [head = '', body = ''] = answer.split('\r\n\r\n')
+    expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
+    expect(head.toLowerCase()).toContain(`x-headers: ${field}`)
+    expect(head.toLowerCase()).toContain('content-type: application/json')
+    expect(JSON.parse(body)).toMatchObject({ code, status })
+    expect(answer).not.toContain('hunter2')
+    expect(reasons).toContain(code)
+  })
+
+  it('a request whose header section never ends', async () => {
+    const { port } = await listening(serverOptions({ headersTimeoutMs: 500, requestTimeoutMs: 1_000 }))
+    const answer = await raw(port, 'GET / HTTP/1.1\r\nHost: a\r\nX-')
+    expect(answer).toMatch(/^HTTP\/1.1 408 /)
+    expect(answer.toLowerCase()).toContain('x-headers: early')
+  })
+
+  it('a body that never ends is cut', async () => {
+    const { port } = await listening(serverOptions({ headersTimeoutMs: 500, requestTimeoutMs: 1_000 }))
+    const answer = await raw(
+      port,
+      'POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\r\n{',
+    )
+    expect(answer).toMatch(/^HTTP\/1.1 408 /)
+  })
+
+  it('a request on an open connection while the app closes', async () => {
+    const { app, port } = await listening()
+    const answer = await new Promise<string>((resolve, reject) => {
+      const socket = connect(port, '127.0.0.1')
+      let all = ''
+      socket.on('error', reject)
+      socket.on('data', (chunk) => (all += chunk.toString()))
+      socket.on('close', () => resolve(all))
+      socket.write('GET /slow HTTP/1.1\r\nHost: a\r\n\r\n')
+      setTimeout(() => void app.close(), 50)
+      setTimeout(() => socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n'), 150)
+    })
+    const second = answer.slice(answer.indexOf('HTTP/1.1 503'))
+    expect(answer).toContain('slow')
+    expect(second).toMatch(/^HTTP\/1.1 503 /)
+    expect(second.toLowerCase()).toContain('x-headers: default')
+    expect(second).toContain('PTC_SERVER_CLOSING')
+  })
+})
+
+it('admits HTTP/1.0 without Host', async () => {
+  const { port } = await listening()
+  expect(await raw(port, 'GET / HTTP/1.0\r\n\r\n')).toMatch(/^HTTP\/1.1 200 /)
+})
+
+describe('serverOptions', () => {
+  it.each([
+    [{ trustProxy: true }, 'trustProxy', 'trust-everybody'],
+    [{ trustProxy: 1 }, 'trustProxy', 'accepts'],
+    [{ headersTimeoutMs: 30_000 }, 'headersTimeoutMs', 'below-request-timeout'],
+    [{ bodyLimit: '1mb' }, 'bodyLimit', 'type'],
+    [{ bodylimit: 5 }, 'bodylimit', 'additionalProperties'],
+    [{ formatProblem: 'x' }, 'formatProblem', 'accepts'],
+  ])('refuses %j', (given, path, rule) => {
+    expect(() => serverOptions(given as never)).toThrow(
+      expect.objectContaining({ code: 'PTC_OPTIONS_INVALID', mistakes: [expect.objectContaining({ path, rule })] }),
+    )
+  })
+})

@@ -1,0 +1,200 @@
+import { createSecretKey, KeyObject } from 'node:crypto'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { compileOptions, type Finding, type ObjectSchema, type Operation } from '../src/index.ts'
+import { patch } from '../src/pointer.ts'
+
+interface Shape {
+  origins: string[]
+  credentials?: boolean
+  limit?: number
+  mode?: string
+  key?: unknown
+  on?: unknown
+  map?: Record<string, { size: number }>
+  nested?: { depth?: number }
+}
+
+const schema: ObjectSchema = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['origins'],
+  properties: {
+    origins: {
+      type: 'array',
+      minItems: 1,
+      maxItems: 3,
+      uniqueItems: true,
+      items: { type: 'string', pattern: '^https:', title: 'an https origin', examples: ['https://a.example'] },
+      examples: [['https://a.example']],
+    },
+    credentials: { type: 'boolean', default: false },
+    limit: { type: 'integer', minimum: 1, maximum: 10, default: 5 },
+    mode: { type: 'string', enum: ['strict', 'lenient'], default: 'strict' },
+    key: { accepts: ['string', 'Buffer', 'KeyObject'], minLength: 4, examples: ['abcd'] },
+    on: { accepts: ['function'] },
+    map: {
+      type: 'object',
+      additionalProperties: {
+        type: 'object',
+        additionalProperties: false,
+        required: ['size'],
+        properties: { size: { type: 'integer', examples: [1] } },
+      },
+      propertyNames: { pattern: '^[a-z]+$' },
+      examples: [{}],
+    },
+    nested: {
+      type: 'object',
+      additionalProperties: false,
+      default: {},
+      properties: { depth: { type: 'integer', exclusiveMinimum: 0, default: 2 } },
+    },
+  },
+}
+
+function check(options: Readonly<Shape>): Finding[] {
+  if (options.credentials !== true || !options.origins.includes('https://*')) return []
+  return [
+    {
+      at: '/credentials',
+      rule: 'wildcard',
+      message: 'needs exact origins',
+      fix: [{ op: 'replace', path: '/credentials', value: false }],
+    },
+  ]
+}
+
+const inspect = compileOptions<Shape>(schema, check)
+const origins = ['https://a.example']
+
+/** What somebody does with a fix: applies it to what was written. */
+function fixed(given: unknown, mistakes: readonly { fix: readonly Operation[] }[]): unknown {
+  const copy = structuredClone(given)
+  for (const { fix } of mistakes) patch(copy, fix)
+  return copy
+}
+
+describe('valid options', () => {
+  it('come back as a deep-frozen copy with defaults, and the original stays as it was', () => {
+    const given = { origins: [...origins] }
+    const { options } = inspect(given)
+    expect(options).toEqual({ origins, credentials: false, limit: 5, mode: 'strict', nested: { depth: 2 } })
+    expect([Object.isFrozen(options), Object.isFrozen(options?.origins), Object.isFrozen(options?.nested)]).toEqual([
+      true,
+      true,
+      true,
+    ])
+    expect(Object.isFrozen(given.origins)).toBe(false)
+  })
+
+  it('keep functions, Buffers and KeyObjects by reference', () => {
+    const on = (): void => undefined
+    for (const key of [Buffer.from('abcd'), createSecretKey(Buffer.from('abcd'))]) {
+      const { options } = inspect({ origins, key, on })
+      expect([options?.key === key, options?.on === on]).toEqual([true, true])
+    }
+    expect(inspect({ origins, key: createSecretKey(Buffer.from('a')) }).options?.key).toBeInstanceOf(KeyObject)
+  })
+
+  it('are never coerced', () => {
+    for (const given of [
+      { limit: '5' },
+      { credentials: 'false' },
+      { origins: 'https://a.example' },
+      { limit: null },
+      { mode: 1 },
+    ]) {
+      expect(inspect({ origins, ...given }).options).toBeUndefined()
+    }
+  })
+})
+
+describe('mistakes', () => {
+  it('are told all at once, each with path, rule and words that can be pasted', () => {
+    const { mistakes } = inspect({
+      orgins: [],
+      limit: '7',
+      mode: 'Strict',
+      nested: { depth: 0, dept: 1 },
+      credentials: 'true',
+    })
+    expect(mistakes.map(({ path, rule, message }) => `${path} | ${rule} | ${message}`)).toEqual([
+      'orgins | additionalProperties | is not an option; did you mean `origins`?',
+      'credentials | type | must be a boolean, not a string; write credentials: true',
+      'limit | type | must be an integer, not a string; write limit: 7',
+      "mode | enum | must be one of 'strict', 'lenient'; write mode: 'strict'",
+      'nested.dept | additionalProperties | is not an option; did you mean `depth`?',
+      'nested.depth | exclusiveMinimum | must be greater than 0; write depth: 2',
+    ])
+  })
+
+  it('between fields are told beside those of single fields', () => {
+    const { mistakes } = inspect({ origins: ['https://*'], credentials: true, limits: 3 })
+    expect(mistakes.map(({ path, rule }) => `${path} ${rule}`)).toEqual([
+      'limits additionalProperties',
+      'credentials wildcard',
+    ])
+  })
+
+  it.each([
+    [undefined],
+    [{}],
+    [{ origins: [] }],
+    [{ origins: ['https://a.example', 'https://a.example'] }],
+    [{ origins: ['http://a'] }],
+    [{ origins: 'https://a.example' }],
+    [{ origin: 'https://a.example' }],
+    [{ origins, limit: 0 }],
+    [{ origins, limit: 1.5 }],
+    [{ origins, limit: 99 }],
+    [{ origins, key: 5 }],
+    [{ origins, key: 'a' }],
+    [{ origins, on: 'x' }],
+    [{ origins, map: { UPPER: { size: 1 } } }],
+    [{ origins, map: { a: {} } }],
+    [{ origins, map: { a: { size: 'x' } } }],
+    [{ origins, nested: 5 }],
+    [{ origins, credentials: null }],
+    [{ origins: ['https://*'], credentials: true }],
+    [JSON.parse('{"origins":["https://a.example"],"__proto__":{"credentials":true}}')],
+    [{ origins, constructor: 1 }],
+  ])('%j has fixes that make it valid', (given) => {
+    const { mistakes } = inspect(given)
+    expect(mistakes.length).toBeGreaterThan(0)
+    const mended = inspect(fixed(given ?? {}, mistakes))
+    expect(mended.mistakes).toEqual([])
+  })
+
+  it('of any JSON have fixes that make it valid', () => {
+    const keys = fc.constantFrom(
+      'origins',
+      'orgins',
+      'limit',
+      'limits',
+      'mode',
+      'map',
+      'nested',
+      'credentials',
+      'key',
+      'x',
+    )
+    const value = fc.oneof(
+      fc.jsonValue({ maxDepth: 2 }),
+      fc.array(fc.constantFrom('https://a.example', 'https://*', 1)),
+    )
+    fc.assert(
+      fc.property(fc.dictionary(keys, value), (given) => {
+        const { options, mistakes } = inspect(given)
+        if (options !== undefined) return
+        expect(inspect(fixed(given, mistakes)).mistakes).toEqual([])
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  it('do not reach Object.prototype', () => {
+    inspect(JSON.parse('{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}}}'))
+    expect(({} as Record<string, unknown>)['polluted']).toBeUndefined()
+  })
+})
