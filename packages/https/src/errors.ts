@@ -1,0 +1,57 @@
+import { defineErrors } from '@portcullis/kernel'
+import { events } from './events.ts'
+
+const table = {
+  PTC_HTTPS_REQUIRED: {
+    status: 403,
+    sentence: 'This API answers over https only.',
+    event: events['https.refused'],
+    meaning: 'The request came over plaintext and is not a GET or HEAD, or asks for a WebSocket.',
+  },
+  PTC_HTTPS_CREDENTIAL_EXPOSED: {
+    status: 403,
+    sentence: 'This API answers over https only. The credential in this request was exposed: replace it.',
+    event: events['https.credential-exposed'],
+    meaning: 'The request came over plaintext and carries a credential: following a redirect would hide that it leaked.',
+  },
+  PTC_HTTPS_UNREACHABLE: {
+    boot:
+      'this app can never see TLS: it has no TLS server and trusts no proxy to say that one stands in front. Write one of\n' +
+      "  Fastify({ https: tlsServerOptions({ keyFile: 'server.key', certFile: 'server.pem' }) })\n" +
+      "  Fastify({ trustProxy: ['127.0.0.1'] })   // the proxy's address; it must set X-Forwarded-Proto",
+    meaning: 'The room was registered on an app on which every request would be plaintext.',
+  },
+  PTC_HTTPS_PLAINTEXT_UNAVAILABLE: {
+    boot: 'the plaintext listener cannot listen on %s port %s (%s). Free the port, or change or remove `plaintext`.',
+    meaning: '`app.listen` fails because the plaintext port is taken or not allowed.',
+  },
+  PTC_HTTPS_PLAINTEXT_DUPLICATE: {
+    boot: 'this app already has a plaintext listener. Remove `plaintext` from the inner registration.',
+    meaning: 'Two registrations of one app want a plaintext listener; one serves the whole app.',
+  },
+  PTC_HTTPS_TLS_OPTIONS_INVALID: {
+    boot: 'mistakes in the options of tlsServerOptions\n%s',
+    meaning: '`tlsServerOptions` was given options that do not hold; `mistakes` lists them.',
+  },
+  PTC_HTTPS_KEY_UNUSABLE: {
+    boot: 'the private key %s',
+    meaning: 'The private key cannot be read, is too weak, or does not belong to the certificate.',
+  },
+  PTC_HTTPS_CERTIFICATE_UNUSABLE: {
+    boot: 'the certificate %s',
+    meaning: 'The certificate cannot be read or is not valid now.',
+  },
+  PTC_HTTPS_KEY_EXPOSED: {
+    boot: '%s can be read by other users of this machine. Delete it, so that a new one is made, or run chmod 600 on it if nobody did.',
+    meaning: 'A development key on disk is readable by others; whoever read it can impersonate every host of this CA.',
+  },
+  PTC_HTTPS_DEVELOPMENT_HOST_REFUSED: {
+    boot:
+      '%s cannot be in a development certificate: %s. The development CA vouches only for localhost, names under ' +
+      '.localhost, .test, .local, .internal, .example and .home.arpa, and loopback and private addresses.',
+    meaning: 'A development certificate was asked for a name that could belong to somebody else.',
+  },
+} as const
+
+/** The errors of this room: two refusals, the rest at boot. */
+export const errors: ReturnType<typeof defineErrors<typeof table>> = defineErrors(table)
