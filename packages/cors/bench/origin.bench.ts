@@ -38,7 +38,7 @@ function ours(origins: string[]): () => void {
 function reader(origins: readonly string[]): () => string {
   const bytes = origins.map((origin) => Buffer.from(origin))
   let at = 0
-  return () => (bytes[at++ % bytes.length] as Buffer).latin1Slice()
+  return () => (bytes[at++ % bytes.length] as Buffer).toString('latin1')
 }
 
 /** As little of a request and a reply as both read and write. */

@@ -59,7 +59,11 @@ export function readOrigin(text: string): Origin | OriginMistake {
     return mistake('origin-port', 'has no port between 1 and 65535 after its colon', `${scheme}://${host}`)
   }
   if (port === defaultPort) {
-    return mistake('origin-default-port', `names ${scheme}'s default port, which browsers leave out`, `${scheme}://${host}`)
+    return mistake(
+      'origin-default-port',
+      `names ${scheme}'s default port, which browsers leave out`,
+      `${scheme}://${host}`,
+    )
   }
   return withHost(text, scheme, host, port === undefined ? '' : `:${port}`)
 }
@@ -67,7 +71,8 @@ export function readOrigin(text: string): Origin | OriginMistake {
 function tail(text: string, instead: string): OriginMistake {
   if (text === '/') return mistake('origin-trailing-slash', 'ends with a slash, which browsers never send', instead)
   if (text.startsWith('?')) return mistake('origin-query', 'has a query; an origin ends after host and port', instead)
-  if (text.startsWith('#')) return mistake('origin-fragment', 'has a fragment; an origin ends after host and port', instead)
+  if (text.startsWith('#'))
+    return mistake('origin-fragment', 'has a fragment; an origin ends after host and port', instead)
   return mistake('origin-path', 'has a path; an origin ends after host and port', instead)
 }
 
@@ -84,7 +89,11 @@ function withHost(text: string, scheme: string, given: string, port: string): Or
     return mistake('origin-upper-case', 'has upper-case letters, which browsers never send', put(host.toLowerCase()))
   }
   if (host.endsWith('.')) {
-    return mistake('origin-trailing-dot', 'ends with a dot, which makes it another origin', put(host.replace(/\.+$/, '')))
+    return mistake(
+      'origin-trailing-dot',
+      'ends with a dot, which makes it another origin',
+      put(host.replace(/\.+$/, '')),
+    )
   }
   const canonical = canonicalHost(host)
   if (canonical === undefined) return mistake('origin-host', 'has a host that no browser accepts')
@@ -97,7 +106,8 @@ function withHost(text: string, scheme: string, given: string, port: string): Or
   if (!address && (host.length > 253 || !HOST_NAME.test(host))) {
     return mistake('origin-host', 'has a host that no browser accepts')
   }
-  if (wildcard && address) return mistake('origin-wildcard-too-broad', 'has a wildcard before an address', put(host).replace('*.', ''))
+  if (wildcard && address)
+    return mistake('origin-wildcard-too-broad', 'has a wildcard before an address', put(host).replace('*.', ''))
   if (wildcard && !host.includes('.') && host !== 'localhost') {
     return mistake('origin-wildcard-too-broad', "admits a whole top-level domain; name a domain after '*.'")
   }

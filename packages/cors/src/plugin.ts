@@ -35,7 +35,10 @@ const plugin: FastifyPluginAsync<CorsOptions> = defineRoom<CorsOptions, CorsRout
       async ready() {
         const open = [...answers.values()].filter(({ answer }) => answer === null)
         if (open.length === 0) return
-        const given = await askEngine(Fastify(), open.map(({ decision }) => decision.question))
+        const given = await askEngine(
+          Fastify(),
+          open.map(({ decision }) => decision.question),
+        )
         for (const [index, asked] of open.entries()) asked.answer = given[index] as Answer
       },
     }

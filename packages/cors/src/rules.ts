@@ -15,9 +15,27 @@ const EXAMPLE = 'https://app.example.com'
 
 // Fetch §2.2.2, "forbidden request-header": browsers set these themselves.
 const FORBIDDEN_REQUEST_HEADERS = new Set([
-  'accept-charset', 'accept-encoding', 'access-control-request-headers', 'access-control-request-method',
-  'access-control-request-private-network', 'connection', 'content-length', 'cookie', 'cookie2', 'date', 'dnt',
-  'expect', 'host', 'keep-alive', 'origin', 'referer', 'set-cookie', 'te', 'trailer', 'transfer-encoding', 'upgrade',
+  'accept-charset',
+  'accept-encoding',
+  'access-control-request-headers',
+  'access-control-request-method',
+  'access-control-request-private-network',
+  'connection',
+  'content-length',
+  'cookie',
+  'cookie2',
+  'date',
+  'dnt',
+  'expect',
+  'host',
+  'keep-alive',
+  'origin',
+  'referer',
+  'set-cookie',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
   'via',
 ])
 
@@ -70,7 +88,12 @@ function judge(
     const complaint = complaints[index]
     if (complaint === undefined) {
       if (seen.has(fold(entry))) {
-        removed.unshift({ at, rule: 'duplicate', message: 'stands here twice; remove it', fix: [{ op: 'remove', path: at }] })
+        removed.unshift({
+          at,
+          rule: 'duplicate',
+          message: 'stands here twice; remove it',
+          fix: [{ op: 'remove', path: at }],
+        })
       }
       seen.add(fold(entry))
       continue
@@ -80,7 +103,12 @@ function judge(
     for (const right of instead) kept.add(fold(right))
     const [first, ...others] = instead
     if (first === undefined) {
-      removed.unshift({ at, rule: complaint.rule, message: `${complaint.wrong}; remove it`, fix: [{ op: 'remove', path: at }] })
+      removed.unshift({
+        at,
+        rule: complaint.rule,
+        message: `${complaint.wrong}; remove it`,
+        fix: [{ op: 'remove', path: at }],
+      })
       continue
     }
     replaced.push({
@@ -103,7 +131,13 @@ function judgeOrigin(text: string, everybody: boolean, credentials: boolean): Co
     if (!credentials || 'rule' in again || again.confidential) return origin
     return origin.replace(/^http:/, 'https:').replace(/:443$/, '')
   }
-  if ('rule' in read) return { ...read, instead: repair(read).filter((right) => right !== '*').map(secure) }
+  if ('rule' in read)
+    return {
+      ...read,
+      instead: repair(read)
+        .filter((right) => right !== '*')
+        .map(secure),
+    }
   if (read.kind === 'any' && !everybody) {
     return { rule: 'wildcard-with-origins', wrong: "is '*', which makes the other entries pointless", instead: [] }
   }
@@ -120,7 +154,8 @@ function judgeMethod(method: string): Complaint | undefined {
   if (FORBIDDEN_METHODS.has(upper)) {
     return { rule: 'method-forbidden', wrong: 'is a method that browsers never send', instead: [] }
   }
-  if (!METHODS.includes(upper)) return { rule: 'method-unknown', wrong: 'is no method that Node can parse', instead: [] }
+  if (!METHODS.includes(upper))
+    return { rule: 'method-unknown', wrong: 'is no method that Node can parse', instead: [] }
   // RFC 9110 §9.1: methods are case-sensitive, and browsers upper-case only some of them.
   if (method !== upper) return { rule: 'method-case', wrong: 'is not in upper case', instead: [upper] }
   return undefined
@@ -129,7 +164,11 @@ function judgeMethod(method: string): Complaint | undefined {
 function judgeRequestHeader(name: string): Complaint | undefined {
   const lower = name.toLowerCase()
   if (name === '*') {
-    return { rule: 'header-wildcard', wrong: "is '*', which covers what nobody has thought of; name the fields", instead: [] }
+    return {
+      rule: 'header-wildcard',
+      wrong: "is '*', which covers what nobody has thought of; name the fields",
+      instead: [],
+    }
   }
   if (FORBIDDEN_REQUEST_HEADERS.has(lower) || lower.startsWith('sec-') || lower.startsWith('proxy-')) {
     return { rule: 'header-forbidden', wrong: 'is a field that browsers let no page set', instead: [] }
@@ -142,7 +181,11 @@ function judgeExposedHeader(name: string, credentials: boolean): Complaint | und
     return { rule: 'header-forbidden', wrong: 'is a field that browsers let no page read', instead: [] }
   }
   if (name === '*' && credentials) {
-    return { rule: 'header-wildcard', wrong: "is '*', which means nothing with credentials; name the fields", instead: [] }
+    return {
+      rule: 'header-wildcard',
+      wrong: "is '*', which means nothing with credentials; name the fields",
+      instead: [],
+    }
   }
   return undefined
 }

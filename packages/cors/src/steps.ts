@@ -24,10 +24,19 @@ const PREFLIGHT = 'Origin, Access-Control-Request-Method, Access-Control-Request
  * @param answered gives what @fastify/cors answered at boot
  * @param decisionOf gives the decision of another route's policy
  */
-export function stepsOf(decision: Decision, answered: () => Answer, decisionOf: (policy: Readonly<CorsOptions>) => Decision): Steps {
+export function stepsOf(
+  decision: Decision,
+  answered: () => Answer,
+  decisionOf: (policy: Readonly<CorsOptions>) => Decision,
+): Steps {
   const { allows, allowsMethod, admitsHeaders, refusesForeignOrigins, question } = decision
 
-  const preflight = (request: FastifyRequest, reply: FastifyReply, origin: string, method: string): Refusal | FastifyReply => {
+  const preflight = (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    origin: string,
+    method: string,
+  ): Refusal | FastifyReply => {
     vary(reply, PREFLIGHT)
     if (!allows(origin)) return ORIGIN_REFUSED
     const routes = routesAt<CorsOptions>(request, 'cors')
@@ -66,7 +75,6 @@ export function stepsOf(decision: Decision, answered: () => Answer, decisionOf: 
         reply.header('access-control-allow-origin', origin)
       }
       for (const [name, value] of actual) reply.header(name, value)
-      return
     },
   }
   if (!question.everybody) {
@@ -94,4 +102,3 @@ function vary(reply: FastifyReply, names: string): void {
   const earlier = reply.getHeader('vary')
   reply.header('vary', earlier === undefined ? names : mergeVary(earlier, names))
 }
-

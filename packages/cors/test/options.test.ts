@@ -14,7 +14,12 @@ const bad: [given: unknown, path: string, rule: string, patched: object][] = [
   [{ origins: app }, 'origins', 'type', { origins: [app] }],
   [{ origins: [] }, 'origins', 'minItems', { origins: [app] }],
   [{ origins: [/example/] }, 'origins[0]', 'type', { origins: [app] }],
-  [{ origins: ['*'], credentials: true }, 'credentials', 'wildcard-with-credentials', { origins: [app], credentials: true }],
+  [
+    { origins: ['*'], credentials: true },
+    'credentials',
+    'wildcard-with-credentials',
+    { origins: [app], credentials: true },
+  ],
   [{ origins: ['*', app] }, 'origins[0]', 'wildcard-with-origins', { origins: [app] }],
   [{ origins: ['null'] }, 'origins[0]', 'origin-null', { origins: [app] }],
   [{ origins: [''] }, 'origins[0]', 'origin-empty', { origins: [app] }],
@@ -34,9 +39,19 @@ const bad: [given: unknown, path: string, rule: string, patched: object][] = [
   [{ origins: ['ftp://app.example.com'] }, 'origins[0]', 'origin-scheme', { origins: [app] }],
   [{ origins: ['https://'] }, 'origins[0]', 'origin-without-host', { origins: [app] }],
   [{ origins: ['https://app.example.com.'] }, 'origins[0]', 'origin-trailing-dot', { origins: [app] }],
-  [{ origins: ['https://app example.com', app] }, 'origins[0]', 'origin-list', { origins: ['https://app', app, 'https://example.com'] }],
+  [
+    { origins: ['https://app example.com', app] },
+    'origins[0]',
+    'origin-list',
+    { origins: ['https://app', app, 'https://example.com'] },
+  ],
   [{ origins: ['https://a..example.com'] }, 'origins[0]', 'origin-host', { origins: [app] }],
-  [{ origins: ['https://bücher.example'] }, 'origins[0]', 'origin-unicode', { origins: ['https://xn--bcher-kva.example'] }],
+  [
+    { origins: ['https://bücher.example'] },
+    'origins[0]',
+    'origin-unicode',
+    { origins: ['https://xn--bcher-kva.example'] },
+  ],
   [{ origins: ['http://0x7f.1'] }, 'origins[0]', 'origin-ip-form', { origins: ['http://127.0.0.1'] }],
   [{ origins: ['https://*'] }, 'origins[0]', 'origin-wildcard-too-broad', { origins: [app] }],
   [{ origins: ['https://*.com'] }, 'origins[0]', 'origin-wildcard-too-broad', { origins: [app] }],
@@ -87,8 +102,16 @@ describe('a mistake in the options', () => {
 
   it('stands beside all the others in one error', async () => {
     const server = Fastify()
-    const given = { origins: [`${app}/`, 'null', 'http://b.example.com', app], credentials: true, maxAge: 60, methods: ['get'] }
-    const error = await server.register(cors, given).then(() => null, (failure: unknown) => failure as Error & { mistakes: Mistake[] })
+    const given = {
+      origins: [`${app}/`, 'null', 'http://b.example.com', app],
+      credentials: true,
+      maxAge: 60,
+      methods: ['get'],
+    }
+    const error = await server.register(cors, given).then(
+      () => null,
+      (failure: unknown) => failure as Error & { mistakes: Mistake[] },
+    )
     expect(error).toMatchObject({ code: 'PTC_OPTIONS_INVALID' })
     expect(error?.mistakes.map(({ path, rule }) => `${path} ${rule}`)).toEqual([
       'origins[2] insecure-with-credentials',

@@ -18,7 +18,8 @@ async function make(options: CorsOptions, routes: (app: FastifyInstance) => void
   const app = Fastify()
   open.push(app)
   await app.register(cors, options)
-  for (const method of ['GET', 'POST', 'PUT', 'DELETE']) app.route({ method, url: '/users', handler: async () => ({ method }) })
+  for (const method of ['GET', 'POST', 'PUT', 'DELETE'])
+    app.route({ method, url: '/users', handler: async () => ({ method }) })
   routes(app)
   await app.ready()
   return app
@@ -70,14 +71,21 @@ describe('a preflight', () => {
     expect(response.statusCode).toBe(403)
     expect(fields(response.headers)).toEqual({})
     expect(response.headers.vary).toContain('Origin')
-    expect(response.json()).toMatchObject({ code: 'PTC_CORS_PREFLIGHT_REFUSED', error: 'This cross-origin request is not allowed.' })
+    expect(response.json()).toMatchObject({
+      code: 'PTC_CORS_PREFLIGHT_REFUSED',
+      error: 'This cross-origin request is not allowed.',
+    })
     expect(events).toMatchObject([{ type: 'cors.rejected', outcome: 'denied', detail: { reason } }])
   })
 
   it('gets as methods those that exist at the URL and allow the origin', async () => {
     const app = await make({ origins: [origin] }, (server) => {
       server.get('/mixed', async () => '')
-      server.put('/mixed', { config: { security: { cors: { origins: ['https://admin.example.com'] } } } }, async () => '')
+      server.put(
+        '/mixed',
+        { config: { security: { cors: { origins: ['https://admin.example.com'] } } } },
+        async () => '',
+      )
       server.delete('/mixed', { config: { security: { cors: false } } }, async () => '')
       server.patch('/mixed', async () => '')
     })
@@ -155,7 +163,11 @@ describe('a preflight', () => {
 
 describe('a request', () => {
   it('of an allowed origin is answered with the fields that let the page read it', async () => {
-    const app = await make({ origins: [origin, 'https://*.example.org'], credentials: true, exposedHeaders: ['X-Total', 'ETag'] })
+    const app = await make({
+      origins: [origin, 'https://*.example.org'],
+      credentials: true,
+      exposedHeaders: ['X-Total', 'ETag'],
+    })
     for (const one of [origin, 'https://a.example.org']) {
       const response = await app.inject({ url: '/users', headers: { origin: one } })
       expect(response.json()).toEqual({ method: 'GET' })
@@ -209,7 +221,8 @@ describe('a request', () => {
       server.get('/open', { config: { security: { cors: { origins: ['*'], credentials: false } } } }, async () => '')
       server.get('/off', { config: { security: { cors: false } } }, async () => '')
     })
-    const get = async (url: string): Promise<object> => fields((await app.inject({ url, headers: { origin: foreign } })).headers)
+    const get = async (url: string): Promise<object> =>
+      fields((await app.inject({ url, headers: { origin: foreign } })).headers)
     expect(await get('/open')).toEqual({ 'access-control-allow-origin': '*' })
     expect(await get('/off')).toEqual({})
     expect((await app.inject(preflight('/open', 'GET', { origin: foreign }))).statusCode).toBe(204)

@@ -60,7 +60,9 @@ const preflight = (from: string, method: string, more: Record<string, string> = 
 async function readable(app: FastifyInstance, request: InjectOptions): Promise<boolean> {
   const { headers } = await app.inject(request)
   const allowed = headers['access-control-allow-origin']
-  return allowed === (request.headers as { origin: string }).origin && headers['access-control-allow-credentials'] === 'true'
+  return (
+    allowed === (request.headers as { origin: string }).origin && headers['access-control-allow-credentials'] === 'true'
+  )
 }
 
 describe('a configuration that admits the attacker', () => {
@@ -94,7 +96,11 @@ describe('a configuration that admits the attacker', () => {
     expect(await refusal({ origins: [/example\.com/], credentials: true })).toBe('PTC_OPTIONS_INVALID')
     const safe = await ours({ origins: ['https://*.example.com'], credentials: true })
     expect(await readable(safe, get('https://a.example.com'))).toBe(true)
-    for (const from of ['https://example.com.evil.test', 'https://a.example.com.evil.test', 'https://evilexample.com']) {
+    for (const from of [
+      'https://example.com.evil.test',
+      'https://a.example.com.evil.test',
+      'https://evilexample.com',
+    ]) {
       expect(await readable(safe, get(from))).toBe(false)
     }
   })
@@ -120,8 +126,18 @@ describe('a configuration that can never match', () => {
 
 describe('a refused origin', () => {
   it('learns from the fields what others may do: ours gives it none', async () => {
-    const loose = await theirs({ origin: [origin], credentials: true, exposedHeaders: ['X-Secret'], allowedHeaders: ['X-Admin'] })
-    const strict = await ours({ origins: [origin], credentials: true, exposedHeaders: ['X-Secret'], requestHeaders: ['X-Admin'] })
+    const loose = await theirs({
+      origin: [origin],
+      credentials: true,
+      exposedHeaders: ['X-Secret'],
+      allowedHeaders: ['X-Admin'],
+    })
+    const strict = await ours({
+      origins: [origin],
+      credentials: true,
+      exposedHeaders: ['X-Secret'],
+      requestHeaders: ['X-Admin'],
+    })
     for (const request of [get(evil), preflight(evil, 'POST')]) {
       const leaked = (await loose.inject(request)).headers
       expect(leaked['access-control-allow-credentials']).toBe('true')
@@ -150,7 +166,9 @@ describe('a refused origin', () => {
   it('asks for header fields that are echoed back: ours never lists what was asked', async () => {
     const asked = { 'access-control-request-headers': 'x-evil' }
     const loose = await theirs({ origin: [origin] })
-    expect((await loose.inject(preflight(origin, 'POST', asked))).headers['access-control-allow-headers']).toBe('x-evil')
+    expect((await loose.inject(preflight(origin, 'POST', asked))).headers['access-control-allow-headers']).toBe(
+      'x-evil',
+    )
     const strict = await ours({ origins: [origin] })
     const response = await strict.inject(preflight(origin, 'POST', asked))
     expect(response.statusCode).toBe(403)
@@ -161,7 +179,9 @@ describe('a refused origin', () => {
 describe('a preflight', () => {
   it('is granted a method that no route serves: ours names those that exist', async () => {
     const loose = await theirs({ origin: [origin], methods: ['GET', 'POST', 'DELETE'] })
-    expect((await loose.inject(preflight(origin, 'DELETE'))).headers['access-control-allow-methods']).toContain('DELETE')
+    expect((await loose.inject(preflight(origin, 'DELETE'))).headers['access-control-allow-methods']).toContain(
+      'DELETE',
+    )
     const strict = await ours({ origins: [origin] })
     expect((await strict.inject(preflight(origin, 'DELETE'))).statusCode).toBe(403)
     expect((await strict.inject(preflight(origin, 'POST'))).headers['access-control-allow-methods']).toBe('GET, POST')
@@ -170,7 +190,9 @@ describe('a preflight', () => {
   it('ignores that the route is closed to other origins: ours follows the route', async () => {
     const loose = await theirs({ origin: [origin] })
     loose.put('/internal', { config: { cors: false } }, async () => '')
-    expect((await loose.inject(preflight(origin, 'PUT', {}, '/internal'))).headers['access-control-allow-origin']).toBe(origin)
+    expect((await loose.inject(preflight(origin, 'PUT', {}, '/internal'))).headers['access-control-allow-origin']).toBe(
+      origin,
+    )
     const strict = await ours({ origins: [origin] })
     strict.put('/internal', { config: { security: { cors: false } } }, async () => '')
     const response = await strict.inject(preflight(origin, 'PUT', {}, '/internal'))
@@ -181,7 +203,9 @@ describe('a preflight', () => {
   it('ignores that the route is open to everybody: ours follows the route', async () => {
     const loose = await theirs({ origin: [origin] })
     loose.put('/open', { config: { cors: { origin: '*' } } }, async () => '')
-    expect((await loose.inject(preflight(evil, 'PUT', {}, '/open'))).headers).not.toHaveProperty('access-control-allow-origin')
+    expect((await loose.inject(preflight(evil, 'PUT', {}, '/open'))).headers).not.toHaveProperty(
+      'access-control-allow-origin',
+    )
     const strict = await ours({ origins: [origin] })
     strict.put('/open', { config: { security: { cors: { origins: ['*'] } } } }, async () => '')
     expect((await strict.inject(preflight(evil, 'PUT', {}, '/open'))).headers['access-control-allow-origin']).toBe('*')
@@ -223,11 +247,19 @@ describe('an error', () => {
   ])('of status %i carries the fields for an allowed origin and none for another', async (status, url) => {
     const app = await ours({ origins: [origin], credentials: true })
     app.get('/closed', { onRequest: async (_, reply) => reply.code(401).send({}) }, async () => '')
-    app.get('/busy', { preHandler: async () => Promise.reject(Object.assign(new Error('busy'), { statusCode: 429 })) }, async () => '')
+    app.get(
+      '/busy',
+      { preHandler: async () => Promise.reject(Object.assign(new Error('busy'), { statusCode: 429 })) },
+      async () => '',
+    )
     app.get('/broken', async () => Promise.reject(new Error('broken')))
     const response = await app.inject(get(origin, url))
     expect(response.statusCode).toBe(status)
-    expect(response.headers).toMatchObject({ 'access-control-allow-origin': origin, 'access-control-allow-credentials': 'true', vary: 'Origin' })
+    expect(response.headers).toMatchObject({
+      'access-control-allow-origin': origin,
+      'access-control-allow-credentials': 'true',
+      vary: 'Origin',
+    })
     const refused = await app.inject(get(evil, url))
     expect(refused.statusCode).toBe(status)
     expect(refused.headers).not.toHaveProperty('access-control-allow-origin')
@@ -250,6 +282,19 @@ describe('an error', () => {
     expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
     expect(answer.toLowerCase()).toContain(`access-control-allow-origin: ${origin}`)
   })
+
+  it.each([
+    ['malformed', '/%zz'],
+    ['overlong', `/${'a'.repeat(300)}`],
+  ])('of a %s URL can be read by the page even where a preflight comes first', async (_, url) => {
+    const app = Fastify(serverOptions())
+    open.push(app)
+    await app.register(cors, { origins: [origin] })
+    app.get('/:id', async () => '')
+    const answer = await raw(app, url, 'OPTIONS', 'Access-Control-Request-Method: GET\r\n')
+    expect(answer.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 204'])
+    expect(answer).toContain(`access-control-allow-origin: ${origin}`)
+  })
 })
 
 describe('registering twice', () => {
@@ -263,7 +308,10 @@ describe('registering twice', () => {
       app.register(async (scope) => { await scope.register(cors, { origin: ['${evil}'] }) })
       await app.ready()`
     const directory = fileURLToPath(new URL('..', import.meta.url))
-    const crash = spawnSync(process.execPath, ['--input-type=module', '-e', program], { cwd: directory, encoding: 'utf8' })
+    const crash = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
+      cwd: directory,
+      encoding: 'utf8',
+    })
     expect(crash.status).not.toBe(0)
     expect(crash.stderr).toContain("The decorator 'corsPreflightEnabled' has already been added!")
     const strict = await ours({ origins: [origin] })
@@ -277,11 +325,13 @@ describe('registering twice', () => {
 })
 
 /** An answer as it leaves the socket: no inject reaches these. */
-async function raw(app: FastifyInstance, url: string): Promise<string> {
+async function raw(app: FastifyInstance, url: string, method = 'GET', fields = ''): Promise<string> {
   await app.listen({ host: '127.0.0.1', port: 0 })
   const { port } = app.server.address() as AddressInfo
   const socket = connect(port, '127.0.0.1')
-  socket.write(`GET ${url} HTTP/1.1\r\nHost: localhost\r\nOrigin: ${origin}\r\nConnection: close\r\n\r\n`)
+  socket.write(
+    `${method} ${url} HTTP/1.1\r\nHost: localhost\r\nOrigin: ${origin}\r\n${fields}Connection: close\r\n\r\n`,
+  )
   let answer = ''
   for await (const chunk of socket) answer += String(chunk)
   return answer

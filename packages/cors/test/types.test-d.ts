@@ -3,7 +3,12 @@ import cors, { type CorsOptions, type CorsRoute } from '@portcullis/cors'
 
 cors satisfies FastifyPluginAsync<CorsOptions>
 
-const options: CorsOptions = { origins: ['https://app.example.com'], credentials: true, reportOnly: true, enabled: true }
+const options: CorsOptions = {
+  origins: ['https://app.example.com'],
+  credentials: true,
+  reportOnly: true,
+  enabled: true,
+}
 const policy = { cors: { origins: ['*'], credentials: false } } satisfies RouteSecurity
 const off: RouteSecurity = { cors: false }
 export const used: unknown[] = [options, policy, off]
