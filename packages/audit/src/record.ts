@@ -67,7 +67,11 @@ export interface Subject {
   readonly headers: { readonly 'user-agent'?: string | undefined }
   readonly security?: {
     readonly arrival?: Arrival
-    readonly identity: { readonly subject: string; readonly scheme: string; readonly credentialId: string | null } | null
+    readonly identity: {
+      readonly subject: string
+      readonly scheme: string
+      readonly credentialId: string | null
+    } | null
   }
 }
 
@@ -131,7 +135,12 @@ export function accessRecord(
 
 /** One security decision. */
 export function decisionRecord(event: SecurityEvent, isSecret: (pattern: string) => boolean): DecisionRecord {
-  const record: DecisionRecord = { audit: 'decision', event: event.type, outcome: event.outcome, severity: event.severity }
+  const record: DecisionRecord = {
+    audit: 'decision',
+    event: event.type,
+    outcome: event.outcome,
+    severity: event.severity,
+  }
   const owasp = owaspName(event.type)
   if (owasp !== undefined) record.owasp = owasp
   if (event.code !== undefined) record.code = event.code

@@ -3,9 +3,7 @@
  * C0 (CR, LF, ESC), DEL and C1 controls (U+009B is CSI), line separators, and the bidirectional overrides that
  * make a line read as another (CWE-117, CVE-2021-42574).
  */
-// oxlint-disable-next-line no-control-regex
 const HARMFUL = /[\u0000-\u001F\u007F-\u009F\u2028\u2029\u200E\u200F\u202A-\u202E\u2066-\u2069\uFEFF]/g
-// oxlint-disable-next-line no-control-regex
 const ORDINARY = /^[\u0020-\u007E]*$/
 
 const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
@@ -77,7 +75,8 @@ function boundedValue(value: unknown, depth: number): unknown {
       if (value === null) return null
       if (depth === 0) return undefined
       if (Array.isArray(value)) return value.slice(0, ENTRIES).map((item) => boundedValue(item, depth - 1) ?? null)
-      if (value instanceof Error) return { name: plain(value.name, 64), code: boundedValue((value as { code?: unknown }).code, 0) }
+      if (value instanceof Error)
+        return { name: plain(value.name, 64), code: boundedValue((value as { code?: unknown }).code, 0) }
       if (ArrayBuffer.isView(value)) return undefined
       return bounded(value as Record<string, unknown>, depth - 1)
     default:

@@ -25,7 +25,8 @@ const waf = defineRoom({
   events,
   setup: () => ({
     compile: () => ({
-      onRequest: ({ headers }) => (headers['x-attack'] === undefined ? undefined : errors.PTC_WAF_MATCHED.with({ detail: { rule: 942100 } })),
+      onRequest: ({ headers }) =>
+        headers['x-attack'] === undefined ? undefined : errors.PTC_WAF_MATCHED.with({ detail: { rule: 942100 } }),
     }),
   }),
 })
@@ -102,13 +103,26 @@ describe('access records', () => {
     client.end()
     await handler.reached
     client.destroy()
-    expect(await records.next('access')).toMatchObject({ outcome: 'aborted', status: null, route: '/slow', remoteAddress: '127.0.0.1' })
+    expect(await records.next('access')).toMatchObject({
+      outcome: 'aborted',
+      status: null,
+      route: '/slow',
+      remoteAddress: '127.0.0.1',
+    })
     release.reach()
   })
 
   it('tell of a client that left in the middle of a stream', async () => {
     await app.register(audit, { logger: records.logger })
-    app.get('/endless', async (_request, reply) => reply.send(Readable.from((function* () { for (;;) yield 'x'.repeat(65_536) })())))
+    app.get('/endless', async (_request, reply) =>
+      reply.send(
+        Readable.from(
+          (function* () {
+            for (;;) yield 'x'.repeat(65_536)
+          })(),
+        ),
+      ),
+    )
     const client = request(`${await listen()}/endless`).on('error', () => {})
     client.end()
     const [answer] = (await once(client, 'response')) as [Readable]
@@ -119,7 +133,10 @@ describe('access records', () => {
 
   it('go to the app’s own logger, whatever level a route has', async () => {
     const lines: string[] = []
-    const logging = Fastify({ logger: { stream: { write: (line: string) => void lines.push(line) } }, logController: new LogController({ disableRequestLogging: true }) })
+    const logging = Fastify({
+      logger: { stream: { write: (line: string) => void lines.push(line) } },
+      logController: new LogController({ disableRequestLogging: true }),
+    })
     await logging.register(audit)
     logging.get('/', { logLevel: 'silent' }, async () => 'x')
     await logging.inject('/')
@@ -178,7 +195,10 @@ describe('decision records', () => {
       return 'x'
     })
     await app.inject('/')
-    expect(records.lines('decision').map((line) => [line['event'], line.level])).toEqual([['waf.passed', 30], ['waf.broken', 50]])
+    expect(records.lines('decision').map((line) => [line['event'], line.level])).toEqual([
+      ['waf.passed', 30],
+      ['waf.broken', 50],
+    ])
   })
 
   it('tell of requests that never became one', async () => {

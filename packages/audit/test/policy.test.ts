@@ -4,7 +4,6 @@ import { accessRecord, decisionRecord, secretRoutes, type Subject } from '../src
 import { bounded, pathOf, plain } from '../src/text.ts'
 import { owaspName } from '../src/vocabulary.ts'
 
-// oxlint-disable-next-line no-control-regex
 const harmful = /[\u0000-\u001F\u007F-\u009F\u2028\u2029\u202A-\u202E\u2066-\u2069]/
 
 const subject = (over: Partial<Subject> = {}): Subject => ({
@@ -140,19 +139,27 @@ describe('accessRecord', () => {
     expect(record).not.toHaveProperty('bytes')
   })
 
-  it.each(['/reset/:token', '/:tenant/reset/:token/confirm', '/:token(^\\w+$)', '/a/:x-:token'])('records %s by its pattern', (route) => {
-    const record = accessRecord(
-      subject({ raw: { url: '/reset/s3cret' }, routeOptions: { url: route } }),
-      { status: 200, length: undefined, aborted: false },
-      100,
-      settings,
-    )
-    expect(record.path).toBe(route)
-  })
+  it.each(['/reset/:token', '/:tenant/reset/:token/confirm', '/:token(^\\w+$)', '/a/:x-:token'])(
+    'records %s by its pattern',
+    (route) => {
+      const record = accessRecord(
+        subject({ raw: { url: '/reset/s3cret' }, routeOptions: { url: route } }),
+        { status: 200, length: undefined, aborted: false },
+        100,
+        settings,
+      )
+      expect(record.path).toBe(route)
+    },
+  )
 })
 
 describe('decisionRecord', () => {
-  const event = { type: 'rate-limit.exceeded', outcome: 'denied', severity: 'warning', code: 'PTC_RATE_LIMIT_EXCEEDED' } as const
+  const event = {
+    type: 'rate-limit.exceeded',
+    outcome: 'denied',
+    severity: 'warning',
+    code: 'PTC_RATE_LIMIT_EXCEEDED',
+  } as const
 
   it('has the name of the OWASP logging vocabulary', () => {
     expect(decisionRecord({ ...event, detail: { policy: 'per-ip' } }, () => false)).toEqual({

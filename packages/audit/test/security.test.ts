@@ -55,7 +55,10 @@ describe('attacks', () => {
   it('a password in an absolute request target is read from the log', async () => {
     for (const app of [theirs, ours]) {
       app.get('/', async () => 'x')
-      await speak(app, 'GET http://masum:s3cret@api.example/ HTTP/1.1\r\nHost: api.example\r\nConnection: close\r\n\r\n')
+      await speak(
+        app,
+        'GET http://masum:s3cret@api.example/ HTTP/1.1\r\nHost: api.example\r\nConnection: close\r\n\r\n',
+      )
     }
     await ourTrail.next('access')
     expect(theirTrail.text()).toContain('s3cret')
@@ -65,7 +68,9 @@ describe('attacks', () => {
   it('a user agent with terminal controls rewrites the screen of whoever reads the log', async () => {
     // U+009B begins a control sequence; Node admits it in a field, and JSON does not escape it.
     for (const app of [theirs, ours]) {
-      app.addHook('onRequest', async (request) => void request.log.info(`agent ${request.headers['user-agent']}`))
+      app.addHook('onRequest', async (request) => {
+        request.log.info(`agent ${request.headers['user-agent']}`)
+      })
       await speak(app, 'GET / HTTP/1.1\r\nHost: x\r\nUser-Agent: \u009b2J\u009b31mforged\r\nConnection: close\r\n\r\n')
     }
     expect(theirTrail.text()).toContain('\u009b')
@@ -76,13 +81,22 @@ describe('attacks', () => {
   it('a user agent with a line break forges a second record', async () => {
     const forged = 'x\r\n{"level":30,"audit":"access","status":200}\u001b[1A'
     for (const app of [theirs, ours]) {
-      app.addHook('onRequest', async (request) => void request.log.info(`agent ${request.headers['user-agent']}`))
+      app.addHook('onRequest', async (request) => {
+        request.log.info(`agent ${request.headers['user-agent']}`)
+      })
       app.get('/', async () => 'x')
       await app.inject({ url: '/', headers: { 'user-agent': forged } })
     }
-    expect(theirTrail.lines().map((line) => line.msg).join('\n')).toContain('\r\n{"level":30')
+    expect(
+      theirTrail
+        .lines()
+        .map((line) => line.msg)
+        .join('\n'),
+    ).toContain('\r\n{"level":30')
     expect(ourTrail.lines('access')).toHaveLength(1)
-    expect(ourTrail.lines('access')[0]?.['userAgent']).toBe('x\\u000d\\u000a{"level":30,"audit":"access","status":200}\\u001b[1A')
+    expect(ourTrail.lines('access')[0]?.['userAgent']).toBe(
+      'x\\u000d\\u000a{"level":30,"audit":"access","status":200}\\u001b[1A',
+    )
   })
 
   it('a long URL and a long user agent fill the disk', async () => {
@@ -93,7 +107,10 @@ describe('attacks', () => {
   })
 
   it('a client that leaves before the answer leaves no trace', async () => {
-    for (const [app, kept] of [[theirs, theirTrail], [ours, ourTrail]] as const) {
+    for (const [app, kept] of [
+      [theirs, theirTrail],
+      [ours, ourTrail],
+    ] as const) {
       const handler = signal()
       const left = signal()
       app.get('/slow', async (_request, reply) => {
@@ -117,7 +134,18 @@ describe('attacks', () => {
     // Alphabet without what a URL or a field forbids; long enough not to be there by chance.
     const secret = fc.stringMatching(/^[A-Za-z0-9]{20,40}$/)
     const places = fc.constantFrom(
-      'authorization', 'proxy-authorization', 'cookie', 'x-api-key', 'referer', 'x-csrf-token', 'origin', 'x-forwarded-for', 'query', 'body', 'matrix', 'param',
+      'authorization',
+      'proxy-authorization',
+      'cookie',
+      'x-api-key',
+      'referer',
+      'x-csrf-token',
+      'origin',
+      'x-forwarded-for',
+      'query',
+      'body',
+      'matrix',
+      'param',
     )
     ours.post('/reset/:token', async () => 'x')
     ours.post('/login', async () => {

@@ -5,17 +5,35 @@ import { directives, scriptDirectives } from './directives.ts'
 export const NONCE = "'nonce'"
 
 const keywords = new Set([
-  'none', 'self', 'strict-dynamic', 'report-sample', 'unsafe-inline', 'unsafe-eval', 'unsafe-hashes', 'wasm-unsafe-eval',
-  'inline-speculation-rules', 'nonce',
+  'none',
+  'self',
+  'strict-dynamic',
+  'report-sample',
+  'unsafe-inline',
+  'unsafe-eval',
+  'unsafe-hashes',
+  'wasm-unsafe-eval',
+  'inline-speculation-rules',
+  'nonce',
 ])
 /** Keywords that mean something to every source list; the others speak about code. */
 const anywhere = new Set(["'none'", "'self'", "'report-sample'"])
 /** Sources that let an injected script run (a nonce or hash makes browsers ignore 'unsafe-inline', CSP3 §6.7.3.2). */
-const unsafe = new Set(["'unsafe-inline'", "'unsafe-eval'", "'unsafe-hashes'", '*', 'data:', 'blob:', 'http:', 'https:'])
+const unsafe = new Set([
+  "'unsafe-inline'",
+  "'unsafe-eval'",
+  "'unsafe-hashes'",
+  '*',
+  'data:',
+  'blob:',
+  'http:',
+  'https:',
+])
 
 const HASH = /^'sha(?:256|384|512)-[A-Za-z0-9+/_-]+={0,2}'$/
 const SCHEME = /^[a-z][a-z0-9+.-]*:$/i
-const HOST = /^(?:[a-z][a-z0-9+.-]*:\/\/)?(?:\*|(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*)(?::(?:\d{1,5}|\*))?(?:\/(?!\/)[!-~]*)?$/i
+const HOST =
+  /^(?:[a-z][a-z0-9+.-]*:\/\/)?(?:\*|(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*)(?::(?:\d{1,5}|\*))?(?:\/(?!\/)[!-~]*)?$/i
 const BARE_CODE = /^(?:nonce|sha(?:256|384|512))-/
 const CONSTANT_NONCE = /^'?nonce-.*$/
 const SEPARATOR = /[\s;,]/
@@ -47,11 +65,19 @@ function faultOf(directive: string, entry: string): Fault | null {
   }
   if (CONSTANT_NONCE.test(entry)) {
     const instead = kind === 'code' ? NONCE : null
-    return { rule: 'constant-nonce', says: `is the same for everybody; write ${NONCE} and each answer gets its own`, instead }
+    return {
+      rule: 'constant-nonce',
+      says: `is the same for everybody; write ${NONCE} and each answer gets its own`,
+      instead,
+    }
   }
   if (keywords.has(entry) || BARE_CODE.test(entry)) {
     const instead = faultOf(directive, `'${entry}'`) === null ? `'${entry}'` : null
-    return { rule: 'unquoted-keyword', says: `would be taken for a host name; write '${entry}' with its quotes`, instead }
+    return {
+      rule: 'unquoted-keyword',
+      says: `would be taken for a host name; write '${entry}' with its quotes`,
+      instead,
+    }
   }
   if (entry.startsWith("'")) {
     const known = HASH.test(entry) || (entry.endsWith("'") && keywords.has(entry.slice(1, -1)))
@@ -103,10 +129,16 @@ export function checkPolicy(written: Readonly<Record<string, unknown>>, allowUns
     }
     if (repaired.includes("'strict-dynamic'")) {
       if (!scriptDirectives.has(directive)) {
-        faults.push({ rule: 'keyword-without-effect', message: `'strict-dynamic' means nothing in ${directive}; leave it out` })
+        faults.push({
+          rule: 'keyword-without-effect',
+          message: `'strict-dynamic' means nothing in ${directive}; leave it out`,
+        })
         repaired = repaired.filter((entry) => entry !== "'strict-dynamic'")
       } else if (!repaired.some(isRoot)) {
-        faults.push({ rule: 'strict-dynamic-without-nonce', message: `'strict-dynamic' admits nothing by itself; add ${NONCE} or a hash` })
+        faults.push({
+          rule: 'strict-dynamic-without-nonce',
+          message: `'strict-dynamic' admits nothing by itself; add ${NONCE} or a hash`,
+        })
         repaired = [NONCE, ...repaired]
       }
     }

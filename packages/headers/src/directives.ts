@@ -12,9 +12,19 @@ export interface Directive {
 }
 
 const sandboxTokens = [
-  'allow-downloads', 'allow-forms', 'allow-modals', 'allow-orientation-lock', 'allow-pointer-lock', 'allow-popups',
-  'allow-popups-to-escape-sandbox', 'allow-presentation', 'allow-same-origin', 'allow-scripts',
-  'allow-storage-access-by-user-activation', 'allow-top-navigation', 'allow-top-navigation-by-user-activation',
+  'allow-downloads',
+  'allow-forms',
+  'allow-modals',
+  'allow-orientation-lock',
+  'allow-pointer-lock',
+  'allow-popups',
+  'allow-popups-to-escape-sandbox',
+  'allow-presentation',
+  'allow-same-origin',
+  'allow-scripts',
+  'allow-storage-access-by-user-activation',
+  'allow-top-navigation',
+  'allow-top-navigation-by-user-activation',
   'allow-top-navigation-to-custom-protocols',
 ]
 
@@ -51,5 +61,8 @@ export const directives: Readonly<Record<string, Directive>> = {
 
 /** Directives whose list decides which scripts run. */
 export const scriptDirectives: ReadonlySet<string> = new Set([
-  'default-src', 'script-src', 'script-src-elem', 'script-src-attr',
+  'default-src',
+  'script-src',
+  'script-src-elem',
+  'script-src-attr',
 ])

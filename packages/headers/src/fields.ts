@@ -10,9 +10,17 @@ export interface Fields {
 
 /** Fields that @fastify/helmet may have written; everything else in its answer is Fastify's. */
 const known: ReadonlySet<string> = new Set([
-  'content-security-policy', 'content-security-policy-report-only', 'cross-origin-embedder-policy',
-  'cross-origin-opener-policy', 'cross-origin-resource-policy', 'origin-agent-cluster', 'referrer-policy',
-  'x-content-type-options', 'x-dns-prefetch-control', 'x-frame-options', 'x-permitted-cross-domain-policies',
+  'content-security-policy',
+  'content-security-policy-report-only',
+  'cross-origin-embedder-policy',
+  'cross-origin-opener-policy',
+  'cross-origin-resource-policy',
+  'origin-agent-cluster',
+  'referrer-policy',
+  'x-content-type-options',
+  'x-dns-prefetch-control',
+  'x-frame-options',
+  'x-permitted-cross-domain-policies',
 ])
 
 /** What of an answer is helmet's. */

@@ -73,7 +73,13 @@ const flag = (description: string): Schema => ({ type: 'boolean', description, e
 const directiveSchemas = Object.fromEntries(
   Object.entries(directives).map(([name, { kind, governs, among }]) => {
     if (kind === 'flag') return [name, flag(`Governs ${governs}.`)]
-    const example = { code: ["'self'"], sources: ["'self'"], ancestors: ["'none'"], urls: ['/csp-reports'], names: ['default'] }
+    const example = {
+      code: ["'self'"],
+      sources: ["'self'"],
+      ancestors: ["'none'"],
+      urls: ['/csp-reports'],
+      names: ['default'],
+    }
     return [name, list(`Governs ${governs}.`, kind === 'tokens' ? [among?.[0] ?? ''] : example[kind])]
   }),
 )
@@ -90,15 +96,28 @@ const properties = {
     examples: [{ 'img-src': ["'self'"] }],
   },
   contentSecurityPolicyReportOnly: flag('Browsers report what the policy would block, and block nothing.'),
-  crossOriginResourcePolicy: choice('Which sites may embed the answer without CORS.', ['same-origin', 'same-site', 'cross-origin']),
+  crossOriginResourcePolicy: choice('Which sites may embed the answer without CORS.', [
+    'same-origin',
+    'same-site',
+    'cross-origin',
+  ]),
   crossOriginOpenerPolicy: choice('Which pages share a browsing context group; unsafe-none sends no field.', [
-    'same-origin', 'same-origin-allow-popups', 'noopener-allow-popups', 'unsafe-none',
+    'same-origin',
+    'same-origin-allow-popups',
+    'noopener-allow-popups',
+    'unsafe-none',
   ]),
   crossOriginEmbedderPolicy: choice('Whether subresources must consent; unsafe-none sends no field.', [
-    'require-corp', 'credentialless', 'unsafe-none',
+    'require-corp',
+    'credentialless',
+    'unsafe-none',
   ]),
   referrerPolicy: choice('How much of the URL other sites are told.', [
-    'no-referrer', 'same-origin', 'origin', 'strict-origin', 'strict-origin-when-cross-origin',
+    'no-referrer',
+    'same-origin',
+    'origin',
+    'strict-origin',
+    'strict-origin-when-cross-origin',
   ]),
   xFrameOptions: choice('Who may frame the page, for browsers without frame-ancestors.', ['DENY', 'SAMEORIGIN']),
   permissionsPolicy: {
@@ -117,9 +136,15 @@ const properties = {
     examples: ['no-store'],
   },
   dangerouslyDisableContentSecurityPolicy: flag('Send no Content-Security-Policy at all.'),
-  dangerouslyAllowUnsafeScripts: flag("Admit 'unsafe-inline', 'unsafe-eval', * and whole schemes where scripts come from."),
+  dangerouslyAllowUnsafeScripts: flag(
+    "Admit 'unsafe-inline', 'unsafe-eval', * and whole schemes where scripts come from.",
+  ),
 }
-const profile = { type: 'string', enum: ['api', 'web'], description: 'Which fields there are: for programs, or for pages.' }
+const profile = {
+  type: 'string',
+  enum: ['api', 'web'],
+  description: 'Which fields there are: for programs, or for pages.',
+}
 
 /** Schema of a registration's options. The only default is the profile: it decides the rest. */
 export const optionsSchema: ObjectSchema = {
@@ -138,7 +163,10 @@ export const routeSchema: ObjectSchema = {
 /** Whether answers under these options carry a nonce. */
 export function usesNonce({ profile: named, contentSecurityPolicy = {}, ...rest }: Readonly<HeadersRoute>): boolean {
   if (rest.dangerouslyDisableContentSecurityPolicy === true) return false
-  const lists = { ...(named === 'web' ? { 'script-src': [NONCE], 'style-src': [NONCE] } : {}), ...contentSecurityPolicy }
+  const lists = {
+    ...(named === 'web' ? { 'script-src': [NONCE], 'style-src': [NONCE] } : {}),
+    ...contentSecurityPolicy,
+  }
   return Object.values(lists).some((entries) => Array.isArray(entries) && entries.includes(NONCE))
 }
 

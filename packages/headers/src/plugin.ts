@@ -79,7 +79,8 @@ const plugin: FastifyPluginAsync<HeadersOptions> = defineRoom<HeadersOptions, He
       slot.write = writer(compileFields({ ...(await engine.ask(question)), ...own }))
       if (slot.policy === options) slot.early = { ...(await engine.ask(early)), ...own }
       for (const [name, value] of Object.entries(slot.policy)) {
-        if (name.startsWith('dangerously') && value === true) app.log.warn({ option: name }, '@portcullis/headers runs with a dangerous option')
+        if (name.startsWith('dangerously') && value === true)
+          app.log.warn({ option: name }, '@portcullis/headers runs with a dangerous option')
       }
     }
     const registered = slotOf(options)

@@ -29,8 +29,20 @@ const strict: Lists = {
 
 /** Features that an ordinary page never needs; each one asked for is one more thing an injected script may use. */
 const noDevices: PermissionsPolicy = {
-  accelerometer: [], camera: [], 'display-capture': [], geolocation: [], gyroscope: [], hid: [], magnetometer: [],
-  microphone: [], midi: [], payment: [], 'screen-wake-lock': [], serial: [], usb: [], 'xr-spatial-tracking': [],
+  accelerometer: [],
+  camera: [],
+  'display-capture': [],
+  geolocation: [],
+  gyroscope: [],
+  hid: [],
+  magnetometer: [],
+  microphone: [],
+  midi: [],
+  payment: [],
+  'screen-wake-lock': [],
+  serial: [],
+  usb: [],
+  'xr-spatial-tracking': [],
 }
 
 type Defaults = Omit<HeadersRoute, 'profile' | 'contentSecurityPolicy'>
@@ -66,7 +78,11 @@ const profiles: Readonly<Record<Profile, { lists: Lists; defaults: Defaults; pag
 export interface HelmetQuestion {
   readonly contentSecurityPolicy:
     | false
-    | { readonly useDefaults: false; readonly reportOnly: boolean; readonly directives: Readonly<Record<string, string[]>> }
+    | {
+        readonly useDefaults: false
+        readonly reportOnly: boolean
+        readonly directives: Readonly<Record<string, string[]>>
+      }
   readonly [field: string]: unknown
 }
 
@@ -85,7 +101,8 @@ function directivesOf(lists: Lists): Record<string, string[]> {
   const directives: Record<string, string[]> = {}
   for (const [directive, entries] of Object.entries(lists)) {
     if (entries === true) directives[directive] = []
-    else if (entries !== false) directives[directive] = entries.map((entry) => (entry === NONCE ? `'nonce-${PLACEHOLDER}'` : entry))
+    else if (entries !== false)
+      directives[directive] = entries.map((entry) => (entry === NONCE ? `'nonce-${PLACEHOLDER}'` : entry))
   }
   return directives
 }
@@ -97,7 +114,11 @@ export function decide(options: Readonly<HeadersRoute>): Decision {
   const csp = (over: Lists): HelmetQuestion['contentSecurityPolicy'] =>
     options.dangerouslyDisableContentSecurityPolicy === true
       ? false
-      : { useDefaults: false, reportOnly: options.contentSecurityPolicyReportOnly ?? false, directives: directivesOf(over) }
+      : {
+          useDefaults: false,
+          reportOnly: options.contentSecurityPolicyReportOnly ?? false,
+          directives: directivesOf(over),
+        }
   const common = {
     crossOriginEmbedderPolicy: named(chosen.crossOriginEmbedderPolicy),
     crossOriginOpenerPolicy: named(chosen.crossOriginOpenerPolicy),

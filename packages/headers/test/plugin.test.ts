@@ -21,7 +21,8 @@ beforeEach(() => {
 })
 afterEach(() => app.close())
 
-const noncesOf = (field: unknown): string[] => [...String(field).matchAll(/'nonce-([^']+)'/g)].map((match) => match[1] as string)
+const noncesOf = (field: unknown): string[] =>
+  [...String(field).matchAll(/'nonce-([^']+)'/g)].map((match) => match[1] as string)
 
 describe('headers', () => {
   it('writes the six fields of an API answer, and no HSTS', async () => {
@@ -81,7 +82,7 @@ describe('headers', () => {
     const { port } = app.server.address() as { port: number }
     const socket = connect(port, '127.0.0.1')
     let answer = ''
-    socket.setEncoding('latin1').on('data', (chunk) => (answer += chunk))
+    socket.setEncoding('latin1').on('data', (chunk) => (answer += String(chunk)))
     socket.write(bytes)
     await once(socket, 'close')
     expect(answer).toContain(`HTTP/1.1 ${status} `)
@@ -116,7 +117,11 @@ describe('headers', () => {
     await app.register(headers, { crossOriginResourcePolicy: 'same-site' })
     app.get('/image', { config: { security: { headers: { cacheControl: 'public, max-age=3600' } } } }, async () => 'x')
     const { headers: fields } = await app.inject('/image')
-    expect(fields).toMatchObject({ ...api, 'cross-origin-resource-policy': 'same-site', 'cache-control': 'public, max-age=3600' })
+    expect(fields).toMatchObject({
+      ...api,
+      'cross-origin-resource-policy': 'same-site',
+      'cache-control': 'public, max-age=3600',
+    })
   })
 
   it('writes nothing on a route that says false', async () => {
@@ -143,7 +148,10 @@ describe('headers', () => {
   })
 
   it('only reports under contentSecurityPolicyReportOnly', async () => {
-    await app.register(headers, { contentSecurityPolicyReportOnly: true, contentSecurityPolicy: { 'report-uri': ['/csp'] } })
+    await app.register(headers, {
+      contentSecurityPolicyReportOnly: true,
+      contentSecurityPolicy: { 'report-uri': ['/csp'] },
+    })
     app.get('/', async () => 'x')
     const { headers: fields } = await app.inject('/')
     expect(fields).not.toHaveProperty('content-security-policy')

@@ -12,19 +12,28 @@ describe('decide', () => {
     expect(question.contentSecurityPolicy).toEqual({
       useDefaults: false,
       reportOnly: false,
-      directives: { 'default-src': ["'none'"], 'frame-ancestors': ["'none'"], 'base-uri': ["'none'"], 'form-action': ["'none'"] },
+      directives: {
+        'default-src': ["'none'"],
+        'frame-ancestors': ["'none'"],
+        'base-uri': ["'none'"],
+        'form-action': ["'none'"],
+      },
     })
     expect(own).toEqual({ 'cache-control': 'no-store' })
   })
 
   it('never asks for HSTS: TLS is not its concern', () => {
-    for (const profile of ['api', 'web'] as const) expect(decide({ profile }).question['strictTransportSecurity']).toBe(false)
+    for (const profile of ['api', 'web'] as const)
+      expect(decide({ profile }).question['strictTransportSecurity']).toBe(false)
   })
 
   it('lays directives over the profile, list by list', () => {
     const { question } = decide({ profile: 'web', contentSecurityPolicy: { 'img-src': ['https://img.example.com'] } })
     expect(question.contentSecurityPolicy).toMatchObject({
-      directives: { 'img-src': ['https://img.example.com'], 'script-src': [`'nonce-${PLACEHOLDER}'`, "'strict-dynamic'"] },
+      directives: {
+        'img-src': ['https://img.example.com'],
+        'script-src': [`'nonce-${PLACEHOLDER}'`, "'strict-dynamic'"],
+      },
     })
   })
 
@@ -33,7 +42,8 @@ describe('decide', () => {
   })
 
   it('sends a flag without a list, and not at all when it is false', () => {
-    const asked = (on: boolean) => decide({ contentSecurityPolicy: { 'upgrade-insecure-requests': on } }).question.contentSecurityPolicy
+    const asked = (on: boolean) =>
+      decide({ contentSecurityPolicy: { 'upgrade-insecure-requests': on } }).question.contentSecurityPolicy
     expect(asked(true)).toMatchObject({ directives: { 'upgrade-insecure-requests': [] } })
     expect(JSON.stringify(asked(false))).not.toContain('upgrade')
   })
@@ -48,34 +58,63 @@ describe('decide', () => {
 describe('checkPolicy', () => {
   const anything = fc.oneof(
     fc.string(),
-    fc.constantFrom('self', "'self'", "'none'", NONCE, "'strict-dynamic'", "'unsafe-inline'", '*', "a;b", "'nonce-x'", 'https:', 'x.com'),
+    fc.constantFrom(
+      'self',
+      "'self'",
+      "'none'",
+      NONCE,
+      "'strict-dynamic'",
+      "'unsafe-inline'",
+      '*',
+      'a;b',
+      "'nonce-x'",
+      'https:',
+      'x.com',
+    ),
   )
 
   it('mends whatever it finds in one go', () => {
     fc.assert(
-      fc.property(fc.constantFrom(...Object.keys(directives)), fc.array(anything, { maxLength: 5 }), (directive, list) => {
-        const findings = checkPolicy({ [directive]: list }, false)
-        for (const { fix } of findings) {
-          const [operation] = fix
-          if (operation?.op !== 'replace') throw new Error('a fix replaces the list')
-          expect(checkPolicy({ [directive]: operation.value }, false)).toEqual([])
-        }
-      }),
+      fc.property(
+        fc.constantFrom(...Object.keys(directives)),
+        fc.array(anything, { maxLength: 5 }),
+        (directive, list) => {
+          const findings = checkPolicy({ [directive]: list }, false)
+          for (const { fix } of findings) {
+            const [operation] = fix
+            if (operation?.op !== 'replace') throw new Error('a fix replaces the list')
+            expect(checkPolicy({ [directive]: operation.value }, false)).toEqual([])
+          }
+        },
+      ),
       { numRuns: 500 },
     )
   })
 
   it('lets no separator through, so that one source never becomes a second directive', () => {
     fc.assert(
-      fc.property(fc.string(), fc.constantFrom(';', ',', '\n', '\r', ' ', '\t'), fc.string(), (left, separator, right) => {
-        expect(checkPolicy({ 'img-src': [left + separator + right] }, false)).not.toEqual([])
-      }),
+      fc.property(
+        fc.string(),
+        fc.constantFrom(';', ',', '\n', '\r', ' ', '\t'),
+        fc.string(),
+        (left, separator, right) => {
+          expect(checkPolicy({ 'img-src': [left + separator + right] }, false)).not.toEqual([])
+        },
+      ),
     )
   })
 
   it.each([
-    'https:', 'data:', 'example.com', '*.example.com', 'https://example.com:8443', 'wss://api.example.com', 'http://localhost:*',
-    'https://cdn.example.com/lib/', "'self'", '*',
+    'https:',
+    'data:',
+    'example.com',
+    '*.example.com',
+    'https://example.com:8443',
+    'wss://api.example.com',
+    'http://localhost:*',
+    'https://cdn.example.com/lib/',
+    "'self'",
+    '*',
   ])('takes %s as a source of images', (source) => {
     expect(checkPolicy({ 'img-src': [source] }, false)).toEqual([])
   })
@@ -83,7 +122,12 @@ describe('checkPolicy', () => {
 
 describe('fields', () => {
   it('keep what is helmet’s, and nothing of the answer that carried it', () => {
-    const answer = { 'x-frame-options': 'DENY', date: 'x', 'content-length': '0', 'strict-transport-security': 'max-age=1' }
+    const answer = {
+      'x-frame-options': 'DENY',
+      date: 'x',
+      'content-length': '0',
+      'strict-transport-security': 'max-age=1',
+    }
     expect(helmetFields(answer)).toEqual({ 'x-frame-options': 'DENY' })
   })
 

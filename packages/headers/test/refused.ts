@@ -12,7 +12,7 @@ export interface Told {
 }
 
 /** Boots what must not boot, and gives the mistakes it was told. */
-export async function refused(boot: () => Promise<unknown>): Promise<Told[]> {
+export async function refused(boot: () => PromiseLike<unknown>): Promise<Told[]> {
   try {
     await boot()
   } catch (error) {
@@ -24,7 +24,10 @@ export async function refused(boot: () => Promise<unknown>): Promise<Told[]> {
 }
 
 function placeOf(root: unknown, pointer: string): [Record<string, unknown>, string] {
-  const keys = pointer.split('/').slice(1).map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'))
+  const keys = pointer
+    .split('/')
+    .slice(1)
+    .map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'))
   const last = keys.pop() as string
   let at = root as Record<string, unknown>
   for (const key of keys) at = at[key] as Record<string, unknown>
@@ -36,7 +39,8 @@ export function patched(options: object, mistakes: readonly Told[]): object {
   const root = structuredClone(options)
   for (const { op, path, from, value } of mistakes.flatMap(({ fix }) => fix)) {
     const [parent, key] = placeOf(root, path)
-    if (op === 'remove') Array.isArray(parent) ? parent.splice(Number(key), 1) : delete parent[key]
+    if (op === 'remove' && Array.isArray(parent)) parent.splice(Number(key), 1)
+    else if (op === 'remove') delete parent[key]
     else if (op === 'move') {
       const [source, name] = placeOf(root, from as string)
       parent[key] = source[name]

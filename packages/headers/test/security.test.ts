@@ -19,7 +19,8 @@ const fieldsOf = async (app: FastifyInstance, url = '/') => (await app.inject(ur
 
 describe('attacks', () => {
   it('a stream without a content type is executed as HTML, unless nosniff is set', async () => {
-    for (const app of [theirs, ours]) app.get('/', async (_request, reply) => reply.send(new Response('<script>x</script>').body))
+    for (const app of [theirs, ours])
+      app.get('/', async (_request, reply) => reply.send(new Response('<script>x</script>').body))
     await ours.register(headers)
     expect(await fieldsOf(theirs)).not.toHaveProperty('x-content-type-options')
     expect((await fieldsOf(ours))['x-content-type-options']).toBe('nosniff')
@@ -62,33 +63,41 @@ describe('attacks', () => {
     await theirs.ready()
     expect((await theirs.inject('/')).statusCode).toBe(500)
 
-    const mistakes = await refused(async () => await ours.register(headers, { contentSecurityPolicy: { 'default-src': ['self'] } }))
+    const mistakes = await refused(() => ours.register(headers, { contentSecurityPolicy: { 'default-src': ['self'] } }))
     expect(mistakes[0]).toMatchObject({ path: 'contentSecurityPolicy.default-src', rule: 'unquoted-keyword' })
     ours = Fastify()
   })
 
   it('a directive of the attacker’s is smuggled in behind a semicolon of the configuration', async () => {
     // An origin from a database or an environment variable, as configurations are written.
-    const tenant = "https://tenant.example; script-src-elem *"
+    const tenant = 'https://tenant.example; script-src-elem *'
     await theirs.register(async (app) => {
-      app.addHook('onRequest', async (_request, reply) => void reply.header('content-security-policy', `default-src 'self' ${tenant}`))
+      app.addHook(
+        'onRequest',
+        async (_request, reply) => void reply.header('content-security-policy', `default-src 'self' ${tenant}`),
+      )
       app.get('/', async () => 'x')
     })
     expect((await fieldsOf(theirs))['content-security-policy']).toContain('script-src-elem *')
 
     const options: HeadersOptions = { profile: 'web', contentSecurityPolicy: { 'default-src': ["'self'", tenant] } }
-    const mistakes = await refused(async () => await ours.register(headers, options))
+    const mistakes = await refused(() => ours.register(headers, options))
     expect(mistakes[0]).toMatchObject({ rule: 'separator-in-source' })
     ours = Fastify()
   })
 
   it('switching nonces on takes the page’s own scripts away, so that somebody switches the policy off', async () => {
-    await theirs.register(helmet, { enableCSPNonces: true, contentSecurityPolicy: { directives: { defaultSrc: ["'self'"] } } })
+    await theirs.register(helmet, {
+      enableCSPNonces: true,
+      contentSecurityPolicy: { directives: { defaultSrc: ["'self'"] } },
+    })
     theirs.get('/', async () => 'x')
     const lost = String((await fieldsOf(theirs))['content-security-policy'])
     expect(lost).toMatch(/script-src 'nonce-[^']+';/)
 
-    await ours.register(headers, { contentSecurityPolicy: { 'default-src': ["'self'"], 'script-src': ["'self'", "'nonce'"] } })
+    await ours.register(headers, {
+      contentSecurityPolicy: { 'default-src': ["'self'"], 'script-src': ["'self'", "'nonce'"] },
+    })
     ours.get('/', async () => 'x')
     expect((await fieldsOf(ours))['content-security-policy']).toMatch(/script-src 'self' 'nonce-[^']+'/)
   })
@@ -98,7 +107,7 @@ describe('attacks', () => {
     theirs.get('/', async (_request, reply) => reply.header('cache-control', 'public, max-age=60').send('x'))
     expect((await fieldsOf(theirs))['cache-control']).toContain('public')
 
-    const mistakes = await refused(async () => await ours.register(headers, { profile: 'web', cacheControl: 'public, max-age=60' }))
+    const mistakes = await refused(() => ours.register(headers, { profile: 'web', cacheControl: 'public, max-age=60' }))
     expect(mistakes[0]).toMatchObject({ rule: 'nonce-in-shared-cache' })
     ours = Fastify()
   })
