@@ -23,6 +23,7 @@ try {
     },
     databaseUrl: process.env['DATABASE_URL'],
     redisUrl: process.env['REDIS_URL'],
+    certificateFolder: process.env['CERTIFICATE_FOLDER'],
     logLevel: process.env['LOG_LEVEL'] ?? 'warn',
   })
   if (!starting.signal.aborted) process.stdout.write(instructions(demo))

@@ -73,7 +73,7 @@ const operations: Readonly<Record<string, Readonly<Record<string, Operation>>>> 
       summary: "Move cents from the caller's account to another",
       scope: 'transfers:write',
       body: ref('Transfer'),
-      answers: { 200: ref('Transferred'), 404: problem, 409: problem },
+      answers: { 200: ref('Transferred'), 404: problem, 409: problem, 422: problem },
     },
   },
   '/openapi.json': { get: { summary: 'This document', answers: { 200: { type: 'object' } } } },

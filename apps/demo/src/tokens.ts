@@ -55,7 +55,7 @@ export async function createTokenIssuer(keys: KeyPair = createKeyPair()): Promis
       algorithm: accessTokens.algorithm,
       iss: accessTokens.issuer,
       aud: accessTokens.audience,
-      expiresIn: accessTokens.lifetime * 1000,
+      expiresIn: `${accessTokens.lifetime}s`,
       // RFC 9068 §2.1: an access token says that it is one.
       header: { typ: 'at+jwt' },
     },

@@ -112,7 +112,7 @@ describe('payments', () => {
   it.each([
     ['more than there is', { amount: 10_000_000, toAccount: 1002 }, 409, 'DEMO_FUNDS_INSUFFICIENT'],
     ['to nobody', { amount: 1, toAccount: 999_999 }, 404, 'DEMO_ACCOUNT_UNKNOWN'],
-    ['to itself', { amount: 1, toAccount: 1001 }, 400, 'DEMO_ACCOUNT_SAME'],
+    ['to itself', { amount: 1, toAccount: 1001 }, 422, 'DEMO_ACCOUNT_SAME'],
     ['nothing', { amount: 0, toAccount: 1002 }, 400, expect.any(String)],
     ['less than nothing', { amount: -5, toAccount: 1002 }, 400, expect.any(String)],
     ['half a cent', { amount: 0.5, toAccount: 1002 }, 400, expect.any(String)],

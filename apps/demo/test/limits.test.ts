@@ -1,21 +1,34 @@
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { type EmbeddedDatabase, startEmbeddedDatabase } from '../src/database/embedded.ts'
 import { seededUsers } from '../src/database/seed.ts'
 import { type StandingDemo, standDemo } from './standing-demo.ts'
 import { startRedis } from './redis-server.ts'
 
 const [masum, alice] = seededUsers
+// Each test needs limits that nobody has spent; the database may stay.
+let database: EmbeddedDatabase
 let demo: StandingDemo | undefined
+beforeAll(async () => {
+  database = await startEmbeddedDatabase()
+})
+afterAll(() => database?.stop())
 afterEach(async () => {
   await demo?.close()
   demo = undefined
 })
 
+const stand = async (redisUrl?: string) => {
+  demo = await standDemo({ databaseUrl: database.adminUrl, redisUrl })
+}
+
+const standing = (): StandingDemo => demo as StandingDemo
+
 const attempt = (password: string, username: string = masum.username) =>
-  (demo as StandingDemo).call('POST', '/login', { json: { username, password } })
+  standing().call('POST', '/login', { json: { username, password } })
 
 describe('limits', () => {
   it('answers 429 to the sixth attempt to sign in to one account, even with the right password', async () => {
-    demo = await standDemo()
+    await stand()
     for (let i = 0; i < 5; i++) expect((await attempt('not the password')).status).toBe(401)
     const sixth = await attempt(masum.password)
     expect(sixth.status).toBe(429)
@@ -27,7 +40,7 @@ describe('limits', () => {
   })
 
   it('lets five of fifty simultaneous guesses through', async () => {
-    demo = await standDemo()
+    await stand()
     // The address may make twenty attempts: the account's five are spent first.
     const answers = await Promise.all(Array.from({ length: 50 }, () => attempt('not the password')))
     expect(answers.filter(({ status }) => status === 401)).toHaveLength(5)
@@ -35,28 +48,28 @@ describe('limits', () => {
   })
 
   it('answers 429 to an address that tries its twenty-first account', async () => {
-    demo = await standDemo()
+    await stand()
     for (let i = 0; i < 20; i++) expect((await attempt('a password', `user_${i}`)).status).toBe(401)
     const next = await attempt('a password', 'user_21')
     expect([next.status, next.json.code]).toEqual([429, 'PTC_RATE_LIMIT_EXCEEDED'])
   })
 
   it('grants each user a hundred requests a minute', async () => {
-    demo = await standDemo()
-    const { token } = await demo.signIn(masum)
-    const other = await demo.signIn(alice)
+    await stand()
+    const { token } = await standing().signIn(masum)
+    const other = await standing().signIn(alice)
     const statuses: number[] = []
-    for (let i = 0; i < 101; i++) statuses.push((await demo.call('GET', '/users/profile', { token })).status)
+    for (let i = 0; i < 101; i++) statuses.push((await standing().call('GET', '/users/profile', { token })).status)
     expect(statuses.slice(0, 100)).toEqual(Array(100).fill(200))
     expect(statuses[100]).toBe(429)
-    expect((await demo.call('GET', '/users/profile', { token: other.token })).status).toBe(200)
+    expect((await standing().call('GET', '/users/profile', { token: other.token })).status).toBe(200)
   })
 
   it('grants each address three hundred requests a minute, signed in or not', async () => {
-    demo = await standDemo()
+    await stand()
     const statuses = new Map<number, number>()
     for (let i = 0; i < 310; i++) {
-      const { status } = await demo.call('GET', '/users/profile')
+      const { status } = await standing().call('GET', '/users/profile')
       statuses.set(status, (statuses.get(status) ?? 0) + 1)
     }
     expect([...statuses]).toEqual([
@@ -71,15 +84,15 @@ describe('limits in Redis', () => {
 
   it('outlive the process that counted', async ({ skip }) => {
     const url = await redis.url(skip)
-    demo = await standDemo({ redisUrl: url })
-    expect(demo.limits).toBe('in Redis')
+    await stand(url)
+    expect(demo?.limits).toBe('in Redis')
     for (let i = 0; i < 5; i++) expect((await attempt('not the password')).status).toBe(401)
-    await demo.close()
-    demo = await standDemo({ redisUrl: url })
+    await demo?.close()
+    await stand(url)
     expect((await attempt(masum.password)).status).toBe(429)
   })
 
   it('fail the start with one sentence if Redis does not answer', async () => {
-    await expect(standDemo({ redisUrl: 'redis://127.0.0.1:1' })).rejects.toThrow('Redis does not answer at REDIS_URL')
+    await expect(stand('redis://127.0.0.1:1')).rejects.toThrow('Redis does not answer at REDIS_URL')
   })
 })

@@ -28,10 +28,11 @@ interface Account {
  * @throws if the server does not come up; nothing is left behind then.
  */
 export async function startEmbeddedDatabase(): Promise<EmbeddedDatabase> {
-  const home = await mkdtemp(join(tmpdir(), 'portcullis-demo-'))
+  // PostgreSQL refuses to run as root: an account without rights runs it, in a folder that account can enter.
+  const account = process.getuid?.() === 0 ? await unprivilegedAccount() : undefined
+  const parent = account === undefined || (await reachableByAll(tmpdir())) ? tmpdir() : '/tmp'
+  const home = await mkdtemp(join(parent, 'portcullis-demo-'))
   try {
-    // PostgreSQL refuses to run as root: an account without rights runs it.
-    const account = process.getuid?.() === 0 ? await unprivilegedAccount() : undefined
     const bin = await binaries(home, account)
     if (account !== undefined) await chown(home, account.uid, account.gid)
     const password = randomBytes(24).toString('base64url')

@@ -10,7 +10,7 @@ type Failure = Exclude<TransferResult['outcome'], 'done'>
 const failures: Readonly<Record<Failure, readonly [number, `DEMO_${string}`, string]>> = {
   'no-account': [404, 'DEMO_ACCOUNT_MISSING', 'You have no account.'],
   'unknown-account': [404, 'DEMO_ACCOUNT_UNKNOWN', 'There is no such account.'],
-  'same-account': [400, 'DEMO_ACCOUNT_SAME', 'A transfer needs two different accounts.'],
+  'same-account': [422, 'DEMO_ACCOUNT_SAME', 'A transfer needs two different accounts.'],
   'insufficient-funds': [409, 'DEMO_FUNDS_INSUFFICIENT', 'The balance does not cover this amount.'],
 }
 
@@ -20,13 +20,13 @@ const querystring = { type: 'object', additionalProperties: false, properties: {
 export function paymentRoutes(app: FastifyInstance, pool: pg.Pool): void {
   app.get(
     '/api/accounts',
-    { config: forUsers('accounts:read'), schema: { querystring, response: { 200: accountsAnswer, '4xx': problemSchema } } },
+    { config: forUsers('accounts:read'), schema: { querystring, response: { 200: accountsAnswer } } },
     (request) => listAccounts(pool, callerOf(request)),
   )
 
   app.post<{ Body: { amount: number; toAccount: number } }>(
     '/api/transfer',
-    { config: forUsers('transfers:write'), schema: { body: transferBody, querystring, response: { 200: transferAnswer, '4xx': problemSchema } } },
+    { config: forUsers('transfers:write'), schema: { body: transferBody, querystring, response: { 200: transferAnswer, 404: problemSchema, 409: problemSchema, 422: problemSchema } } },
     async (request, reply) => {
       const result = await transfer(pool, callerOf(request), request.body.toAccount, request.body.amount)
       if (result.outcome === 'done') return result

@@ -14,13 +14,13 @@ export function postRoutes(app: FastifyInstance, { pool }: UserServiceParts): vo
 
   app.get(
     '/api/posts',
-    { config: forUsers('posts:read'), schema: { querystring, response: { 200: { type: 'array', items: postAnswer }, '4xx': problemSchema } } },
+    { config: forUsers('posts:read'), schema: { querystring, response: { 200: { type: 'array', items: postAnswer } } } },
     () => listPosts(pool),
   )
 
   app.post<{ Body: { title: string; body: string } }>(
     '/api/posts',
-    { config: forUsers('posts:write'), schema: { body: postBody, querystring, response: { 201: postAnswer, '4xx': problemSchema } } },
+    { config: forUsers('posts:write'), schema: { body: postBody, querystring, response: { 201: postAnswer } } },
     async (request, reply) => reply.code(201).send(await addPost(pool, callerOf(request), request.body)),
   )
 
@@ -31,7 +31,7 @@ export function postRoutes(app: FastifyInstance, { pool }: UserServiceParts): vo
       schema: {
         params: idParams,
         querystring,
-        response: { 200: { type: 'array', items: commentAnswer }, '4xx': problemSchema },
+        response: { 200: { type: 'array', items: commentAnswer }, 404: problemSchema },
       },
     },
     async (request, reply) => (await listComments(pool, Number(request.params.id))) ?? unknown(reply),
@@ -41,7 +41,7 @@ export function postRoutes(app: FastifyInstance, { pool }: UserServiceParts): vo
     '/api/posts/:id/comments',
     {
       config: forUsers('posts:write'),
-      schema: { params: idParams, body: commentBody, querystring, response: { 201: commentAnswer, '4xx': problemSchema } },
+      schema: { params: idParams, body: commentBody, querystring, response: { 201: commentAnswer, 404: problemSchema } },
     },
     async (request, reply) => {
       const added = await addComment(pool, callerOf(request), Number(request.params.id), request.body.comment)

@@ -9,7 +9,7 @@ import { findUser, searchUsers, type UserOrder } from './users.ts'
 export function profileRoutes(app: FastifyInstance, { pool }: UserServiceParts): void {
   app.get(
     '/api/profile',
-    { config: forUsers('profile:read'), schema: { querystring: noQuery, response: { 200: userAnswer, '4xx': problemSchema } } },
+    { config: forUsers('profile:read'), schema: { querystring: noQuery, response: { 200: userAnswer, 404: problemSchema } } },
     async (request, reply) => {
       const user = await findUser(pool, callerOf(request))
       // The access token outlives a deleted user by minutes.
@@ -21,7 +21,7 @@ export function profileRoutes(app: FastifyInstance, { pool }: UserServiceParts):
     '/api/users',
     {
       config: forUsers('users:read'),
-      schema: { querystring: usersQuery, response: { 200: { type: 'array', items: userAnswer }, '4xx': problemSchema } },
+      schema: { querystring: usersQuery, response: { 200: { type: 'array', items: userAnswer } } },
     },
     ({ query }) => searchUsers(pool, query.search ?? '', query.sort ?? 'id'),
   )

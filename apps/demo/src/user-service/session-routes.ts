@@ -19,7 +19,7 @@ export function sessionRoutes(app: FastifyInstance, { pool, tokens, attempts }: 
 
   app.post<{ Body: { username: string; email: string; password: string } }>(
     '/api/register',
-    { config, schema: { body: registerBody, querystring: noQuery, response: { 201: userAnswer, '4xx': problemSchema } } },
+    { config, schema: { body: registerBody, querystring: noQuery, response: { 201: userAnswer, 409: problemSchema } } },
     async (request, reply) => {
       const { username, email, password } = request.body
       const user = await addUser(pool, { username, email, passwordHash: await hashPassword(password) })
@@ -31,7 +31,7 @@ export function sessionRoutes(app: FastifyInstance, { pool, tokens, attempts }: 
 
   app.post<{ Body: { username: string; password: string } }>(
     '/api/login',
-    { config, schema: { body: loginBody, querystring: noQuery, response: { 200: tokenAnswer, '4xx': problemSchema } } },
+    { config, schema: { body: loginBody, querystring: noQuery, response: { 200: tokenAnswer, 401: problemSchema, 429: problemSchema } } },
     async (request, reply) => {
       const { username, password } = request.body
       const wait = await attempts.take(username)
@@ -49,7 +49,7 @@ export function sessionRoutes(app: FastifyInstance, { pool, tokens, attempts }: 
 
   app.post(
     '/api/refresh',
-    { config, schema: { querystring: noQuery, response: { 200: tokenAnswer, '4xx': problemSchema } } },
+    { config, schema: { querystring: noQuery, response: { 200: tokenAnswer, 401: problemSchema } } },
     async (request, reply) => {
       const token = readRefreshCookie(request)
       const session = token === null ? null : await rotateSession(pool, token)
@@ -63,7 +63,7 @@ export function sessionRoutes(app: FastifyInstance, { pool, tokens, attempts }: 
 
   app.post(
     '/api/logout',
-    { config, schema: { querystring: noQuery, response: { 204: { type: 'null' }, '4xx': problemSchema } } },
+    { config, schema: { querystring: noQuery, response: { 204: { type: 'null' } } } },
     async (request, reply) => {
       const token = readRefreshCookie(request)
       if (token !== null) await endSession(pool, token)

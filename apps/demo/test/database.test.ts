@@ -1,0 +1,103 @@
+import { existsSync } from 'node:fs'
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Database, openDatabase } from '../src/database/open.ts'
+
+let database: Database
+const clients: pg.Client[] = []
+const connected = async (connectionString: string) => {
+  const client = new pg.Client({ connectionString })
+  await client.connect()
+  clients.push(client)
+  return client
+}
+
+beforeAll(async () => {
+  database = await openDatabase()
+})
+afterAll(async () => {
+  for (const client of clients) await client.end()
+  await database?.close()
+})
+
+describe('the role of the user service', () => {
+  it.each([
+    ['read accounts', 'select * from portcullis_payments.accounts'],
+    ['credit an account', 'update portcullis_payments.accounts set balance = 1'],
+    ['delete users', 'delete from portcullis_users.users'],
+    ['change passwords', "update portcullis_users.users set password_hash = 'x'"],
+    ['change posts', "update portcullis_users.posts set body = 'x'"],
+    ['drop tables', 'drop table portcullis_users.posts'],
+    ['make tables', 'create table public.mine (id integer)'],
+    ['make tables in its schema', 'create table portcullis_users.mine (id integer)'],
+    ['switch triggers off', 'alter table portcullis_users.users disable trigger all'],
+    ['become the owner', 'set role portcullis_owner'],
+    ['become the superuser', 'set role postgres'],
+    ['make roles', 'create role mine superuser'],
+    ['read password hashes of roles', 'select * from pg_authid'],
+    ['read files', "select pg_read_file('/etc/passwd')"],
+    ['run programs', "copy (select 1) to program 'id'"],
+  ])('may not %s', async (_what, statement) => {
+    const client = await connected(database.usersUrl)
+    await expect(client.query(statement)).rejects.toThrow(/permission denied|must be owner|must have admin|only roles/i)
+  })
+
+  it('is an ordinary login role', async () => {
+    const client = await connected(database.usersUrl)
+    const { rows } = await client.query(
+      `select rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls, rolcanlogin
+         from pg_roles where rolname = current_user`,
+    )
+    expect(rows).toEqual([
+      { rolsuper: false, rolcreaterole: false, rolcreatedb: false, rolreplication: false, rolbypassrls: false, rolcanlogin: true },
+    ])
+  })
+})
+
+describe('the role of the payment service', () => {
+  it.each([
+    ['read users', 'select * from portcullis_users.users'],
+    ['open accounts', 'insert into portcullis_payments.accounts (owner_id, balance) values (101, 5)'],
+    ['give accounts to others', 'update portcullis_payments.accounts set owner_id = 102'],
+    ['delete transfers', 'delete from portcullis_payments.transfers'],
+    ['change transfers', 'update portcullis_payments.transfers set amount = 1'],
+  ])('may not %s', async (_what, statement) => {
+    const client = await connected(database.paymentsUrl)
+    await expect(client.query(statement)).rejects.toThrow(/permission denied/)
+  })
+
+  it('cannot overdraw an account even with a statement of its own', async () => {
+    const client = await connected(database.paymentsUrl)
+    await expect(client.query('update portcullis_payments.accounts set balance = -1')).rejects.toThrow(/check constraint/)
+  })
+})
+
+describe('the database', () => {
+  it('takes no connection without a password', async () => {
+    const url = new URL(database.adminUrl)
+    url.password = ''
+    await expect(connected(url.href)).rejects.toThrow()
+  })
+
+  it('keeps what is there when it is opened again', async () => {
+    const admin = await connected(database.adminUrl)
+    await admin.query('update portcullis_payments.accounts set balance = 7 where id = 1001')
+    const again = await openDatabase(database.adminUrl)
+    const { rows } = await admin.query('select id, balance from portcullis_payments.accounts order by id')
+    expect(rows).toEqual([
+      { id: 1001, balance: '7' },
+      { id: 1002, balance: '50000' },
+    ])
+    expect(again.dataFolder).toBeNull()
+    await again.close()
+    expect((await admin.query('select 1 as alive')).rows).toEqual([{ alive: 1 }])
+  })
+
+  it('leaves no folder behind', async () => {
+    const one = await openDatabase()
+    const folder = one.dataFolder as string
+    expect(existsSync(folder)).toBe(true)
+    await one.close()
+    expect(existsSync(folder)).toBe(false)
+  })
+})

@@ -1,0 +1,128 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { choosePorts } from '../src/addresses.ts'
+
+const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'portcullis-main-'))
+  // As root, PostgreSQL runs under an account of its own: it has to get in.
+  await chmod(folder, 0o755)
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+interface Run {
+  readonly child: ChildProcess
+  readonly output: () => string
+  readonly errors: () => string
+  /** Status and signal. */
+  readonly ended: Promise<[number | null, NodeJS.Signals | null]>
+}
+
+async function run(env: Record<string, string> = {}): Promise<Run> {
+  const ports = await choosePorts({ gateway: 0, plaintext: 0, app: 0 })
+  const child = spawn(process.execPath, [main], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: {
+      ...process.env,
+      TMPDIR: folder,
+      GATEWAY_PORT: String(ports.gateway),
+      PLAINTEXT_PORT: String(ports.plaintext),
+      APP_PORT: String(ports.app),
+      CERTIFICATE_FOLDER: join(folder, 'certificates'),
+      ...env,
+    },
+  })
+  let output = ''
+  let errors = ''
+  child.stdout?.on('data', (part) => (output += String(part)))
+  child.stderr?.on('data', (part) => (errors += String(part)))
+  const ended = once(child, 'exit') as Run['ended']
+  return { child, output: () => output, errors: () => errors, ended }
+}
+
+async function standing(it: Run): Promise<void> {
+  while (!it.output().includes('Ctrl-C stops everything')) {
+    const state = await Promise.race([once(it.child.stdout as NodeJS.ReadableStream, 'data'), it.ended.then(() => 'ended' as const)])
+    if (state === 'ended') throw new Error(`it ended: ${it.errors()}`)
+  }
+}
+
+/** Processes whose parent is this one, or whose command names the folder. */
+function relatives(pid: number): string[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((name) => {
+      try {
+        const parent = /^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${name}/status`, 'utf8'))?.[1]
+        const command = readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ')
+        return Number(parent) === pid || command.includes(folder) ? [`${name} ${command}`] : []
+      } catch {
+        return []
+      }
+    })
+}
+
+const left = (): string[] => readdirSync(folder).filter((name) => name.startsWith('portcullis-demo-'))
+
+describe('the demo, as a process', () => {
+  it.each(['SIGINT', 'SIGTERM'] as const)('ends with status 0 at %s and leaves no process and no data behind', async (signal) => {
+    const demo = await run()
+    await standing(demo)
+    const { pid } = demo.child
+    if (existsSync('/proc/self/status')) expect(relatives(pid as number).join('\n')).toContain('postgres')
+    expect(left()).toHaveLength(1)
+    demo.child.kill(signal)
+    expect(await demo.ended).toEqual([0, null])
+    expect(demo.errors()).toBe('')
+    if (existsSync('/proc/self/status')) expect(relatives(pid as number)).toEqual([])
+    expect(left()).toEqual([])
+  })
+
+  it('ends just as well when it is told to while it starts', async () => {
+    const demo = await run()
+    while (left().length === 0) await new Promise((resolve) => setImmediate(resolve))
+    demo.child.kill('SIGINT')
+    expect(await demo.ended).toEqual([0, null])
+    expect(left()).toEqual([])
+    expect(demo.output()).not.toContain('Ctrl-C')
+  })
+
+  it('says which port is taken, with status 1, and leaves nothing behind', async () => {
+    const taken = createServer().listen(0, '127.0.0.1')
+    await once(taken, 'listening')
+    const { port } = taken.address() as { port: number }
+    const demo = await run({ GATEWAY_PORT: String(port) })
+    expect(await demo.ended).toEqual([1, null])
+    expect(demo.errors()).toMatch(new RegExp(`^The demo did not start: .*EADDRINUSE.*${port}`))
+    expect(left()).toEqual([])
+    taken.close()
+  })
+
+  it('prints three lines that work when pasted', async ({ skip }) => {
+    const run_ = promisify(execFile)
+    await run_('curl', ['--version']).catch(() => {
+      if (process.env['CI'] !== undefined) throw new Error('curl is not installed')
+      skip('curl is not installed')
+    })
+    const demo = await run()
+    await standing(demo)
+    const printed = demo.output()
+    const lines = printed.slice(printed.indexOf('Try, in this order:')).split('\n').slice(1, 4).map((line) => line.trim())
+    expect(lines.map((line) => /curl/.test(line))).toEqual([true, true, true])
+    const { stdout } = await run_('sh', ['-c', lines.join('\necho\n')])
+    const [, profile, transfer] = stdout.split('\n')
+    expect(JSON.parse(profile as string)).toEqual({ id: 101, username: 'masum', email: 'masum@example.com' })
+    expect(JSON.parse(transfer as string)).toMatchObject({ fromAccount: 1001, toAccount: 1002, amount: 125 })
+    demo.child.kill('SIGINT')
+    expect(await demo.ended).toEqual([0, null])
+  })
+})
