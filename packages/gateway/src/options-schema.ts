@@ -63,7 +63,7 @@ const service: ObjectSchema = {
 }
 
 const PATH = '^/$|^(?:/(?::[A-Za-z_][A-Za-z0-9_]*|[A-Za-z0-9._~-]+))*(?:/\\*)?$'
-const FIELD_NAME = "^[A-Za-z0-9!#$%&'*+.^`|~-]+$"
+const FIELD_NAME = "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"
 
 const route: ObjectSchema = {
   type: 'object',

@@ -128,15 +128,20 @@ export async function optionsFor(
 
 export const publicKey = (): KeyObject => createPublicKey(pair.privateKey as never)
 
-/** Writes bytes to a port and reads until the other side closes. */
+/** Writes bytes to a port, reads one answer with a declared length (or until the other side closes), and hangs up. */
 export async function rawExchange(port: number, text: string): Promise<string> {
   const socket = connect(port, '127.0.0.1')
-  const chunks: Buffer[] = []
-  socket.on('data', (chunk) => chunks.push(chunk))
+  let answer = ''
   socket.on('error', () => {})
+  socket.on('data', (chunk) => {
+    answer += chunk.toString('latin1')
+    const head = answer.indexOf('\r\n\r\n')
+    const length = Number(/content-length: (\d+)/i.exec(answer)?.[1])
+    if (head !== -1 && answer.length >= head + 4 + length) socket.destroy()
+  })
   socket.write(text)
   await once(socket, 'close')
-  return Buffer.concat(chunks).toString('latin1')
+  return answer
 }
 
 /** A request over a real socket; its answer, read to the end or to the break. */
@@ -165,3 +170,7 @@ export async function send(
     whole: response.complete,
   }
 }
+
+/** Resolves when something has closed, in peace or not. */
+export const closing = (emitter: { once(event: 'close', listener: () => void): unknown }): Promise<void> =>
+  new Promise((resolve) => void emitter.once('close', resolve))
