@@ -10,13 +10,23 @@ await app.register(rateLimit, {
 app.get('/', async () => ({ hello: 'world' }))
 
 // Five attempts a minute and address; the wait is told only as "later".
-app.post('/login', {
-  config: { security: { rateLimit: { policies: [{ name: 'login', limit: 5, window: 60, sentence: 'later' }] } } },
-}, async () => ({ ok: true }))
+app.post(
+  '/login',
+  {
+    config: { security: { rateLimit: { policies: [{ name: 'login', limit: 5, window: 60, sentence: 'later' }] } } },
+  },
+  async () => ({ ok: true }),
+)
 
 // Sixty a minute, evenly, at most ten at once.
-app.get('/search', {
-  config: { security: { rateLimit: { policies: [{ name: 'search', algorithm: 'gcra', limit: 60, window: 60, burst: 10 }] } } },
-}, async () => [])
+app.get(
+  '/search',
+  {
+    config: {
+      security: { rateLimit: { policies: [{ name: 'search', algorithm: 'gcra', limit: 60, window: 60, burst: 10 }] } },
+    },
+  },
+  async () => [],
+)
 
 if (import.meta.main) await app.listen({ port: 3000 })

@@ -66,9 +66,14 @@ function networkOf(ip: string): string {
     groups.copyWithin(gap + zeros, gap, at)
     groups.fill(0, gap, gap + zeros)
   }
-  const [a, b, c, d, e, f, g, h] = groups as unknown as [number, number, number, number, number, number, number, number]
-  if (a === 0 && b === 0 && c === 0 && d === 0 && e === 0 && f === 0xffff) {
-    return `${g >> 8}.${g & 255}.${h >> 8}.${h & 255}`
-  }
-  return `${a.toString(16)}:${b.toString(16)}:${c.toString(16)}:${d.toString(16)}`
+  if (isMapped()) return `${byte(12)}.${byte(13)}.${byte(14)}.${byte(15)}`
+  return `${hex(0)}:${hex(1)}:${hex(2)}:${hex(3)}`
 }
+
+const hex = (place: number): string => (groups[place] as number).toString(16)
+
+/** One of the sixteen octets. */
+const byte = (place: number): number => ((groups[place >> 1] as number) >> (place & 1 ? 0 : 8)) & 255
+
+const isMapped = (): boolean =>
+  groups[5] === 0xffff && groups[0] === 0 && groups[1] === 0 && groups[2] === 0 && groups[3] === 0 && groups[4] === 0

@@ -2,43 +2,48 @@ import type { MemoryTable } from './memory-table.ts'
 import type { Quota } from './policy.ts'
 import { blankStanding, type Standing } from './standing.ts'
 
-/** How a caller stands with each quota of a decision. All allow, or nothing was spent. */
-export interface Decision {
-  readonly subjects: readonly string[]
-  readonly standings: readonly Standing[]
+/** How a caller stands with one quota of a decision. */
+export interface Part {
+  readonly quota: Quota
+  /** Whose quota it is. */
+  readonly subject: string
+  readonly standing: Readonly<Standing>
 }
 
-/** Where the refusing quota with the longest wait stands in the list; -1 if all allow. */
-export function refusing({ standings }: Decision): number {
-  let refused = -1
-  let longest = 0
-  for (let i = 0; i < standings.length; i++) {
-    const { allowed, retryMs } = standings[i]!
-    if (!allowed && (refused < 0 || retryMs > longest)) {
-      refused = i
-      longest = retryMs
-    }
+/** All parts allow, or nothing was spent. */
+export type Decision = readonly Part[]
+
+/** The refusing part with the longest wait, if any refuses. */
+export function refusing(decision: Decision): Part | undefined {
+  let refused: Part | undefined
+  for (const part of decision) {
+    if (part.standing.allowed) continue
+    if (refused === undefined || part.standing.retryMs > refused.standing.retryMs) refused = part
   }
   return refused
 }
 
+/** A quota and what this process remembers of its callers. */
+export interface Counted {
+  readonly quota: Quota
+  readonly table: MemoryTable
+}
+
 /**
  * Decides over several quotas in this process: all or nothing, nothing written when one refuses.
- * The returned decision is valid until the next call.
+ * Subjects come in the order of the quotas. The returned decision is valid until the next call.
  */
-export function memoryDecider(
-  quotas: readonly Quota[],
-  tables: readonly MemoryTable[],
-): (subjects: readonly string[], now: number) => Decision {
-  const standings = quotas.map(blankStanding)
+export function memoryDecider(counted: readonly Counted[]): (subjects: readonly string[], now: number) => Decision {
+  const parts = counted.map(({ quota, table }) => ({ quota, table, subject: '', standing: blankStanding() }))
   return (subjects, now) => {
     let all = true
-    for (let i = 0; i < quotas.length; i++) {
-      const standing = standings[i]!
-      tables[i]!.judge(subjects[i]!, now, quotas[i]!.cost, standing)
-      all = all && standing.allowed
+    let place = 0
+    for (const part of parts) {
+      part.subject = subjects[place++] as string
+      part.table.judge(part.subject, now, part.quota.cost, part.standing)
+      all = all && part.standing.allowed
     }
-    if (all) for (let i = 0; i < quotas.length; i++) tables[i]!.commit(subjects[i]!, now, standings[i]!, quotas[i]!.cost)
-    return { subjects, standings }
+    if (all) for (const { table, subject, standing, quota } of parts) table.commit(subject, now, standing, quota.cost)
+    return parts
   }
 }

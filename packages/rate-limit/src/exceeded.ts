@@ -1,4 +1,5 @@
 import type { Refusal } from '@portcullis/kernel'
+import type { Part } from './decision.ts'
 import { errors } from './errors.ts'
 import { secondsOf } from './fields.ts'
 import type { Quota } from './policy.ts'
@@ -11,16 +12,16 @@ export function sentenceOf(kind: Quota['sentence'], seconds: number): string {
 }
 
 /** The refusal of one quota. */
-export function exceeded({ name, sentence }: Quota, subject: string, retryMs: number): Refusal {
+export function exceeded({ quota, subject, standing }: Part): Refusal {
   // RFC 9110 §10.2.3: 0 would mean "at once".
-  const retryAfter = Math.max(1, secondsOf(retryMs))
+  const retryAfter = Math.max(1, secondsOf(standing.retryMs))
   return errors.PTC_RATE_LIMIT_EXCEEDED.with({
-    sentence: sentenceOf(sentence, retryAfter),
+    sentence: sentenceOf(quota.sentence, retryAfter),
     retryAfter,
     // Hashed when somebody reads it: under attack a refusal must stay cheap.
     detail: {
-      policy: name,
-      get key () {
+      policy: quota.name,
+      get key() {
         return subjectHash(subject)
       },
     },

@@ -1,4 +1,4 @@
-import type { Decision } from './decision.ts'
+import type { Decision, Part } from './decision.ts'
 import type { Quota } from './policy.ts'
 
 /** The part of a reply that fields are written to. */
@@ -18,28 +18,26 @@ export function policyField(quotas: readonly Quota[]): string {
 /**
  * Compiles the writer of a decision's fields: `RateLimit` and `RateLimit-Policy`
  * (draft-ietf-httpapi-ratelimit-headers-10), and `X-RateLimit-*` of the strictest quota, `-Reset` in Unix seconds.
- * @param quotas of this decision
  * @param advertised all quotas of the route
  * @param joins whether an earlier decision of the same request has already written
  */
 export function compileFields(
-  quotas: readonly Quota[],
   advertised: readonly Quota[],
   joins: boolean,
-): (target: FieldTarget, decision: Decision, refused: number, now: number) => void {
+): (target: FieldTarget, decision: Decision, refused: Part | undefined, now: number) => void {
   const policy = policyField(advertised)
-  const names = quotas.map(({ name }) => `"${name}";r=`)
-  return (target, { standings }, refused, now) => {
+  return (target, decision, refused, now) => {
     let shown = refused
-    let least = 0
+    let least = refused?.standing.before ?? 0
     let field = ''
-    for (let i = 0; i < quotas.length; i++) {
-      const { before, after, resetMs } = standings[i]!
+    for (const part of decision) {
+      const { before, after, resetMs } = part.standing
       // Refused by one, none is spent: the others still have what they had.
-      const left = refused < 0 ? after : before
-      field += `${i > 0 ? ', ' : ''}${names[i]!}${left};t=${secondsOf(resetMs)}`
-      if (refused < 0 && (shown < 0 || left < least)) {
-        shown = i
+      const left = refused === undefined ? after : before
+      if (field !== '') field += ', '
+      field += `${part.quota.label};r=${left};t=${secondsOf(resetMs)}`
+      if (shown === undefined || (refused === undefined && left < least)) {
+        shown = part
         least = left
       }
     }
@@ -47,13 +45,11 @@ export function compileFields(
       const earlier = target.getHeader('ratelimit')
       if (typeof earlier === 'string' && earlier !== '') field = `${earlier}, ${field}`
     }
-    const { before, after, resetMs } = standings[shown]!
-    const left = refused < 0 ? after : before
-    const earlierLeft = joins && refused < 0 ? target.getHeader('x-ratelimit-remaining') : undefined
-    if (typeof earlierLeft !== 'number' || left < earlierLeft) {
-      target.header('x-ratelimit-limit', quotas[shown]!.capacity)
-      target.header('x-ratelimit-remaining', left)
-      target.header('x-ratelimit-reset', secondsOf(now + resetMs))
+    const earlierLeft = joins && refused === undefined ? target.getHeader('x-ratelimit-remaining') : undefined
+    if (shown !== undefined && (typeof earlierLeft !== 'number' || least < earlierLeft)) {
+      target.header('x-ratelimit-limit', shown.quota.capacity)
+      target.header('x-ratelimit-remaining', least)
+      target.header('x-ratelimit-reset', secondsOf(now + shown.standing.resetMs))
     }
     target.header('ratelimit', field)
     target.header('ratelimit-policy', policy)

@@ -2,5 +2,12 @@ export type {} from './types.ts'
 export { errors } from './errors.ts'
 export { events } from './events.ts'
 export { optionsSchema, routeSchema } from './options.ts'
-export type { PartitionBy, PolicyOptions, RateLimitOptions, RateLimitRoute, RedisClient, StoreOptions } from './options.ts'
+export type {
+  PartitionBy,
+  PolicyOptions,
+  RateLimitOptions,
+  RateLimitRoute,
+  RedisClient,
+  StoreOptions,
+} from './options.ts'
 export { default } from './plugin.ts'

@@ -1,7 +1,7 @@
 import type { Refusal } from '@portcullis/kernel'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { memoryDecider, refusing, type Decision } from './decision.ts'
-import { Engine } from './engine.ts'
+import { memoryDecider, refusing, type Counted, type Decision } from './decision.ts'
+import type { Engine } from './engine.ts'
 import { errors } from './errors.ts'
 import { exceeded } from './exceeded.ts'
 import { compileFields } from './fields.ts'
@@ -14,7 +14,10 @@ import type { RedisStore } from './redis-store.ts'
 import { compileSubject } from './subject.ts'
 
 /** Spends the quotas of one stage; says nothing, or the refusal. A promise only if something is waited for. */
-export type Limiter = (request: FastifyRequest, reply: FastifyReply) => Refusal | undefined | Promise<Refusal | undefined>
+export type Limiter = (
+  request: FastifyRequest,
+  reply: FastifyReply,
+) => Refusal | undefined | Promise<Refusal | undefined>
 
 /** What limiters of one registration share. */
 export interface LimiterParts {
@@ -31,7 +34,7 @@ export interface LimiterParts {
 /** The limiters of one registration: quotas of one name are one quota. */
 export class Limiters {
   readonly #parts: LimiterParts
-  readonly #tables: { quota: Quota; table: MemoryTable }[] = []
+  readonly #tables: Counted[] = []
 
   constructor(parts: LimiterParts) {
     this.#parts = parts
@@ -45,17 +48,18 @@ export class Limiters {
    */
   compile(quotas: readonly Quota[], advertised: readonly Quota[], joins: boolean): Limiter {
     const { engine, redis, apiKeyField, onStoreFailure, onThrow, clock } = this.#parts
-    const of = quotas.map(({ name, partitionBy }) => compileSubject(partitionBy, apiKeyField, (error) => onThrow(name, error)))
+    const of = quotas.map(({ name, partitionBy }) =>
+      compileSubject(partitionBy, apiKeyField, (error) => onThrow(name, error)),
+    )
     const subjectsOf = (request: FastifyRequest): string[] => of.map((subjectOf) => subjectOf(request))
-    const tables = quotas.map((quota) => this.#tableOf(quota))
-    const inMemory = memoryDecider(quotas, tables)
-    const writeFields = compileFields(quotas, advertised, joins)
+    const counted = quotas.map((quota) => ({ quota, table: this.#tableOf(quota) }))
+    const inMemory = memoryDecider(counted)
+    const writeFields = compileFields(advertised, joins)
 
     const settle = (reply: FastifyReply, decision: Decision, now: number): Refusal | undefined => {
       const refused = refusing(decision)
       writeFields(reply, decision, refused, now)
-      if (refused < 0) return undefined
-      return exceeded(quotas[refused]!, decision.subjects[refused]!, decision.standings[refused]!.retryMs)
+      return refused && exceeded(refused)
     }
 
     if (redis !== undefined) {
@@ -70,12 +74,14 @@ export class Limiters {
         const subjects = subjectsOf(request)
         const asked = inRedis(subjects)
         if (asked === null) return without(reply, subjects)
-        return asked.then((decision) => (decision === null ? without(reply, subjects) : settle(reply, decision, clock())))
+        return asked.then((decision) =>
+          decision === null ? without(reply, subjects) : settle(reply, decision, clock()),
+        )
       }
     }
 
-    if (Engine.fits(quotas)) {
-      const byEngine = engine.decider(quotas[0]!, tables[0]!)
+    const byEngine = engine.decider(counted)
+    if (byEngine !== undefined) {
       return (request, reply) => byEngine(subjectsOf(request)).then((decision) => settle(reply, decision, clock()))
     }
 

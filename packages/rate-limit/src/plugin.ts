@@ -18,19 +18,29 @@ const plugin: FastifyPluginAsync<RateLimitOptions> = defineRoom<RateLimitOptions
   errors,
   events,
   check: findings,
-  async setup ({ store, apiKeyField, onStoreFailure }, app) {
-    const { redis: client, prefix, timeoutMs, maxKeys } = store as { maxKeys: number; prefix: string; timeoutMs: number } & typeof store
-    const failing = onStoreFailure as 'local' | 'closed' | 'open'
-    const redis = client && new RedisStore({
-      client,
+  async setup({ store, apiKeyField, onStoreFailure }, app) {
+    const {
+      redis: client,
       prefix,
       timeoutMs,
-      clock: () => performance.now(),
-      onOutage (reason) {
-        app.log.error({ reason, onStoreFailure: failing }, 'the rate-limit store does not answer')
-        emit(app, events['rate-limit.store-unavailable'], { outcome: failing === 'closed' ? 'denied' : 'allowed', detail: { reason, onStoreFailure: failing } })
-      },
-    })
+      maxKeys,
+    } = store as { maxKeys: number; prefix: string; timeoutMs: number } & typeof store
+    const failing = onStoreFailure as 'local' | 'closed' | 'open'
+    const redis =
+      client &&
+      new RedisStore({
+        client,
+        prefix,
+        timeoutMs,
+        clock: () => performance.now(),
+        onOutage(reason) {
+          app.log.error({ reason, onStoreFailure: failing }, 'the rate-limit store does not answer')
+          emit(app, events['rate-limit.store-unavailable'], {
+            outcome: failing === 'closed' ? 'denied' : 'allowed',
+            detail: { reason, onStoreFailure: failing },
+          })
+        },
+      })
     const thrown = new Set<string>()
     const limiters = new Limiters({
       engine: await openEngine(),
@@ -39,7 +49,7 @@ const plugin: FastifyPluginAsync<RateLimitOptions> = defineRoom<RateLimitOptions
       apiKeyField: apiKeyField as string,
       onStoreFailure: failing,
       clock,
-      onThrow (policy, error) {
+      onThrow(policy, error) {
         if (thrown.has(policy)) return
         thrown.add(policy)
         app.log.error({ err: error, policy }, 'partitionBy threw; such callers are counted by address')
@@ -47,7 +57,7 @@ const plugin: FastifyPluginAsync<RateLimitOptions> = defineRoom<RateLimitOptions
     })
 
     return {
-      compile ({ policies }) {
+      compile({ policies }) {
         const quotas = policies.map(parsePolicy)
         const before = quotas.filter(({ stage }) => stage === 'onRequest')
         const after = quotas.filter(({ stage }) => stage === 'preParsing')
@@ -57,7 +67,7 @@ const plugin: FastifyPluginAsync<RateLimitOptions> = defineRoom<RateLimitOptions
         }
       },
 
-      ready (routes) {
+      ready(routes) {
         const known = new Map<string, { quota: Quota; route: string }>()
         for (const { method, url, policy } of routes) {
           const route = `${method} ${url}`
@@ -65,7 +75,8 @@ const plugin: FastifyPluginAsync<RateLimitOptions> = defineRoom<RateLimitOptions
           for (const quota of quotas) {
             const first = known.get(quota.name)
             if (first === undefined) known.set(quota.name, { quota, route })
-            else if (!sameQuota(first.quota, quota)) throw new errors.PTC_RATE_LIMIT_NAME_REUSED(quota.name, first.route, route)
+            else if (!sameQuota(first.quota, quota))
+              throw new errors.PTC_RATE_LIMIT_NAME_REUSED(quota.name, first.route, route)
           }
           if (quotas.every(({ partitionBy }) => partitionBy === 'api-key')) {
             app.log.warn({ route }, 'quotas by API key alone do not bound callers who invent keys; add one by ip')

@@ -18,6 +18,8 @@ export interface Quota {
   readonly partitionBy: PartitionBy
   readonly sentence: 'seconds' | 'later'
   readonly stage: Stage
+  /** The name as an RFC 9651 String. */
+  readonly label: string
   /** Ends this quota's keys in a shared store: another definition is another quota. Holds no `}`. */
   readonly tag: string
 }
@@ -40,6 +42,7 @@ export function parsePolicy(given: Readonly<PolicyOptions>): Quota {
     partitionBy,
     sentence,
     stage: partitionBy === 'identity' ? 'preParsing' : 'onRequest',
+    label: `"${name}"`,
     tag: `${name}:${algorithm === 'gcra' ? 'g' : 'f'}:${limit}:${window}:${capacity}`,
   })
 }
@@ -100,7 +103,8 @@ export function findings(options: Readonly<Partial<RateLimitOptions>>): Finding[
     found.push({
       at: '/store/redis',
       rule: 'redis-client',
-      message: 'must be a client with `evalsha` and `eval`, such as `new Redis()` of ioredis; remove it to count in memory',
+      message:
+        'must be a client with `evalsha` and `eval`, such as `new Redis()` of ioredis; remove it to count in memory',
       fix: [{ op: 'remove', path: '/store/redis' }],
     })
   }

@@ -4,7 +4,6 @@ import { emissionOf } from './gcra.ts'
 import type { RedisClient } from './options.ts'
 import type { Quota } from './policy.ts'
 import { script } from './redis-script.ts'
-import type { Standing } from './standing.ts'
 import { subjectHash } from './subject.ts'
 
 const digest = hash('sha1', script)
@@ -62,12 +61,16 @@ export class RedisStore {
         return null
       }
       // The hash in braces is the cluster's hash tag: all quotas of one caller live on one node.
-      const keys = quotas.map(({ tag }, i) => `${prefix}{${subjectHash(subjects[i]!)}}:${tag}`)
-      return this.#ask(keys, args, subjects)
+      const keys = quotas.map(({ tag }, i) => `${prefix}{${subjectHash(subjects[i] as string)}}:${tag}`)
+      return this.#ask(keys, args, (answer) => decisionOf(answer, quotas, subjects))
     }
   }
 
-  #ask(keys: readonly string[], args: readonly string[], subjects: readonly string[]): Promise<Decision | null> {
+  #ask(
+    keys: readonly string[],
+    args: readonly string[],
+    read: (answer: unknown) => Decision | null,
+  ): Promise<Decision | null> {
     return new Promise((resolve) => {
       let waiting = true
       const settle = (reason: OutageReason | null, decision: Decision | null): void => {
@@ -82,7 +85,7 @@ export class RedisStore {
       const timer = setTimeout(() => setImmediate(settle, 'timeout', null), this.#parts.timeoutMs)
       this.#evaluate(keys, args).then(
         (answer) => {
-          const decision = decisionOf(answer, subjects)
+          const decision = read(answer)
           settle(decision === null ? 'error' : null, decision)
         },
         () => settle('error', null),
@@ -118,12 +121,14 @@ export class RedisStore {
 }
 
 /** Reads the script's answer; null if it is not one. */
-function decisionOf(answer: unknown, subjects: readonly string[]): Decision | null {
-  if (!Array.isArray(answer) || answer.length !== subjects.length * 5) return null
-  const standings: Standing[] = []
-  for (let i = 0; i < answer.length; i += 5) {
-    const [allowed, before, after, resetMs, retryMs] = answer.slice(i, i + 5).map(Number) as [number, number, number, number, number]
-    standings.push({ allowed: allowed === 1, before, after, resetMs, retryMs, level: 0, until: 0 })
-  }
-  return { subjects, standings }
+function decisionOf(answer: unknown, quotas: readonly Quota[], subjects: readonly string[]): Decision | null {
+  if (!Array.isArray(answer) || answer.length !== quotas.length * 5) return null
+  const numbers = answer.map(Number)
+  return quotas.map((quota, i) => {
+    const [allowed, before, after, resetMs, retryMs] = numbers.slice(i * 5, i * 5 + 5) as FiveNumbers
+    const standing = { allowed: allowed === 1, before, after, resetMs, retryMs, level: 0, until: 0 }
+    return { quota, subject: subjects[i] as string, standing }
+  })
 }
+
+type FiveNumbers = [number, number, number, number, number]

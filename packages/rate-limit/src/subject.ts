@@ -61,7 +61,11 @@ function byFunction(name: (request: FastifyRequest) => unknown, onThrow: (error:
  * @param apiKeyField header field of API keys, lower case
  * @param onThrow told when a function throws; the caller is then counted by address
  */
-export function compileSubject(partitionBy: PartitionBy, apiKeyField: string, onThrow: (error: unknown) => void): SubjectOf {
+export function compileSubject(
+  partitionBy: PartitionBy,
+  apiKeyField: string,
+  onThrow: (error: unknown) => void,
+): SubjectOf {
   if (typeof partitionBy === 'function') return byFunction(partitionBy, onThrow)
   if (partitionBy === 'identity') return byIdentity
   return partitionBy === 'api-key' ? byApiKey(apiKeyField) : byAddress

@@ -24,12 +24,21 @@ it.each([
   expect(addressKey(ip)).toBe(key)
 })
 
-it.each(['unknown', '_hidden', '999.1.1.1', '1.2.3', '192.0.2.1, 10.0.0.1', ':::', '[::1', '::1]:80', '<script>', 'x'.repeat(10_000), '%'])(
-  'gives %s the one key of everything unreadable',
-  (ip) => {
-    expect(addressKey(ip)).toBe(UNREADABLE)
-  },
-)
+it.each([
+  'unknown',
+  '_hidden',
+  '999.1.1.1',
+  '1.2.3',
+  '192.0.2.1, 10.0.0.1',
+  ':::',
+  '[::1',
+  '::1]:80',
+  '<script>',
+  'x'.repeat(10_000),
+  '%',
+])('gives %s the one key of everything unreadable', (ip) => {
+  expect(addressKey(ip)).toBe(UNREADABLE)
+})
 
 it.each([undefined, ''])('gives callers without an address one key (%s)', (ip) => {
   expect(addressKey(ip)).toBe(LOCAL)
@@ -39,19 +48,27 @@ describe('over generated addresses', () => {
   const group = fc.integer({ min: 0, max: 0xffff })
 
   it('gives all spellings of one IPv6 address one key, which is its first four groups', () => {
-    fc.assert(fc.property(fc.array(fc.oneof(fc.constant(0), group), { minLength: 8, maxLength: 8 }), (groups) => {
-      fc.pre(!(groups.slice(0, 5).every((one) => one === 0) && groups[5] === 0xffff))
-      const plain = groups.map((one) => one.toString(16)).join(':')
-      const padded = groups.map((one) => one.toString(16).padStart(4, '0').toUpperCase()).join(':')
-      const short = new URL(`http://[${plain}]`).hostname
-      const expected = groups.slice(0, 4).map((one) => one.toString(16)).join(':')
-      for (const spelling of [plain, padded, short, short.slice(1, -1), `${plain}%1`, `${short}:1`]) expect(addressKey(spelling)).toBe(expected)
-    }))
+    fc.assert(
+      fc.property(fc.array(fc.oneof(fc.constant(0), group), { minLength: 8, maxLength: 8 }), (groups) => {
+        fc.pre(!(groups.slice(0, 5).every((one) => one === 0) && groups[5] === 0xffff))
+        const plain = groups.map((one) => one.toString(16)).join(':')
+        const padded = groups.map((one) => one.toString(16).padStart(4, '0').toUpperCase()).join(':')
+        const short = new URL(`http://[${plain}]`).hostname
+        const expected = groups
+          .slice(0, 4)
+          .map((one) => one.toString(16))
+          .join(':')
+        for (const spelling of [plain, padded, short, short.slice(1, -1), `${plain}%1`, `${short}:1`])
+          expect(addressKey(spelling)).toBe(expected)
+      }),
+    )
   })
 
   it('answers any string with a short key, and never throws', () => {
-    fc.assert(fc.property(fc.oneof(fc.string(), fc.ipV4(), fc.ipV6(), fc.ipV4Extended()), (text) => {
-      expect(addressKey(text).length).toBeLessThanOrEqual(19)
-    }))
+    fc.assert(
+      fc.property(fc.oneof(fc.string(), fc.ipV4(), fc.ipV6(), fc.ipV4Extended()), (text) => {
+        expect(addressKey(text).length).toBeLessThanOrEqual(19)
+      }),
+    )
   })
 })

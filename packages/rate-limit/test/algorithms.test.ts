@@ -7,7 +7,11 @@ import { MemoryTable } from '../src/memory-table.ts'
 import { parsePolicy, type Quota } from '../src/policy.ts'
 import { blankStanding, type Algorithm } from '../src/standing.ts'
 
-interface Settings { limit: number; window: number; capacity: number }
+interface Settings {
+  limit: number
+  window: number
+  capacity: number
+}
 type Answer = readonly [allowed: boolean, left: number]
 type Model = (now: number, cost: number) => Answer
 
@@ -38,9 +42,18 @@ function bucketModel({ limit, window, capacity }: Settings): Model {
   }
 }
 
-const settings = fc
-  .record({ limit: fc.integer({ min: 1, max: 12 }), window: fc.integer({ min: 1, max: 90 }), capacity: fc.integer({ min: 1, max: 12 }) })
-const requests = fc.array(fc.record({ wait: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 40_000 })), cost: fc.integer({ min: 1, max: 3 }) }), { maxLength: 60 })
+const settings = fc.record({
+  limit: fc.integer({ min: 1, max: 12 }),
+  window: fc.integer({ min: 1, max: 90 }),
+  capacity: fc.integer({ min: 1, max: 12 }),
+})
+const requests = fc.array(
+  fc.record({
+    wait: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 40_000 })),
+    cost: fc.integer({ min: 1, max: 3 }),
+  }),
+  { maxLength: 60 },
+)
 
 const algorithms: [string, (of: Settings) => { judge: Algorithm; model: Model; capacity: number }][] = [
   ['fixed-window', (of) => ({ judge: fixedWindow(of.limit, of.window), model: windowModel(of), capacity: of.limit })],
@@ -49,42 +62,46 @@ const algorithms: [string, (of: Settings) => { judge: Algorithm; model: Model; c
 
 describe.each(algorithms)('%s', (_, build) => {
   it('agrees with its reference model, request by request', () => {
-    fc.assert(fc.property(settings, requests, (of, sent) => {
-      const { judge, model, capacity } = build(of)
-      const table = new MemoryTable(judge, capacity, 10)
-      const standing = blankStanding()
-      let now = 1_700_000_000_000
-      for (const { wait, cost } of sent) {
-        now += wait
-        table.judge('one', now, cost, standing)
-        if (standing.allowed) table.commit('one', now, standing, cost)
-        expect([standing.allowed, standing.after]).toEqual(model(now, cost))
-      }
-    }))
+    fc.assert(
+      fc.property(settings, requests, (of, sent) => {
+        const { judge, model, capacity } = build(of)
+        const table = new MemoryTable(judge, capacity, 10)
+        const standing = blankStanding()
+        let now = 1_700_000_000_000
+        for (const { wait, cost } of sent) {
+          now += wait
+          table.judge('one', now, cost, standing)
+          if (standing.allowed) table.commit('one', now, standing, cost)
+          expect([standing.allowed, standing.after]).toEqual(model(now, cost))
+        }
+      }),
+    )
   })
 
   it('admits after retryMs, not a millisecond earlier, and is whole after resetMs', () => {
-    fc.assert(fc.property(settings, requests, (of, sent) => {
-      const { judge, capacity } = build(of)
-      const [standing, later] = [blankStanding(), blankStanding()]
-      let [now, level, until] = [1_700_000_000_000, 0, 0]
-      for (const { wait, cost } of sent) {
-        if (cost > capacity) continue
-        now += wait
-        judge(level, until, now, cost, standing)
-        if (standing.allowed) {
-          ({ level, until } = standing)
-          expect(standing.retryMs).toBe(0)
-        } else {
-          judge(level, until, now + standing.retryMs, cost, later)
-          expect(later.allowed).toBe(true)
-          judge(level, until, now + standing.retryMs - 1, cost, later)
-          expect(later.allowed).toBe(false)
+    fc.assert(
+      fc.property(settings, requests, (of, sent) => {
+        const { judge, capacity } = build(of)
+        const [standing, later] = [blankStanding(), blankStanding()]
+        let [now, level, until] = [1_700_000_000_000, 0, 0]
+        for (const { wait, cost } of sent) {
+          if (cost > capacity) continue
+          now += wait
+          judge(level, until, now, cost, standing)
+          if (standing.allowed) {
+            ;({ level, until } = standing)
+            expect(standing.retryMs).toBe(0)
+          } else {
+            judge(level, until, now + standing.retryMs, cost, later)
+            expect(later.allowed).toBe(true)
+            judge(level, until, now + standing.retryMs - 1, cost, later)
+            expect(later.allowed).toBe(false)
+          }
+          judge(level, until, now + standing.resetMs, 1, later)
+          expect(later.before).toBe(capacity)
         }
-        judge(level, until, now + standing.resetMs, 1, later)
-        expect(later.before).toBe(capacity)
-      }
-    }))
+      }),
+    )
   })
 
   it('makes nobody wait longer because the clock was set back', () => {
@@ -99,42 +116,53 @@ describe.each(algorithms)('%s', (_, build) => {
 })
 
 it('never admits more than burst and rate allow in any stretch of time under GCRA', () => {
-  fc.assert(fc.property(settings, fc.array(fc.integer({ min: 0, max: 5000 }), { maxLength: 80 }), (of, waits) => {
-    const judge = gcra(of.limit, of.window, of.capacity)
-    const standing = blankStanding()
-    const admitted: number[] = []
-    let [now, level] = [1_700_000_000_000, 0]
-    for (const wait of waits) {
-      now += wait
-      judge(level, 0, now, 1, standing)
-      if (!standing.allowed) continue
-      level = standing.level
-      admitted.push(now)
-    }
-    for (const [first, from] of admitted.entries()) {
-      for (const [last, to] of admitted.entries()) {
-        if (last >= first) expect(last - first + 1).toBeLessThanOrEqual(of.capacity + ((to - from) / 1000 / of.window) * of.limit)
+  fc.assert(
+    fc.property(settings, fc.array(fc.integer({ min: 0, max: 5000 }), { maxLength: 80 }), (of, waits) => {
+      const judge = gcra(of.limit, of.window, of.capacity)
+      const standing = blankStanding()
+      const admitted: number[] = []
+      let [now, level] = [1_700_000_000_000, 0]
+      for (const wait of waits) {
+        now += wait
+        judge(level, 0, now, 1, standing)
+        if (!standing.allowed) continue
+        level = standing.level
+        admitted.push(now)
       }
-    }
-  }))
+      for (const [first, from] of admitted.entries()) {
+        for (const [last, to] of admitted.entries()) {
+          if (last >= first)
+            expect(last - first + 1).toBeLessThanOrEqual(of.capacity + ((to - from) / 1000 / of.window) * of.limit)
+        }
+      }
+    }),
+  )
 })
 
 it('changes nothing at all when one of several quotas refuses', () => {
-  const policies = [{ name: 'a', limit: 3, window: 10 }, { name: 'b', algorithm: 'gcra', limit: 2, window: 10 }] as const
+  const policies = [
+    { name: 'a', limit: 3, window: 10 },
+    { name: 'b', algorithm: 'gcra', limit: 2, window: 10 },
+  ] as const
   const quotas: Quota[] = policies.map(parsePolicy)
-  fc.assert(fc.property(fc.array(fc.integer({ min: 0, max: 4000 }), { maxLength: 40 }), (waits) => {
-    const tables = [new MemoryTable(fixedWindow(3, 10), 3, 9), new MemoryTable(gcra(2, 10, 2), 2, 9)]
-    const decide = memoryDecider(quotas, tables)
-    const models = [windowModel({ limit: 3, window: 10, capacity: 3 }), bucketModel({ limit: 2, window: 10, capacity: 2 })]
-    let now = 1_700_000_000_000
-    for (const wait of waits) {
-      now += wait
-      const decision = decide(['x', 'x'], now)
-      if (refusing(decision) >= 0) continue
-      // Models see only what was admitted: each must agree that it fits.
-      for (const [i, model] of models.entries()) expect(model(now, 1)).toEqual([true, decision.standings[i]!.after])
-    }
-  }))
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 0, max: 4000 }), { maxLength: 40 }), (waits) => {
+      const tables = [new MemoryTable(fixedWindow(3, 10), 3, 9), new MemoryTable(gcra(2, 10, 2), 2, 9)]
+      const decide = memoryDecider(quotas.map((quota, i) => ({ quota, table: tables[i]! })))
+      const models = [
+        windowModel({ limit: 3, window: 10, capacity: 3 }),
+        bucketModel({ limit: 2, window: 10, capacity: 2 }),
+      ]
+      let now = 1_700_000_000_000
+      for (const wait of waits) {
+        now += wait
+        const decision = decide(['x', 'x'], now)
+        if (refusing(decision)) continue
+        // Models see only what was admitted: each must agree that it fits.
+        for (const [i, model] of models.entries()) expect(model(now, 1)).toEqual([true, decision[i]!.standing.after])
+      }
+    }),
+  )
 })
 
 describe('a table that is full', () => {
@@ -180,17 +208,23 @@ describe('a table that is full', () => {
   })
 
   it('lets nobody exceed his quota, whatever floods past', () => {
-    fc.assert(fc.property(fc.array(fc.integer({ min: 0, max: 30 }), { maxLength: 400 }), fc.integer({ min: 1, max: 8 }), (keys, maxKeys) => {
-      // A caller that has been refused once stays refused for the rest of its window.
-      const { take } = make(3, maxKeys)
-      const blocked = new Set<string>()
-      const spent = new Map<string, number>()
-      for (const [step, key] of keys.map((one) => `k${one}`).entries()) {
-        const allowed = take(key, now + step)
-        if (blocked.has(key)) expect(allowed).toBe(false)
-        if (allowed) spent.set(key, (spent.get(key) ?? 0) + 1)
-        else if ((spent.get(key) ?? 0) >= 3) blocked.add(key)
-      }
-    }))
+    fc.assert(
+      fc.property(
+        fc.array(fc.integer({ min: 0, max: 30 }), { maxLength: 400 }),
+        fc.integer({ min: 1, max: 8 }),
+        (keys, maxKeys) => {
+          // A caller that has been refused once stays refused for the rest of its window.
+          const { take } = make(3, maxKeys)
+          const blocked = new Set<string>()
+          const spent = new Map<string, number>()
+          for (const [step, key] of keys.map((one) => `k${one}`).entries()) {
+            const allowed = take(key, now + step)
+            if (blocked.has(key)) expect(allowed).toBe(false)
+            if (allowed) spent.set(key, (spent.get(key) ?? 0) + 1)
+            else if ((spent.get(key) ?? 0) >= 3) blocked.add(key)
+          }
+        },
+      ),
+    )
   })
 })

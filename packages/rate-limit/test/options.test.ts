@@ -2,7 +2,12 @@ import Fastify from 'fastify'
 import { afterEach, expect, it } from 'vitest'
 import rateLimit from '../src/index.ts'
 
-interface Mistake { path: string; rule: string; message: string; fix: { op: string; path: string; from?: string; value?: unknown }[] }
+interface Mistake {
+  path: string
+  rule: string
+  message: string
+  fix: { op: string; path: string; from?: string; value?: unknown }[]
+}
 
 const apps: { close(): Promise<unknown> }[] = []
 afterEach(async () => {
@@ -60,7 +65,12 @@ it.each([
   ['a limit with a fraction', one({ limit: 1.5 }), 'policies[0].limit', 'type'],
   ['a limit without bound', one({ limit: 1e9 }), 'policies[0].limit', 'maximum'],
   ['a window in words', one({ window: '1 minute' }), 'policies[0].window', 'type'],
-  ['the official word for limit', { policies: [{ name: 'a', max: 5, window: 60 }] }, 'policies[0].max', 'additionalProperties'],
+  [
+    'the official word for limit',
+    { policies: [{ name: 'a', max: 5, window: 60 }] },
+    'policies[0].max',
+    'additionalProperties',
+  ],
   ['a hook', one({ hook: 'onRequest' }), 'policies[0].hook', 'additionalProperties'],
   ['an unknown algorithm', one({ algorithm: 'token-bucket' }), 'policies[0].algorithm', 'enum'],
   ['a partition that does not exist', one({ partitionBy: 'user' }), 'policies[0].partitionBy', 'pattern'],
@@ -83,12 +93,23 @@ it.each([
 ])('refuses %s, and its fix boots', async (_, options, path, rule) => {
   const mistakes = await boot(options)
   expect(mistakes.map((mistake) => [mistake.path, mistake.rule])).toContainEqual([path, rule])
-  expect(await boot(patched(options, mistakes.flatMap(({ fix }) => fix)))).toEqual([])
+  expect(
+    await boot(
+      patched(
+        options,
+        mistakes.flatMap(({ fix }) => fix),
+      ),
+    ),
+  ).toEqual([])
 })
 
 it('finds every mistake at once', async () => {
   const mistakes = await boot({ policies: [{ name: 'a', limit: '5', window: 0 }], onStoreFailur: 'open' })
-  expect(mistakes.map(({ path }) => path).toSorted()).toEqual(['onStoreFailur', 'policies[0].limit', 'policies[0].window'])
+  expect(mistakes.map(({ path }) => path).toSorted()).toEqual([
+    'onStoreFailur',
+    'policies[0].limit',
+    'policies[0].window',
+  ])
 })
 
 it.each([
@@ -107,6 +128,10 @@ it('refuses a route’s mistakes too, and names the route', async () => {
   const app = Fastify()
   apps.push(app)
   await app.register(rateLimit, { policies: [policy] })
-  app.get('/a', { config: { security: { rateLimit: { policies: [{ name: 'a', limit: 1, window: 1, burst: 3 }] } } } }, async () => '')
+  app.get(
+    '/a',
+    { config: { security: { rateLimit: { policies: [{ name: 'a', limit: 1, window: 1, burst: 3 }] } } } },
+    async () => '',
+  )
   await expect(app.ready()).rejects.toThrow(/GET \/a rateLimit\.policies\[0\]\.burst/)
 })

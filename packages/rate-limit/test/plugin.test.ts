@@ -114,7 +114,11 @@ it("says only 'later' where the policy says so", async () => {
 
 it('replaces the list of its scope on a route that has its own, and leaves a route alone that says false', async () => {
   const app = await limited([textbook])
-  app.get('/own', { config: { security: { rateLimit: { policies: [{ name: 'own', limit: 1, window: 10 }] } } } }, async () => 'own')
+  app.get(
+    '/own',
+    { config: { security: { rateLimit: { policies: [{ name: 'own', limit: 1, window: 10 }] } } } },
+    async () => 'own',
+  )
   app.get('/free', { config: { security: { rateLimit: false } } }, async () => 'free')
   expect((await app.inject('/own')).headers['ratelimit-policy']).toBe('"own";q=1;w=10')
   expect((await app.inject('/own')).statusCode).toBe(429)
@@ -124,8 +128,15 @@ it('replaces the list of its scope on a route that has its own, and leaves a rou
 
 it('shares a quota between routes that use its name, even at another cost', async () => {
   const app = await limited([textbook])
-  for (const [url, cost] of [['/cheap', 1], ['/dear', 3]] as const) {
-    app.get(url, { config: { security: { rateLimit: { policies: [{ name: 'units', limit: 5, window: 60, cost }] } } } }, async () => url)
+  for (const [url, cost] of [
+    ['/cheap', 1],
+    ['/dear', 3],
+  ] as const) {
+    app.get(
+      url,
+      { config: { security: { rateLimit: { policies: [{ name: 'units', limit: 5, window: 60, cost }] } } } },
+      async () => url,
+    )
   }
   expect((await app.inject('/dear')).headers['x-ratelimit-remaining']).toBe('2')
   expect((await app.inject('/cheap')).headers['x-ratelimit-remaining']).toBe('1')

@@ -11,13 +11,21 @@ const quota = { name: 'q', limit: 5, window: 60 }
 describe('a policy', () => {
   it('is a frozen fixed window by address unless it says otherwise', () => {
     const parsed = parsePolicy(quota)
-    expect(parsed).toMatchObject({ algorithm: 'fixed-window', capacity: 5, cost: 1, partitionBy: 'ip', sentence: 'seconds', stage: 'onRequest' })
+    expect(parsed).toMatchObject({
+      algorithm: 'fixed-window',
+      capacity: 5,
+      cost: 1,
+      partitionBy: 'ip',
+      sentence: 'seconds',
+      stage: 'onRequest',
+    })
     expect(Object.isFrozen(parsed)).toBe(true)
   })
 
   it('by identity is decided after authentication, every other one before', () => {
     expect(parsePolicy({ ...quota, partitionBy: 'identity' }).stage).toBe('preParsing')
-    for (const partitionBy of ['ip', 'api-key', () => null] as const) expect(parsePolicy({ ...quota, partitionBy }).stage).toBe('onRequest')
+    for (const partitionBy of ['ip', 'api-key', () => null] as const)
+      expect(parsePolicy({ ...quota, partitionBy }).stage).toBe('onRequest')
   })
 
   it.each([
@@ -32,7 +40,9 @@ describe('a policy', () => {
   })
 
   it('is advertised as an RFC 9651 list', () => {
-    expect(policyField([parsePolicy(quota), parsePolicy({ ...quota, name: 'r', algorithm: 'gcra', burst: 2 })])).toBe('"q";q=5;w=60, "r";q=5;w=60')
+    expect(policyField([parsePolicy(quota), parsePolicy({ ...quota, name: 'r', algorithm: 'gcra', burst: 2 })])).toBe(
+      '"q";q=5;w=60, "r";q=5;w=60',
+    )
   })
 
   it('counts one second in the singular', () => {
@@ -54,7 +64,14 @@ describe('whose quota it is', () => {
 
   it('is the address’s where there is no identity, no key and no name', () => {
     const address = compileSubject('ip', 'x-api-key', never)(request())
-    for (const partitionBy of ['identity', 'api-key', () => null, () => '', () => undefined as never, () => 7 as never] as const) {
+    for (const partitionBy of [
+      'identity',
+      'api-key',
+      () => null,
+      () => '',
+      () => undefined as never,
+      () => 7 as never,
+    ] as const) {
       expect(compileSubject(partitionBy, 'x-api-key', never)(request())).toBe(address)
     }
   })
@@ -74,21 +91,38 @@ describe('whose quota it is', () => {
 
   it('is never the same for two different identities', () => {
     const of = compileSubject('identity', 'x-api-key', never)
-    const person = fc.tuple(fc.string({ maxLength: 80 }), fc.constantFrom('jwt', 'basic', 'api-key'), fc.option(fc.string({ maxLength: 8 })))
-    fc.assert(fc.property(person, person, (one, other) => {
-      const key = ([subject, scheme, iss]: typeof one): string => of(known(subject, scheme, iss === null ? {} : { iss }))
-      const same = one[0] === other[0] && one[1] === other[1] && (one[2] ?? '') === (other[2] ?? '')
-      expect(key(one) === key(other)).toBe(same)
-    }))
+    const person = fc.tuple(
+      fc.string({ maxLength: 80 }),
+      fc.constantFrom('jwt', 'basic', 'api-key'),
+      fc.option(fc.string({ maxLength: 8 })),
+    )
+    fc.assert(
+      fc.property(person, person, (one, other) => {
+        const key = ([subject, scheme, iss]: typeof one): string =>
+          of(known(subject, scheme, iss === null ? {} : { iss }))
+        const same = one[0] === other[0] && one[1] === other[1] && (one[2] ?? '') === (other[2] ?? '')
+        expect(key(one) === key(other)).toBe(same)
+      }),
+    )
   })
 
   it('never crosses kinds, whatever a function or an address spells', () => {
     const address = compileSubject('ip', 'x-api-key', never)(request())
-    fc.assert(fc.property(fc.oneof(fc.string(), fc.constant(address), fc.constant(address.slice(1)), fc.string({ minLength: 65, maxLength: 200 })), (name) => {
-      const key = compileSubject(() => name, 'x-api-key', never)(request())
-      if (name !== '') expect(key).not.toBe(address)
-      expect(key.length).toBeLessThanOrEqual(65)
-    }))
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.string(),
+          fc.constant(address),
+          fc.constant(address.slice(1)),
+          fc.string({ minLength: 65, maxLength: 200 }),
+        ),
+        (name) => {
+          const key = compileSubject(() => name, 'x-api-key', never)(request())
+          if (name !== '') expect(key).not.toBe(address)
+          expect(key.length).toBeLessThanOrEqual(65)
+        },
+      ),
+    )
   })
 
   it('never holds an API key in clear', () => {

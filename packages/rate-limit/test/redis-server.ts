@@ -40,14 +40,30 @@ export class RedisServer {
   }
 
   async revive(): Promise<void> {
-    const args = ['--port', String(this.port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', this.#folder]
+    const args = [
+      '--port',
+      String(this.port),
+      '--bind',
+      '127.0.0.1',
+      '--save',
+      '',
+      '--appendonly',
+      'no',
+      '--dir',
+      this.#folder,
+    ]
     const child = spawn(binary, args, { stdio: ['ignore', 'pipe', 'inherit'] })
     this.#process = child
     for await (const chunk of child.stdout!) if (String(chunk).includes('Ready to accept connections')) break
   }
 
   client(): Redis {
-    const client = new Redis({ port: this.port, host: '127.0.0.1', retryStrategy: () => 20, maxRetriesPerRequest: null })
+    const client = new Redis({
+      port: this.port,
+      host: '127.0.0.1',
+      retryStrategy: () => 20,
+      maxRetriesPerRequest: null,
+    })
     client.on('error', () => {})
     this.#clients.push(client)
     return client

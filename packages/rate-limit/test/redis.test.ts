@@ -93,7 +93,8 @@ describe.runIf(hasRedis)('over Redis', () => {
   it('writes nothing when it refuses', async () => {
     const app = await limited([policy, { name: 'wide', limit: 100, window: 600 }])
     await statuses(app, 3)
-    const writes = async (): Promise<string | undefined> => /cmdstat_set:calls=(\d+)/.exec(await redis.info('commandstats'))?.[1]
+    const writes = async (): Promise<string | undefined> =>
+      /cmdstat_set:calls=(\d+)/.exec(await redis.info('commandstats'))?.[1]
     const before = await writes()
     expect(await statuses(app, 20)).toEqual(Array.from({ length: 20 }, () => 429))
     expect(await writes()).toBe(before)
@@ -109,22 +110,35 @@ describe.runIf(hasRedis)('over Redis', () => {
   it('agrees with the memory of one process, decision by decision', async () => {
     const step = fc.record({ a: fc.constantFrom('x', 'y', 'z'), b: fc.constantFrom('p', 'q') })
     let run = 0
-    await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 25 }), fc.integer({ min: 1, max: 3 }), async (steps, cost) => {
-      // Windows so long that the two clocks do not matter.
-      const quotas = [
-        parsePolicy({ name: 'f', limit: 5, window: 31_000_000, cost }),
-        parsePolicy({ name: 'g', algorithm: 'gcra', limit: 20, window: 31_000_000, burst: 7 }),
-      ]
-      const tables = [new MemoryTable(fixedWindow(5, 31_000_000), 5, 99), new MemoryTable(gcra(20, 31_000_000, 7), 7, 99)]
-      const inMemory = memoryDecider(quotas, tables)
-      const store = new RedisStore({ client: redis, prefix: `run${run++}:`, timeoutMs: 5000, clock: () => 0, onOutage: () => {} })
-      const inRedis = store.decider(quotas)
-      const seen = ({ standings }: ReturnType<typeof inMemory>): unknown[] => standings.map(({ allowed, before, after }) => [allowed, before, after])
-      for (const { a, b } of steps) {
-        const decision = await inRedis([a, b])
-        expect(seen(decision!)).toEqual(seen(inMemory([a, b], 1_700_000_000_000)))
-      }
-    }), { numRuns: 40 })
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 25 }), fc.integer({ min: 1, max: 3 }), async (steps, cost) => {
+        // Windows so long that the two clocks do not matter.
+        const quotas = [
+          parsePolicy({ name: 'f', limit: 5, window: 31_000_000, cost }),
+          parsePolicy({ name: 'g', algorithm: 'gcra', limit: 20, window: 31_000_000, burst: 7 }),
+        ]
+        const tables = [
+          new MemoryTable(fixedWindow(5, 31_000_000), 5, 99),
+          new MemoryTable(gcra(20, 31_000_000, 7), 7, 99),
+        ]
+        const inMemory = memoryDecider(quotas.map((quota, i) => ({ quota, table: tables[i]! })))
+        const store = new RedisStore({
+          client: redis,
+          prefix: `run${run++}:`,
+          timeoutMs: 5000,
+          clock: () => 0,
+          onOutage: () => {},
+        })
+        const inRedis = store.decider(quotas)
+        const seen = (decision: ReturnType<typeof inMemory>): unknown[] =>
+          decision.map(({ standing: { allowed, before, after } }) => [allowed, before, after])
+        for (const { a, b } of steps) {
+          const decision = await inRedis([a, b])
+          expect(seen(decision!)).toEqual(seen(inMemory([a, b], 1_700_000_000_000)))
+        }
+      }),
+      { numRuns: 40 },
+    )
   })
 
   describe.each(['killed', 'frozen'] as const)('that is %s', (how) => {
@@ -152,7 +166,10 @@ describe.runIf(hasRedis)('over Redis', () => {
       await vi.waitFor(admittedAgain, { timeout: 10_000, interval: 50 })
     })
 
-    it.each([['closed', 503, 'PTC_RATE_LIMIT_UNAVAILABLE'], ['open', 200, undefined]] as const)('is %s if the options say so: %i', async (onStoreFailure, status, code) => {
+    it.each([
+      ['closed', 503, 'PTC_RATE_LIMIT_UNAVAILABLE'],
+      ['open', 200, undefined],
+    ] as const)('is %s if the options say so: %i', async (onStoreFailure, status, code) => {
       const app = await limited([policy], { onStoreFailure })
       await app.inject('/')
       await fail()
@@ -202,7 +219,7 @@ describe('the breaker', () => {
     expect(decide(['x'])).toBeNull()
     expect(await attempt).toBeNull()
     wait(1000)
-    expect(await decide(['x'])).toMatchObject({ standings: [{ allowed: true, after: 2 }] })
+    expect(await decide(['x'])).toMatchObject([{ subject: 'x', standing: { allowed: true, after: 2 } }])
     expect(await decide(['x'])).not.toBeNull()
     expect(outages).toEqual(['error'])
     expect(asked()).toBe(4)
@@ -220,7 +237,13 @@ describe('the breaker', () => {
   it('sends nothing over a lost connection, where it would wait and be counted late', async () => {
     const sent: string[] = []
     const client = { status: 'reconnecting', evalsha: async (sha: string) => sent.push(sha), eval: async () => null }
-    const store = new RedisStore({ client, prefix: '', timeoutMs: 10, clock: () => 0, onOutage: (reason) => sent.push(reason) })
+    const store = new RedisStore({
+      client,
+      prefix: '',
+      timeoutMs: 10,
+      clock: () => 0,
+      onOutage: (reason) => sent.push(reason),
+    })
     expect(store.decider(quotas)(['x'])).toBeNull()
     expect(sent).toEqual(['error'])
   })

@@ -36,13 +36,23 @@ async function ours(options: RateLimitOptions | PolicyOptions, prepare: Prepare 
 }
 
 /** How many of `count` requests, one after the other, are answered 200. */
-async function admitted(app: FastifyInstance, count: number, of: (index: number) => InjectOptions = () => ({})): Promise<number> {
+async function admitted(
+  app: FastifyInstance,
+  count: number,
+  of: (index: number) => InjectOptions = () => ({}),
+): Promise<number> {
   let passed = 0
-  for (let index = 0; index < count; index++) if ((await app.inject({ url: '/', ...of(index) })).statusCode === 200) passed++
+  for (let index = 0; index < count; index++)
+    if ((await app.inject({ url: '/', ...of(index) })).statusCode === 200) passed++
   return passed
 }
 
-const limit = (value: number, more: Partial<PolicyOptions> = {}): PolicyOptions => ({ name: 'q', limit: value, window: 60, ...more })
+const limit = (value: number, more: Partial<PolicyOptions> = {}): PolicyOptions => ({
+  name: 'q',
+  limit: value,
+  window: 60,
+  ...more,
+})
 
 it('a misspelt or quoted limit does not open the door', async () => {
   expect(await admitted(await theirs({ max: '5' }), 20)).toBe(20)
@@ -64,7 +74,8 @@ it('a misspelt window does not break every request', async () => {
 
 it('HEAD does not double the budget', async () => {
   const twice = (index: number): InjectOptions => ({ method: index % 2 === 0 ? 'GET' : 'HEAD' })
-  const routed: Prepare = (app) => app.get('/', { config: { rateLimit: { max: 3, timeWindow: 60_000 } } }, async () => 'ok')
+  const routed: Prepare = (app) =>
+    app.get('/', { config: { rateLimit: { max: 3, timeWindow: 60_000 } } }, async () => 'ok')
   expect(await admitted(await theirs({ global: false }, routed), 10, twice)).toBe(6)
   expect(await admitted(await ours(limit(3)), 10, twice)).toBe(3)
 })
@@ -75,7 +86,10 @@ it('two callers whose name and group run together are still two', async () => {
   const second = { url: '/b', headers: { 'x-user': 'user12' } }
   const colliding = await theirs({ global: false }, (app) => {
     const take = app.createRateLimit({ max: 1, keyGenerator: user })
-    for (const [url, groupId] of [['/a', '23'], ['/b', '3']] as const) {
+    for (const [url, groupId] of [
+      ['/a', '23'],
+      ['/b', '3'],
+    ] as const) {
       app.get(url, { config: { rateLimit: { groupId } } }, async (request, reply) => {
         const state = await take(request)
         return state.isAllowed || !state.isExceeded ? 'ok' : reply.code(429).send()
@@ -85,8 +99,15 @@ it('two callers whose name and group run together are still two', async () => {
   expect((await colliding.inject(first)).statusCode).toBe(200)
   expect((await colliding.inject(second)).statusCode).toBe(429)
   const app = await ours(limit(1), (app) => {
-    for (const [url, name] of [['/a', '23'], ['/b', '3']] as const) {
-      app.get(url, { config: { security: { rateLimit: { policies: [limit(1, { name, partitionBy: user })] } } } }, async () => 'ok')
+    for (const [url, name] of [
+      ['/a', '23'],
+      ['/b', '3'],
+    ] as const) {
+      app.get(
+        url,
+        { config: { security: { rateLimit: { policies: [limit(1, { name, partitionBy: user })] } } } },
+        async () => 'ok',
+      )
     }
   })
   expect((await app.inject(first)).statusCode).toBe(200)
@@ -96,9 +117,14 @@ it('two callers whose name and group run together are still two', async () => {
 
 it('callers without a key do not lock each other out', async () => {
   const from = (index: number): InjectOptions => ({ remoteAddress: `192.0.2.${index}` })
-  const shared = await theirs({ max: 1, keyGenerator: (request: { headers: Record<string, string> }) => request.headers['x-user'] })
+  const shared = await theirs({
+    max: 1,
+    keyGenerator: (request: { headers: Record<string, string> }) => request.headers['x-user'],
+  })
   expect(await admitted(shared, 5, from)).toBe(1)
-  expect(await admitted(await ours(limit(1, { partitionBy: (request) => request.headers['x-user'] as string })), 5, from)).toBe(5)
+  expect(
+    await admitted(await ours(limit(1, { partitionBy: (request) => request.headers['x-user'] as string })), 5, from),
+  ).toBe(5)
 })
 
 it('a partition function that throws neither frees the caller nor fails the request', async () => {
@@ -179,7 +205,8 @@ it('parallel wrong passwords do not slip past the count', async () => {
       return reply.code(401).send()
     })
   })
-  for (const one of [looking, app]) await Promise.all(Array.from({ length: 50 }, () => one.inject({ method: 'POST', url: '/login' })))
+  for (const one of [looking, app])
+    await Promise.all(Array.from({ length: 50 }, () => one.inject({ method: 'POST', url: '/login' })))
   expect(handled).toEqual({ theirs: 50, ours: 3 })
 })
 
@@ -189,7 +216,9 @@ it('a client on a Unix socket is limited instead of failing', async () => {
     new Promise((resolve, reject) => {
       httpRequest({ socketPath, path: '/', agent: false }, (response) => {
         response.resume().once('end', () => resolve(response.statusCode!))
-      }).once('error', reject).end()
+      })
+        .once('error', reject)
+        .end()
     })
   try {
     const [broken, app] = [await theirs({ max: 1 }), await ours(limit(1))]
@@ -226,7 +255,10 @@ describe('with authentication', () => {
   it('one identity has one quota from all its addresses, and strangers cannot spend it', async () => {
     const app = await ours({ policies: [limit(2, { partitionBy: 'identity' }), limit(50, { name: 'per-ip' })] })
     await app.register(auth, { known: ['alice', 'bob'] })
-    const as = (user: string, from: number): InjectOptions => ({ headers: { 'x-user': user }, remoteAddress: `192.0.2.${from}` })
+    const as = (user: string, from: number): InjectOptions => ({
+      headers: { 'x-user': user },
+      remoteAddress: `192.0.2.${from}`,
+    })
     expect(await admitted(app, 10, () => as('mallory', 1))).toBe(2)
     expect(await admitted(app, 10, (index) => as('alice', index))).toBe(2)
     const answer = await app.inject({ url: '/', ...as('bob', 99) })
@@ -272,8 +304,8 @@ describe.runIf(hasRedis)('over Redis', () => {
         await ours({ policies: [limit(2, { name: 'one' })], store: { redis } }),
         await ours({ policies: [limit(2, { name: 'two' })], store: { redis } }),
       ]
-      expect(await admitted(pair[0]!, 3) + await admitted(pair[1]!, 3)).toBe(2)
-      expect(await admitted(own[0]!, 3) + await admitted(own[1]!, 3)).toBe(4)
+      expect((await admitted(pair[0]!, 3)) + (await admitted(pair[1]!, 3))).toBe(2)
+      expect((await admitted(own[0]!, 3)) + (await admitted(own[1]!, 3))).toBe(4)
     } finally {
       await Promise.all(apps.splice(0).map((app) => app.close()))
       await server.stop()

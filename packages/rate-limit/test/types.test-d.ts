@@ -5,7 +5,11 @@ import rateLimit, { type RateLimitOptions } from '../src/index.ts'
 const app = Fastify()
 await app.register(rateLimit, { policies: [{ name: 'a', limit: 1, window: 1, partitionBy: (request) => request.ip }] })
 
-app.get('/', { config: { security: { rateLimit: { policies: [{ name: 'a', limit: 1, window: 1 }] } } } }, async () => '')
+app.get(
+  '/',
+  { config: { security: { rateLimit: { policies: [{ name: 'a', limit: 1, window: 1 }] } } } },
+  async () => '',
+)
 app.get('/open', { config: { security: { rateLimit: false } } }, async () => '')
 
 // @ts-expect-error a limit is a number
