@@ -37,7 +37,10 @@ export const order: Readonly<Record<Phase, readonly Place[]>> = {
     { concern: 'rate-limit', does: 'spends quotas per body field' },
     { concern: 'auth', does: 'checks ownership and step-up' },
   ],
-  onSend: [{ concern: 'xss', does: 'guards the content type' }],
+  onSend: [
+    { concern: 'cors', does: 'keeps Origin in Vary' },
+    { concern: 'xss', does: 'guards the content type' },
+  ],
   close: [
     { concern: 'audit', does: 'writes the outcome' },
     { concern: 'throttle', does: 'releases the place' },

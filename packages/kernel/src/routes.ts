@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import FindMyWay, { type HTTPMethod } from 'find-my-way'
 import type { Chain } from './chain.ts'
 import type { RouteRecord } from './record.ts'
-import { stateOf, type State } from './state.ts'
+import { type RouteLookup, stateOf, type State } from './state.ts'
 
 /** One route that exists at a URL, as seen by one concern. */
 export interface RouteFact<Policy> {
@@ -13,10 +13,8 @@ export interface RouteFact<Policy> {
   readonly policy: Readonly<Policy> | undefined
 }
 
-type Lookup = NonNullable<State['lookup']>
-
 /** A router of the same make as Fastify's own, over the records: which route would answer this method at this path. */
-function buildLookup(state: State): Lookup {
+function buildLookup(state: State): RouteLookup {
   const given = (state.root.initialConfig as { routerOptions?: object }).routerOptions
   const { ignoreTrailingSlash, ignoreDuplicateSlashes, caseSensitive, maxParamLength } = {
     ...state.root.initialConfig,
@@ -48,9 +46,12 @@ function buildLookup(state: State): Lookup {
     if (routePath === '' && prefix !== '' && record.options.prefixTrailingSlash !== 'no-slash')
       add(record, `${prefix}/`)
   }
-  return (method, path, headers) => {
-    const constraints = { host: headers['host'] as string, version: headers['accept-version'] as string }
-    return router.find(method as HTTPMethod, path, constraints)?.store as RouteRecord | undefined
+  return {
+    methods: new Set(state.records.flatMap((record) => record.methods)),
+    find(method, path, headers) {
+      const constraints = { host: headers['host'] as string, version: headers['accept-version'] as string }
+      return router.find(method as HTTPMethod, path, constraints)?.store as RouteRecord | undefined
+    },
   }
 }
 
@@ -58,15 +59,15 @@ function defined<T extends object>(object: T): Partial<T> {
   return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as Partial<T>
 }
 
-function lookup(state: State, request: FastifyRequest, method: string): RouteRecord | undefined {
-  state.lookup ??= buildLookup(state)
-  const url = request.raw.url ?? '/'
-  const end = url.search(/[?;#]/)
-  return state.lookup(method, end === -1 ? url : url.slice(0, end), request.headers)
+function lookupOf(state: State): RouteLookup {
+  return (state.lookup ??= buildLookup(state))
 }
 
-function methods(state: State): Set<string> {
-  return new Set(state.records.flatMap((record) => record.methods))
+/** The path of a request, as the router takes it. */
+function pathOf(request: FastifyRequest): string {
+  const url = request.raw.url ?? '/'
+  const end = url.search(/[?;#]/)
+  return end === -1 ? url : url.slice(0, end)
 }
 
 /**
@@ -78,9 +79,11 @@ export function routesAt<Policy = Record<string, unknown>>(
   concern: string,
 ): RouteFact<Policy>[] {
   const state = stateOf(request.server, true)
+  const { methods, find } = lookupOf(state)
+  const path = pathOf(request)
   const facts: RouteFact<Policy>[] = []
-  for (const method of methods(state)) {
-    const record = lookup(state, request, method)
+  for (const method of methods) {
+    const record = find(method, path, request.headers)
     if (record === undefined || record.chain === null) continue
     facts.push({ method, url: record.url, policy: record.chain.policies.get(concern) as Readonly<Policy> | undefined })
   }
@@ -89,12 +92,13 @@ export function routesAt<Policy = Record<string, unknown>>(
 
 /** The chain of the route that a preflight asks for; null if the request is no preflight or no route is there. */
 export function preflightTarget(state: State, request: FastifyRequest): Chain | null {
-  const method = request.headers['access-control-request-method']
-  if (method === undefined || request.headers.origin === undefined) return null
-  const exact = methods(state).has(method) ? lookup(state, request, method) : undefined
-  if (exact !== undefined) return exact.chain
-  for (const other of methods(state)) {
-    const record = lookup(state, request, other)
+  const asked = request.headers['access-control-request-method']
+  if (asked === undefined || request.headers.origin === undefined) return null
+  const { methods, find } = lookupOf(state)
+  const path = pathOf(request)
+  // A method that no route here has still follows the policy of its URL.
+  for (const method of methods.has(asked) ? [asked, ...methods] : methods) {
+    const record = find(method, path, request.headers)
     if (record !== undefined) return record.chain
   }
   return null

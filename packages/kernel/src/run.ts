@@ -107,7 +107,7 @@ export function runners(state: State, notFound: (request: FastifyRequest) => Cha
       if (!state.active) return done()
       const steps = (request.security as RequestSecurityState).chain[name]
       if (steps === null) done()
-      else run(steps, 0, steps.length, request, reply, undefined, () => done())
+      else run(steps, 0, steps.length, request, reply, undefined, done as () => void)
     }
 
   return {
@@ -115,7 +115,7 @@ export function runners(state: State, notFound: (request: FastifyRequest) => Cha
       if (!state.active) return done()
       const chain = chainOf(request)
       enter(request, reply, chain)
-      run(chain.onRequest, 0, chain.onRequest.length, request, reply, undefined, () => done())
+      run(chain.onRequest, 0, chain.onRequest.length, request, reply, undefined, done as () => void)
     },
 
     preParsing(request, reply, payload, done) {

@@ -32,6 +32,13 @@ export interface ServerSettings {
   readonly formatProblem: ((problem: Problem) => object) | undefined
 }
 
+/** A router over the records. */
+export interface RouteLookup {
+  /** Every method that some route has. */
+  readonly methods: ReadonlySet<string>
+  find(method: string, path: string, headers: Readonly<Record<string, unknown>>): RouteRecord | undefined
+}
+
 /** Everything the kernel knows of one app. */
 export interface State {
   readonly protocol: number
@@ -51,9 +58,7 @@ export interface State {
   active: boolean
   closing: boolean
   /** Which routes exist at a path; made when first asked. */
-  lookup:
-    | ((method: string, path: string, headers: Readonly<Record<string, unknown>>) => RouteRecord | undefined)
-    | undefined
+  lookup: RouteLookup | undefined
 }
 
 /** The kernel's state of the app that a scope belongs to. */

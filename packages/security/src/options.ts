@@ -4,19 +4,19 @@ import type { CorsOptions } from '@portcullis/cors'
 import type { GatewayOptions } from '@portcullis/gateway'
 import type { HeadersOptions } from '@portcullis/headers'
 import type { HttpsOptions } from '@portcullis/https'
-import type { Finding, ObjectSchema, RoomOptions } from '@portcullis/kernel'
+import type { Finding, ObjectSchema } from '@portcullis/kernel'
 import type { RateLimitOptions } from '@portcullis/rate-limit'
 import { rooms } from './rooms.ts'
 
 /** Options by room. An absent key: `headers` and `audit` on with their defaults, the others off. `false`: off. */
 export interface SecurityOptions {
-  audit?: (AuditOptions & RoomOptions) | false
-  headers?: (HeadersOptions & RoomOptions) | false
-  https?: (HttpsOptions & RoomOptions) | false
-  cors?: (CorsOptions & RoomOptions) | false
-  rateLimit?: (RateLimitOptions & RoomOptions) | false
-  auth?: (AuthOptions & RoomOptions) | false
-  gateway?: (GatewayOptions & RoomOptions) | false
+  audit?: AuditOptions | false
+  headers?: HeadersOptions | false
+  https?: HttpsOptions | false
+  cors?: CorsOptions | false
+  rateLimit?: RateLimitOptions | false
+  auth?: AuthOptions | false
+  gateway?: GatewayOptions | false
   /** `true` for every room that does not say otherwise: decide and raise events, but let everything pass. */
   reportOnly?: boolean
 }

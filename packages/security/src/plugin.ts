@@ -17,7 +17,8 @@ async function install(app: FastifyInstance, given: SecurityOptions): Promise<vo
   for (const [key, { plugin, byDefault }] of Object.entries(rooms)) {
     const own = given[key as keyof SecurityOptions] as object | false | undefined
     if (own === false || (own === undefined && !byDefault)) continue
-    await app.register(plugin, options['reportOnly'] === true ? { reportOnly: true, ...own } : { ...own })
+    const chosen: object = options['reportOnly'] === true ? { reportOnly: true, ...own } : { ...own }
+    await app.register(plugin, chosen)
   }
 }
 
