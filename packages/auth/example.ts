@@ -18,8 +18,12 @@ app.get('/health', { config: { security: { auth: false } } }, async () => ({ ok:
 app.get('/me', { config: { security: { auth: {} } } }, async ({ security }) => ({ id: security.identity?.subject }))
 
 // A token with this scope; no API key.
-app.get('/users/profile', { config: { security: { auth: { scopes: ['profile:read'], anyOf: ['jwt'] } } } }, async () => ({
-  username: 'masum',
-}))
+app.get(
+  '/users/profile',
+  { config: { security: { auth: { scopes: ['profile:read'], anyOf: ['jwt'] } } } },
+  async () => ({
+    username: 'masum',
+  }),
+)
 
 if (import.meta.main) await app.listen({ port: 3000 })

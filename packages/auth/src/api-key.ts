@@ -29,7 +29,10 @@ export function hashApiKey(key: string): string {
  * Makes an API key: `ptc_` and 256 random bits in base64url. Show it once, store `sha256`.
  * @param random a secure source of that many bytes; node:crypto's unless a test brings its own
  */
-export function createApiKey(random: (size: number) => Buffer = randomBytes): { readonly key: string; readonly sha256: string } {
+export function createApiKey(random: (size: number) => Buffer = randomBytes): {
+  readonly key: string
+  readonly sha256: string
+} {
   const key = `ptc_${random(32).toString('base64url')}`
   return { key, sha256: hashApiKey(key) }
 }
@@ -55,29 +58,39 @@ export function apiKeyStrategy({ header, keys, find, ...lookUp }: ApiKeyParts): 
     if (!isName(id) || !isName(subject) || (scopes !== undefined && !areScopes(scopes)) || typeof stored !== 'string') {
       throw new TypeError('find returned neither null nor { id, sha256, subject, scopes }')
     }
-    return isEqual(stored, sha256) ? admit({ id, sha256, subject, ...(scopes === undefined ? {} : { scopes }) }) : 'unknown'
+    return isEqual(stored, sha256)
+      ? admit({ id, sha256, subject, ...(scopes === undefined ? {} : { scopes }) })
+      : 'unknown'
   }
 
   return {
     scheme: 'api-key',
-    find (fields) {
+    find(fields) {
       const field = fields[header]
       return typeof field === 'string' ? field : null
     },
-    verify (key) {
+    verify(key) {
       if (!KEY.test(key)) return 'malformed'
       // The caller does not choose the hash, so what a look-up by hash reveals through its time is of no use (and the
       // key itself is compared nowhere).
       const sha256 = hashApiKey(key)
       const identity = known.get(sha256)
       if (identity !== undefined) return identity
-      return find === undefined ? 'unknown' : ask(() => find(sha256), (value) => read(value, sha256), lookUp)
+      return find === undefined
+        ? 'unknown'
+        : ask(
+            () => find(sha256),
+            (value) => read(value, sha256),
+            lookUp,
+          )
     },
   }
 }
 
 function isEqual(stored: string, sha256: string): boolean {
-  return stored.length === sha256.length && timingSafeEqual(Buffer.from(stored, 'latin1'), Buffer.from(sha256, 'latin1'))
+  return (
+    stored.length === sha256.length && timingSafeEqual(Buffer.from(stored, 'latin1'), Buffer.from(sha256, 'latin1'))
+  )
 }
 
 function admit(entry: ApiKeyEntry): Exclude<Outcome, string> {

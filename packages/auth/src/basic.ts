@@ -40,10 +40,14 @@ export function basicStrategy({ verify, ...lookUp }: LookUp & { readonly verify:
   return {
     scheme: 'basic',
     find: (fields) => credentialsOf(fields, 'basic'),
-    verify (credentials) {
+    verify(credentials) {
       const pair = readBasic(credentials)
       if (pair === null) return 'malformed'
-      return ask(() => verify(pair.user, pair.password), (value) => read(value, pair.user), lookUp)
+      return ask(
+        () => verify(pair.user, pair.password),
+        (value) => read(value, pair.user),
+        lookUp,
+      )
     },
   }
 }
@@ -57,5 +61,10 @@ function read(value: unknown, user: string): Outcome {
     (scopes === undefined || areScopes(scopes)) &&
     (claims === undefined || (typeof claims === 'object' && claims !== null))
   if (!good) throw new TypeError('verify returned neither null nor { subject, scopes, claims }')
-  return identityOf({ subject, scheme: 'basic', scopes, claims: claims as Readonly<Record<string, unknown>> | undefined })
+  return identityOf({
+    subject,
+    scheme: 'basic',
+    scopes,
+    claims: claims as Readonly<Record<string, unknown>> | undefined,
+  })
 }

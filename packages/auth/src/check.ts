@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto'
 import type { Finding, Operation } from '@portcullis/kernel'
 import { hashApiKey } from './api-key.ts'
 import type { Scheme } from './identity.ts'
-import { type ApiKeyOptions, type AuthOptions, type AuthRoute, EXAMPLE_JWT, EXAMPLE_PUBLIC_KEY, type JwtOptions } from './options.ts'
-import { readKey } from './verification-key.ts'
+import { type ApiKeyOptions, type AuthOptions, EXAMPLE_JWT, type JwtOptions } from './options.ts'
+import type { AuthRoute } from './route-options.ts'
+import { EXAMPLE_PUBLIC_KEY, readKey } from './verification-key.ts'
 
 /** The schemes that options accept. */
 export function acceptedSchemes({ jwt, apiKeys, basic }: Readonly<AuthOptions>): Scheme[] {
@@ -87,10 +88,23 @@ function checkJwt({ key: material, algorithms }: Readonly<JwtOptions>): Finding[
 }
 
 /** Header fields with a meaning of their own, or that intermediaries touch. */
-const TAKEN = new Set(['authorization', 'cookie', 'host', 'proxy-authorization', 'connection', 'content-type', 'content-length', 'origin', 'forwarded', 'x-forwarded-for'])
+const TAKEN = new Set([
+  'authorization',
+  'cookie',
+  'host',
+  'proxy-authorization',
+  'connection',
+  'content-type',
+  'content-length',
+  'origin',
+  'forwarded',
+  'x-forwarded-for',
+])
 
 /** Hashes of what stands in a key's place when somebody forgot it. */
-const GUESSABLE = new Set(['', 'undefined', 'null', 'secret', 'changeme', 'test', 'api-key', 'password'].map(hashApiKey))
+const GUESSABLE = new Set(
+  ['', 'undefined', 'null', 'secret', 'changeme', 'test', 'api-key', 'password'].map(hashApiKey),
+)
 
 function checkApiKeys({ header, keys = [], find }: Readonly<ApiKeyOptions>): Finding[] {
   const findings: Finding[] = []
@@ -115,10 +129,20 @@ function checkApiKeys({ header, keys = [], find }: Readonly<ApiKeyOptions>): Fin
     const at = `/apiKeys/keys/${index}`
     const fix: Operation[] = [{ op: 'remove', path: at }]
     if (GUESSABLE.has(entry.sha256)) {
-      findings.push({ at: `${at}/sha256`, rule: 'guessable-key', message: 'is the hash of a key that anybody guesses; use createApiKey()', fix })
+      findings.push({
+        at: `${at}/sha256`,
+        rule: 'guessable-key',
+        message: 'is the hash of a key that anybody guesses; use createApiKey()',
+        fix,
+      })
     } else if (seen.id.has(entry.id) || seen.sha256.has(entry.sha256)) {
       const twice = seen.id.has(entry.id) ? 'id' : 'sha256'
-      findings.push({ at: `${at}/${twice}`, rule: 'repeated-key', message: `is the ${twice} of an earlier key; remove the entry`, fix })
+      findings.push({
+        at: `${at}/${twice}`,
+        rule: 'repeated-key',
+        message: `is the ${twice} of an earlier key; remove the entry`,
+        fix,
+      })
     }
     seen.id.add(entry.id)
     seen.sha256.add(entry.sha256)

@@ -12,7 +12,8 @@ const table = {
     status: 401,
     sentence: 'The credential is not valid.',
     event: events['auth.failed'],
-    meaning: 'A token, an API key or a password was presented and did not verify. The event says why, the answer does not.',
+    meaning:
+      'A token, an API key or a password was presented and did not verify. The event says why, the answer does not.',
   },
   PTC_AUTH_TOKEN_EXPIRED: {
     status: 401,
@@ -36,13 +37,15 @@ const table = {
     status: 403,
     sentence: 'This route admits nobody.',
     event: events['auth.forbidden'],
-    meaning: 'The caller is known and the route has no `config.security.auth`: routes are closed until they say who may use them.',
+    meaning:
+      'The caller is known and the route has no `config.security.auth`: routes are closed until they say who may use them.',
   },
   PTC_AUTH_UNAVAILABLE: {
     status: 503,
     sentence: 'Authentication is unavailable. Try again later.',
     event: events['auth.interrupted'],
-    meaning: 'A `verify` or `find` function threw, took too long or returned something else than an identity. Details are logged only.',
+    meaning:
+      'A `verify` or `find` function threw, took too long or returned something else than an identity. Details are logged only.',
   },
   PTC_AUTH_ROUTES_UNDECLARED: {
     boot: 'with strict: true every route says who may use it; these do not: %s. Write config: { security: { auth: {} } } (any identity), { auth: { scopes: [...] } } or { auth: false } (anybody)',

@@ -5,5 +5,8 @@ export const events: Events<'auth.challenged' | 'auth.failed' | 'auth.forbidden'
   'auth.challenged': { severity: 'info', meaning: 'An anonymous caller was asked to authenticate.' },
   'auth.failed': { severity: 'warning', meaning: 'A credential was presented and refused; `detail.reason` says why.' },
   'auth.forbidden': { severity: 'warning', meaning: 'A known caller asked for something it may not use.' },
-  'auth.interrupted': { severity: 'critical', meaning: 'A credential could not be checked: a look-up failed or timed out.' },
+  'auth.interrupted': {
+    severity: 'critical',
+    meaning: 'A credential could not be checked: a look-up failed or timed out.',
+  },
 })

@@ -1,4 +1,3 @@
-import type {} from './types.ts'
 import plugin from './plugin.ts'
 
 export { type ApiKeyEntry, createApiKey, type FindApiKey, hashApiKey } from './api-key.ts'
@@ -6,6 +5,8 @@ export type { BasicIdentity, VerifyBasic } from './basic.ts'
 export { errors } from './errors.ts'
 export { events } from './events.ts'
 export type { Scheme } from './identity.ts'
-export type { ApiKeyOptions, AuthOptions, AuthRoute, BasicOptions, JwtOptions, Scope } from './options.ts'
+export type { ApiKeyOptions, AuthOptions, BasicOptions, JwtOptions } from './options.ts'
+export type { AuthRoute, Scope } from './route-options.ts'
 export type { Algorithm, KeyMaterial } from './verification-key.ts'
+export type {} from './types.ts'
 export default plugin

@@ -31,16 +31,14 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
 }
 
-function within(value: PromiseLike<unknown>, timeoutMs: number): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs / 1000} s`)), timeoutMs)
-    const settle = (finish: () => void): void => {
-      clearTimeout(timer)
-      finish()
-    }
-    value.then(
-      (answer) => settle(() => resolve(answer)),
-      (error: unknown) => settle(() => reject(error)),
-    )
+async function within(value: PromiseLike<unknown>, timeoutMs: number): Promise<unknown> {
+  let timer: NodeJS.Timeout | undefined
+  const end = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs / 1000} s`)), timeoutMs)
   })
+  try {
+    return await Promise.race([value, end])
+  } finally {
+    clearTimeout(timer)
+  }
 }

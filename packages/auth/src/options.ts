@@ -1,12 +1,8 @@
-import type { ObjectSchema, RoomOptions, Schema } from '@portcullis/kernel'
-import type { SecurityScopes } from 'fastify'
+import type { ObjectSchema, RoomOptions } from '@portcullis/kernel'
 import type { ApiKeyEntry, FindApiKey } from './api-key.ts'
 import type { VerifyBasic } from './basic.ts'
-import { SCOPE_PATTERN, type Scheme } from './identity.ts'
-import { type Algorithm, ALGORITHMS, type KeyMaterial } from './verification-key.ts'
-
-/** A scope: any string, or one of `SecurityScopes` once you have augmented that. */
-export type Scope = [keyof SecurityScopes] extends [never] ? string : keyof SecurityScopes & string
+import { scopesSchema } from './route-options.ts'
+import { type Algorithm, ALGORITHMS, EXAMPLE_PUBLIC_KEY, type KeyMaterial } from './verification-key.ts'
 
 /** Tokens that are accepted. */
 export interface JwtOptions {
@@ -57,21 +53,6 @@ export interface AuthOptions extends RoomOptions {
   strict?: boolean
 }
 
-/** Who may use a route: `{}` admits any identity. */
-export interface AuthRoute {
-  /** Scopes the caller needs, all of them. */
-  scopes?: readonly Scope[]
-  /** Kinds of credential that are admitted, any of them. Default: all that the registration accepts. */
-  anyOf?: readonly Scheme[]
-}
-
-/** Stands in examples. Its private half was thrown away: a published one, as in RFC 7515, is a back door once pasted. */
-export const EXAMPLE_PUBLIC_KEY = `-----BEGIN PUBLIC KEY-----
-MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAELAXvF8Hn3Jtkk4Ai2qImAjSYhMXA
-AUVFZY1In3GjRJPH/ZijAlrL/AQyUJtIuedDzZS4iHyo+KSpbW9o+38VjA==
------END PUBLIC KEY-----
-`
-
 /** The smallest `jwt` that is accepted. */
 export const EXAMPLE_JWT: JwtOptions = {
   key: EXAMPLE_PUBLIC_KEY,
@@ -83,41 +64,41 @@ export const EXAMPLE_JWT: JwtOptions = {
 // No control characters, quotes or backslashes: realm stands in a quoted-string.
 const QUOTABLE = '^[\\x20\\x21\\x23-\\x5B\\x5D-\\x7E]+$'
 
-const scopes: Schema = {
-  type: 'array',
-  items: { type: 'string', pattern: SCOPE_PATTERN, examples: ['profile:read'], title: 'a scope (RFC 6749 §3.3): visible ASCII without quote, backslash or space' },
-  uniqueItems: true,
-}
-
 const jwt: ObjectSchema = {
   type: 'object',
-  description: 'Tokens that are accepted',
+  description: 'Tokens that are accepted.',
   additionalProperties: false,
   required: ['key', 'algorithms', 'issuer', 'audience'],
   properties: {
     key: {
-      description: 'the issuer’s public key (PEM, DER as Buffer, KeyObject), or the shared secret of HS256, at least 32 random bytes',
+      description:
+        'The issuer’s public key (PEM, DER as Buffer, KeyObject), or the shared secret of HS256, at least 32 random bytes.',
       accepts: ['string', 'Buffer', 'KeyObject'],
       writeOnly: true,
       examples: [EXAMPLE_PUBLIC_KEY],
     },
     algorithms: {
-      description: 'algorithms that a token may be signed with: those that the key is made for',
+      description: 'Algorithms that a token may be signed with: those that the key is made for.',
       type: 'array',
       items: { type: 'string', enum: ALGORITHMS, examples: ['ES256'] },
       minItems: 1,
       uniqueItems: true,
       examples: [['ES256']],
     },
-    issuer: { description: '`iss` of every token, exactly', type: 'string', minLength: 1, examples: [EXAMPLE_JWT.issuer] },
+    issuer: {
+      description: '`iss` of every token, exactly.',
+      type: 'string',
+      minLength: 1,
+      examples: [EXAMPLE_JWT.issuer],
+    },
     audience: {
-      description: 'what `aud` of every token is or contains: this API’s name',
+      description: 'What `aud` of every token is or contains: this API’s name.',
       type: 'string',
       minLength: 1,
       examples: [EXAMPLE_JWT.audience],
     },
     types: {
-      description: 'admitted `typ` header values, compared without case and without `application/`',
+      description: 'Admitted `typ` header values, compared without case and without `application/`.',
       type: 'array',
       items: { type: 'string', minLength: 1, examples: ['at+jwt'] },
       minItems: 1,
@@ -125,15 +106,21 @@ const jwt: ObjectSchema = {
       default: ['JWT', 'at+jwt'],
     },
     clockTolerance: {
-      description: 'seconds by which the clocks of issuer and server may differ',
+      description: 'Seconds by which the clocks of issuer and server may differ.',
       type: 'integer',
       minimum: 0,
       maximum: 300,
       default: 5,
     },
-    maxTokenBytes: { description: 'longest token, in bytes', type: 'integer', minimum: 256, maximum: 65536, default: 8192 },
+    maxTokenBytes: {
+      description: 'Longest token, in bytes.',
+      type: 'integer',
+      minimum: 256,
+      maximum: 65536,
+      default: 8192,
+    },
     cacheSize: {
-      description: 'verified tokens remembered, so that each is verified once; 0 remembers none',
+      description: 'Verified tokens remembered, so that each is verified once; 0 remembers none.',
       type: 'integer',
       minimum: 0,
       maximum: 1_000_000,
@@ -144,18 +131,18 @@ const jwt: ObjectSchema = {
 
 const apiKeys: ObjectSchema = {
   type: 'object',
-  description: 'API keys that are accepted',
+  description: 'API keys that are accepted.',
   additionalProperties: false,
   properties: {
     header: {
-      description: 'header field that carries the key, lower case',
+      description: 'Header field that carries the key, lower case.',
       type: 'string',
       pattern: "^[a-z0-9!#$%&'*+.^_`|~-]{1,64}$",
       title: 'the name of a header field in lower case',
       default: 'x-api-key',
     },
     keys: {
-      description: 'known keys, each by its hash',
+      description: 'Known keys, each by its hash.',
       type: 'array',
       default: [],
       items: {
@@ -163,22 +150,34 @@ const apiKeys: ObjectSchema = {
         additionalProperties: false,
         required: ['id', 'sha256', 'subject'],
         properties: {
-          id: { description: 'names the key in events and logs', type: 'string', minLength: 1, maxLength: 255, examples: ['key-1'] },
+          id: {
+            description: 'Names the key in events and logs.',
+            type: 'string',
+            minLength: 1,
+            maxLength: 255,
+            examples: ['key-1'],
+          },
           sha256: {
-            description: 'SHA-256 of the key: `hashApiKey(key)`',
+            description: 'SHA-256 of the key: `hashApiKey(key)`.',
             type: 'string',
             pattern: '^[0-9a-f]{64}$',
             title: 'a SHA-256 as 64 lower-case hexadecimal digits',
             // The hash of 256 random bits that nobody has kept.
             examples: ['a3f19d0c5b7e42860f6d1c94e8b27a53d05c9e14f7823b6ad1e0946c58b3f72e'],
           },
-          subject: { description: 'whose key it is', type: 'string', minLength: 1, maxLength: 255, examples: ['billing'] },
-          scopes: { ...scopes, description: 'scopes the key grants', examples: [['profile:read']] },
+          subject: {
+            description: 'Whose key it is.',
+            type: 'string',
+            minLength: 1,
+            maxLength: 255,
+            examples: ['billing'],
+          },
+          scopes: { ...scopesSchema, description: 'Scopes the key grants.', examples: [['profile:read']] },
         },
       },
     },
     find: {
-      description: 'finds keys that are not in the list, by SHA-256: an entry or null',
+      description: 'Finds keys that are not in the list, by SHA-256: an entry or null.',
       accepts: ['function'],
       examples: [() => null],
     },
@@ -187,12 +186,12 @@ const apiKeys: ObjectSchema = {
 
 const basic: ObjectSchema = {
   type: 'object',
-  description: 'user names and passwords that are accepted',
+  description: 'User names and passwords that are accepted.',
   additionalProperties: false,
   required: ['verify'],
   properties: {
     verify: {
-      description: 'checks a user name and a password: an identity or null; a throw becomes 503',
+      description: 'Checks a user name and a password: an identity or null; a throw becomes 503.',
       accepts: ['function'],
       examples: [() => null],
     },
@@ -208,7 +207,7 @@ export const optionsSchema: ObjectSchema = {
     apiKeys: { ...apiKeys, examples: [{ keys: [] }] },
     basic: { ...basic, examples: [{ verify: () => null }] },
     realm: {
-      description: 'names the protection space in challenges',
+      description: 'Names the protection space in challenges.',
       type: 'string',
       pattern: QUOTABLE,
       maxLength: 128,
@@ -216,33 +215,17 @@ export const optionsSchema: ObjectSchema = {
       default: 'api',
     },
     lookUpTimeout: {
-      description: 'seconds until a `verify` or `find` function counts as unavailable',
+      description: 'Seconds until a `verify` or `find` function counts as unavailable.',
       type: 'integer',
       minimum: 1,
       maximum: 60,
       default: 5,
     },
     strict: {
-      description: 'refuse to boot if a route does not say who may use it; otherwise such routes are listed and admit nobody',
+      description:
+        'Refuse to boot if a route does not say who may use it; otherwise such routes are listed and admit nobody.',
       type: 'boolean',
       default: false,
-    },
-  },
-}
-
-/** Schema of `config.security.auth`. */
-export const routeSchema: ObjectSchema = {
-  type: 'object',
-  additionalProperties: false,
-  properties: {
-    scopes: { ...scopes, description: 'scopes the caller needs, all of them', examples: [['profile:read']] },
-    anyOf: {
-      description: 'kinds of credential that are admitted, any of them; absent: all that the registration accepts',
-      type: 'array',
-      items: { type: 'string', enum: ['jwt', 'api-key', 'basic'], examples: ['jwt'] },
-      minItems: 1,
-      uniqueItems: true,
-      examples: [['jwt']],
     },
   },
 }

@@ -66,7 +66,8 @@ export function compileGate(parts: GateParts): Gate {
     judge(identity) {
       if (admission === 'not-found') return undefined
       const { subject, scheme, credentialId } = identity
-      if (admission === 'undeclared') return errors.PTC_AUTH_ROUTE_CLOSED.with({ detail: { subject, scheme, credentialId } })
+      if (admission === 'undeclared')
+        return errors.PTC_AUTH_ROUTE_CLOSED.with({ detail: { subject, scheme, credentialId } })
       for (const scope of scopes) if (!identity.scopes.includes(scope)) return lacking(identity)
       return undefined
     },
@@ -96,7 +97,10 @@ function refusalOf(scheme: Scheme, fault: Fault, strategies: readonly Strategy[]
   const expired = fault === 'expired'
   const challenges = strategies.map((strategy) =>
     strategy.scheme === 'jwt' && scheme === 'jwt'
-      ? challengeOf('jwt', parts, { error: 'invalid_token', ...(expired ? { description: 'The access token expired' } : {}) })
+      ? challengeOf('jwt', parts, {
+          error: 'invalid_token',
+          ...(expired ? { description: 'The access token expired' } : {}),
+        })
       : challengeOf(strategy.scheme, parts),
   )
   const fields = challenging(challenges)

@@ -92,7 +92,8 @@ function faultOfClaims(claims: Readonly<Record<string, unknown>>, rules: TokenRu
   if (jti !== undefined && !isName(jti)) return 'claims'
   if (scopesOf(claims) === null) return 'claims'
   if (iss !== rules.issuer) return 'issuer'
-  if (typeof aud !== 'string' && !(Array.isArray(aud) && aud.every((entry) => typeof entry === 'string'))) return 'audience'
+  if (typeof aud !== 'string' && !(Array.isArray(aud) && aud.every((entry) => typeof entry === 'string')))
+    return 'audience'
   if (typeof aud === 'string' ? aud !== rules.audience : !aud.includes(rules.audience)) return 'audience'
   return null
 }

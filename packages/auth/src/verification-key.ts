@@ -6,6 +6,13 @@ export const ALGORITHMS = ['HS256', 'RS256', 'PS256', 'ES256', 'EdDSA'] as const
 /** A signature algorithm. */
 export type Algorithm = (typeof ALGORITHMS)[number]
 
+/** Stands in examples. Its private half was thrown away: a published one, as in RFC 7515, is a back door once pasted. */
+export const EXAMPLE_PUBLIC_KEY = `-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAELAXvF8Hn3Jtkk4Ai2qImAjSYhMXA
+AUVFZY1In3GjRJPH/ZijAlrL/AQyUJtIuedDzZS4iHyo+KSpbW9o+38VjA==
+-----END PUBLIC KEY-----
+`
+
 /** A key as options carry it. */
 export type KeyMaterial = string | Buffer | KeyObject
 
@@ -55,7 +62,8 @@ function classify(material: KeyMaterial): VerificationKey | KeyFault {
     return { kind: 'unusable', why: 'is not a readable PEM key' }
   }
   // A public JWK is public: whoever reads it could sign with it.
-  if (/^\s*[[{]/.test(text) && text.includes('"kty"')) return { kind: 'unusable', why: 'is a JWK; write the key as PEM' }
+  if (/^\s*[[{]/.test(text) && text.includes('"kty"'))
+    return { kind: 'unusable', why: 'is a JWK; write the key as PEM' }
   return secretKey(Buffer.from(material as string))
 }
 
@@ -83,8 +91,12 @@ function pemOf(key: KeyObject): string {
 
 function publicKey(key: KeyObject): VerificationKey | KeyFault {
   const { asymmetricKeyType: type, asymmetricKeyDetails: details } = key
-  const made = (algorithms: Algorithm[], signatureBytes: number): VerificationKey =>
-    ({ kind: 'public', algorithms, pem: pemOf(key), signatureBytes })
+  const made = (algorithms: Algorithm[], signatureBytes: number): VerificationKey => ({
+    kind: 'public',
+    algorithms,
+    pem: pemOf(key),
+    signatureBytes,
+  })
   if (type === 'ec' && details?.namedCurve === 'prime256v1') return made(['ES256'], 64)
   if (type === 'ed25519') return made(['EdDSA'], 64)
   if (type === 'rsa') {
@@ -98,7 +110,8 @@ function publicKey(key: KeyObject): VerificationKey | KeyFault {
 }
 
 /** Placeholders that outlive the tutorials they come from, and what unset variables become. */
-const PLACEHOLDER = /change-?_?me|your[-_ ]|undefined|\[object|placeholder|example|super-?_?secret|password|my[-_]?secret/i
+const PLACEHOLDER =
+  /change-?_?me|your[-_ ]|undefined|\[object|placeholder|example|super-?_?secret|password|my[-_]?secret/i
 
 function secretKey(secret: Buffer): VerificationKey | KeyFault {
   const weak = (why: string): KeyFault => ({ kind: 'weak', why })

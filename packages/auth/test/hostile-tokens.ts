@@ -1,4 +1,17 @@
-import { claims, encode, es256, hmacToken, type Members, pem, secret, signed, stranger, token, withEs256, withHs256 } from './forge.ts'
+import {
+  claims,
+  encode,
+  es256,
+  hmacToken,
+  type Members,
+  pem,
+  secret,
+  signed,
+  stranger,
+  token,
+  withEs256,
+  withHs256,
+} from './forge.ts'
 
 /** A token that must not be accepted by a verifier of ES256 tokens (or, built with HS256, of HS256 tokens). */
 export interface Hostile {
@@ -51,21 +64,36 @@ function claimsOf(sign: Sign, header: Members): Hostile[] {
       made.push({ name: `${claim} is ${name}`, token: sign(header, { ...claims, [claim]: value }) })
     }
     if (['iss', 'aud', 'sub', 'exp'].includes(claim)) {
-      const { [claim]: _, ...rest } = claims
+      const rest = { ...claims, [claim]: undefined }
       made.push({ name: `${claim} is missing`, token: sign(header, rest) })
     }
   }
   const text = JSON.stringify(claims)
   for (const number of ['1e400', '-1e400', '1e309', '253402300800', '1e20', '4000000000.5']) {
     made.push({ name: `exp is ${number}`, token: sign(header, text.replace('4000000000', number)) })
-    made.push({ name: `nbf is ${number}`, token: sign(header, text.replace('{', `{"nbf":${number === '1e20' ? '1e21' : number},`)) })
+    made.push({
+      name: `nbf is ${number}`,
+      token: sign(header, text.replace('{', `{"nbf":${number === '1e20' ? '1e21' : number},`)),
+    })
   }
   made.push({ name: 'expired', token: sign(header, { ...claims, exp: 1_000_000_000 }) })
   made.push({ name: 'not yet valid', token: sign(header, { ...claims, nbf: 3_999_999_999 }) })
-  for (const iss of ['https://id.example.com/', 'https://ID.example.com', 'https://id.example.com.evil.test', ' https://id.example.com', ['https://id.example.com']]) {
+  for (const iss of [
+    'https://id.example.com/',
+    'https://ID.example.com',
+    'https://id.example.com.evil.test',
+    ' https://id.example.com',
+    ['https://id.example.com'],
+  ]) {
     made.push({ name: `iss is ${JSON.stringify(iss)}`, token: sign(header, { ...claims, iss }) })
   }
-  for (const aud of ['https://api.example.com/', 'https://api.example.com.evil.test', ['https://other.example.com'], 'https://api', ['https://api.example.com', 1]]) {
+  for (const aud of [
+    'https://api.example.com/',
+    'https://api.example.com.evil.test',
+    ['https://other.example.com'],
+    'https://api',
+    ['https://api.example.com', 1],
+  ]) {
     made.push({ name: `aud is ${JSON.stringify(aud)}`, token: sign(header, { ...claims, aud }) })
   }
   return made
@@ -87,8 +115,24 @@ function payloadsOf(sign: Sign, header: Members): Hostile[] {
     ['two documents', `${text}${text}`],
     ['with a byte order mark', `\ufeff${text}`],
     ['in UTF-16', Buffer.from(text, 'utf16le')],
-    ['with invalid UTF-8', Buffer.concat([Buffer.from(text.slice(0, -1)), Buffer.from(',"x":"'), Buffer.from([0xff, 0xfe]), Buffer.from('"}')])],
-    ['with overlong UTF-8', Buffer.concat([Buffer.from(text.slice(0, -1)), Buffer.from(',"x":"'), Buffer.from([0xc0, 0xaf]), Buffer.from('"}')])],
+    [
+      'with invalid UTF-8',
+      Buffer.concat([
+        Buffer.from(text.slice(0, -1)),
+        Buffer.from(',"x":"'),
+        Buffer.from([0xff, 0xfe]),
+        Buffer.from('"}'),
+      ]),
+    ],
+    [
+      'with overlong UTF-8',
+      Buffer.concat([
+        Buffer.from(text.slice(0, -1)),
+        Buffer.from(',"x":"'),
+        Buffer.from([0xc0, 0xaf]),
+        Buffer.from('"}'),
+      ]),
+    ],
     ['with two sub', text.replace('{', '{"sub":"admin",')],
     ['with two sub, one escaped', text.replace('{', '{"\\u0073ub":"admin",')],
     ['with two exp', text.replace('{', '{"exp":1,')],
@@ -121,7 +165,19 @@ function headersOf(sign: Sign, alg: string): Hostile[] {
     ['missing', { typ: 'JWT' }],
   ]
   const made = changed.map(([name, header]) => ({ name: `alg is ${name}`, token: sign(header, claims) }))
-  for (const typ of ['at+jws', 'dpop+jwt', 'logout+jwt', 'secevent+jwt', '', ' JWT', 'application/application/jwt', null, 1, ['JWT'], {}]) {
+  for (const typ of [
+    'at+jws',
+    'dpop+jwt',
+    'logout+jwt',
+    'secevent+jwt',
+    '',
+    ' JWT',
+    'application/application/jwt',
+    null,
+    1,
+    ['JWT'],
+    {},
+  ]) {
     made.push({ name: `typ is ${JSON.stringify(typ)}`, token: sign({ ...good, typ }, claims) })
   }
   made.push({ name: 'typ is missing', token: sign({ alg }, claims) })
@@ -142,7 +198,8 @@ function headersOf(sign: Sign, alg: string): Hostile[] {
     ['kid an object', { kid: { $gt: '' } }],
     ['kid null', { kid: null }],
   ]
-  for (const [name, extra] of members) made.push({ name: `header with ${name}`, token: sign({ ...good, ...(extra as Members) }, claims) })
+  for (const [name, extra] of members)
+    made.push({ name: `header with ${name}`, token: sign({ ...good, ...(extra as Members) }, claims) })
   const text = JSON.stringify(good)
   const raw: readonly (readonly [string, unknown])[] = [
     ['a list', '[]'],
@@ -152,7 +209,10 @@ function headersOf(sign: Sign, alg: string): Hostile[] {
     ['with two alg', text.replace('{', '{"alg":"none",')],
     ['with __proto__', text.replace('{', '{"__proto__":{"alg":"none"},')],
     ['with a byte order mark', `\ufeff${text}`],
-    ['with invalid UTF-8', Buffer.concat([Buffer.from('{"x":"'), Buffer.from([0xff]), Buffer.from(`",${text.slice(1)}`)])],
+    [
+      'with invalid UTF-8',
+      Buffer.concat([Buffer.from('{"x":"'), Buffer.from([0xff]), Buffer.from(`",${text.slice(1)}`)]),
+    ],
   ]
   return [...made, ...raw.map(([name, header]) => ({ name: `header ${name}`, token: sign(header, claims) }))]
 }
@@ -171,14 +231,14 @@ function formsOf(good: string): Hostile[] {
     'with an empty header': `.${payload}.${signature}`,
     'dots only': '..',
     'one dot': '.',
-    'padded': `${good}==`,
+    padded: `${good}==`,
     'with padding inside': `${header}==.${payload}.${signature}`,
     'in base64': `${header}.${payload}.${bytes.toString('base64')}`,
     'with a space inside': `${header}.${payload} .${signature}`,
     'with a tab inside': `${header}.${payload}\t.${signature}`,
     'with percent signs': good.replaceAll('.', '%2e'),
     'in quotes': `"${good}"`,
-    'twice': `${good},${good}`,
+    twice: `${good},${good}`,
     'twice, with a space': `${good} ${good}`,
     'with a latin-1 letter': `${good}é`,
     'with a slash for an underscore': `${header}.${payload}.${signature.slice(0, -2)}/A`,
@@ -188,13 +248,14 @@ function formsOf(good: string): Hostile[] {
     'with the header of another': `${encode({ alg: 'ES256', typ: 'at+jwt' })}.${payload}.${signature}`,
     'JSON serialization': JSON.stringify({ protected: header, payload, signature }),
     'JWE form': `${header}.${signature}.${signature}.${payload}.${signature}`,
-    'long': `${header}.${payload}.${'A'.repeat(9000)}`,
+    long: `${header}.${payload}.${'A'.repeat(9000)}`,
     'a word': 'null',
-    'undefined': 'undefined',
+    undefined: 'undefined',
     'an object': '[object Object]',
   }
   for (const length of [0, 1, 2, 8, 16, 31, 32, 33, 63, 64, 65, 70, 71, 72, 96, 128, 256]) {
-    forms[`with ${length} zero bytes for a signature`] = `${header}.${payload}.${Buffer.alloc(length).toString('base64url')}`
+    forms[`with ${length} zero bytes for a signature`] =
+      `${header}.${payload}.${Buffer.alloc(length).toString('base64url')}`
     if (length !== bytes.length) {
       const cut = Buffer.concat([bytes, Buffer.alloc(256)]).subarray(0, length)
       forms[`with a signature of ${length} bytes`] = `${header}.${payload}.${cut.toString('base64url')}`
@@ -213,7 +274,12 @@ export function hostileToEs256(): Hostile[] {
   const sign: Sign = (header, payload) => signed(header, payload, withEs256(es256.privateKey))
   const der = (input: string): Buffer => {
     const raw = withEs256(es256.privateKey)(input)
-    return Buffer.concat([Buffer.from([0x30, 0x44, 0x02, 0x20]), raw.subarray(0, 32), Buffer.from([0x02, 0x20]), raw.subarray(32)])
+    return Buffer.concat([
+      Buffer.from([0x30, 0x44, 0x02, 0x20]),
+      raw.subarray(0, 32),
+      Buffer.from([0x02, 0x20]),
+      raw.subarray(32),
+    ])
   }
   const header = { alg: 'ES256', typ: 'JWT' }
   return [
@@ -223,8 +289,14 @@ export function hostileToEs256(): Hostile[] {
     ...formsOf(token()),
     { name: 'signed by a stranger', token: signed(header, claims, withEs256(stranger.privateKey)) },
     { name: 'signed in DER', token: signed(header, claims, der) },
-    { name: 'signed with the public PEM as secret', token: signed({ alg: 'HS256', typ: 'JWT' }, claims, withHs256(pem)) },
-    { name: 'signed with the trimmed PEM as secret', token: signed({ alg: 'HS256', typ: 'JWT' }, claims, withHs256(pem.trim())) },
+    {
+      name: 'signed with the public PEM as secret',
+      token: signed({ alg: 'HS256', typ: 'JWT' }, claims, withHs256(pem)),
+    },
+    {
+      name: 'signed with the trimmed PEM as secret',
+      token: signed({ alg: 'HS256', typ: 'JWT' }, claims, withHs256(pem.trim())),
+    },
     { name: 'ES256 in the header, HMAC with the PEM', token: signed(header, claims, withHs256(pem)) },
     { name: 'none, unsigned', token: `${encode({ alg: 'none', typ: 'JWT' })}.${encode(claims)}.` },
   ]

@@ -14,7 +14,13 @@ interface Operation {
 
 interface Refused {
   readonly code: string
-  readonly mistakes: readonly { readonly path: string; readonly rule: string; readonly message: string; readonly fix: readonly Operation[]; readonly route?: string }[]
+  readonly mistakes: readonly {
+    readonly path: string
+    readonly rule: string
+    readonly message: string
+    readonly fix: readonly Operation[]
+    readonly route?: string
+  }[]
 }
 
 async function boot(options: unknown, route?: unknown): Promise<void> {
@@ -51,8 +57,13 @@ function patched(document: unknown, fix: readonly Operation[]): unknown {
 }
 
 type Tree = Record<string, unknown>
-const keysOf = (path: string): string[] => path.split('/').slice(1).map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'))
-const at = (root: unknown, path: string): unknown => keysOf(path).reduce<unknown>((value, key) => (value as Tree)[key], root)
+const keysOf = (path: string): string[] =>
+  path
+    .split('/')
+    .slice(1)
+    .map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'))
+const at = (root: unknown, path: string): unknown =>
+  keysOf(path).reduce<unknown>((value, key) => (value as Tree)[key], root)
 const parent = (root: unknown, path: string): [Tree, string] => {
   const keys = keysOf(path)
   const last = keys.pop() as string
@@ -94,23 +105,63 @@ describe('options that are refused, with a fix that boots', () => {
     ['no algorithm', 'jwt.algorithms', 'minItems', { jwt: { ...jwt, algorithms: [] } }],
     ['two families', 'jwt.algorithms', 'algorithm-key-mismatch', { jwt: { ...jwt, algorithms: ['ES256', 'HS256'] } }],
     ['a public key as a secret', 'jwt.algorithms', 'algorithm-key-mismatch', { jwt: { ...hs, key: pem } }],
-    ['a public key behind a space as a secret', 'jwt.algorithms', 'algorithm-key-mismatch', { jwt: { ...hs, key: `\n ${pem}` } }],
-    ['a public key in a Buffer as a secret', 'jwt.algorithms', 'algorithm-key-mismatch', { jwt: { ...hs, key: Buffer.from(pem) } }],
-    ['a public KeyObject as a secret', 'jwt.algorithms', 'algorithm-key-mismatch', { jwt: { ...hs, key: es256.publicKey } }],
-    ['a public key in DER as a secret', 'jwt.algorithms', 'algorithm-key-mismatch', { jwt: { ...hs, key: es256.publicKey.export({ type: 'spki', format: 'der' }) } }],
-    ['a JWK as a secret', 'jwt.key', 'unusable-key', { jwt: { ...hs, key: JSON.stringify(es256.publicKey.export({ format: 'jwk' })) } }],
+    [
+      'a public key behind a space as a secret',
+      'jwt.algorithms',
+      'algorithm-key-mismatch',
+      { jwt: { ...hs, key: `\n ${pem}` } },
+    ],
+    [
+      'a public key in a Buffer as a secret',
+      'jwt.algorithms',
+      'algorithm-key-mismatch',
+      { jwt: { ...hs, key: Buffer.from(pem) } },
+    ],
+    [
+      'a public KeyObject as a secret',
+      'jwt.algorithms',
+      'algorithm-key-mismatch',
+      { jwt: { ...hs, key: es256.publicKey } },
+    ],
+    [
+      'a public key in DER as a secret',
+      'jwt.algorithms',
+      'algorithm-key-mismatch',
+      { jwt: { ...hs, key: es256.publicKey.export({ type: 'spki', format: 'der' }) } },
+    ],
+    [
+      'a JWK as a secret',
+      'jwt.key',
+      'unusable-key',
+      { jwt: { ...hs, key: JSON.stringify(es256.publicKey.export({ format: 'jwk' })) } },
+    ],
     ['a secret for ES256', 'jwt.algorithms', 'algorithm-key-mismatch', { jwt: { ...jwt, key: secret } }],
     ['an RSA key for ES256', 'jwt.algorithms', 'algorithm-key-mismatch', { jwt: { ...jwt, key: rsa.publicKey } }],
     ['a private KeyObject', 'jwt.key', 'private-key', { jwt: { ...jwt, key: es256.privateKey } }],
-    ['a private PEM', 'jwt.key', 'private-key', { jwt: { ...jwt, key: es256.privateKey.export({ type: 'pkcs8', format: 'pem' }) } }],
-    ['a SEC1 PEM', 'jwt.key', 'private-key', { jwt: { ...jwt, key: es256.privateKey.export({ type: 'sec1', format: 'pem' }) } }],
+    [
+      'a private PEM',
+      'jwt.key',
+      'private-key',
+      { jwt: { ...jwt, key: es256.privateKey.export({ type: 'pkcs8', format: 'pem' }) } },
+    ],
+    [
+      'a SEC1 PEM',
+      'jwt.key',
+      'private-key',
+      { jwt: { ...jwt, key: es256.privateKey.export({ type: 'sec1', format: 'pem' }) } },
+    ],
     ['a curve that ES256 is not made for', 'jwt.key', 'unusable-key', { jwt: { ...jwt, key: p384 } }],
     ['a short RSA key', 'jwt.key', 'unusable-key', { jwt: { ...jwt, algorithms: ['RS256'], key: rsa1024 } }],
     ['a damaged PEM', 'jwt.key', 'unusable-key', { jwt: { ...jwt, key: pem.replace('A', '!') } }],
     ['a short secret', 'jwt.key', 'weak-secret', { jwt: { ...hs, key: 'a' } }],
     ['a secret of one byte too few', 'jwt.key', 'weak-secret', { jwt: { ...hs, key: secret.slice(1) } }],
     ['an unset secret', 'jwt.key', 'weak-secret', { jwt: { ...hs, key: 'undefined' } }],
-    ['unset variables in a template', 'jwt.key', 'weak-secret', { jwt: { ...hs, key: 'undefined-undefined-undefined-undefined' } }],
+    [
+      'unset variables in a template',
+      'jwt.key',
+      'weak-secret',
+      { jwt: { ...hs, key: 'undefined-undefined-undefined-undefined' } },
+    ],
     ['one character many times', 'jwt.key', 'weak-secret', { jwt: { ...hs, key: 'x'.repeat(64) } }],
     ['a repetition', 'jwt.key', 'weak-secret', { jwt: { ...hs, key: 'correct-horse!'.repeat(4) } }],
     ['a placeholder', 'jwt.key', 'weak-secret', { jwt: { ...hs, key: 'your-256-bit-secret-goes-right-here' } }],
@@ -123,13 +174,33 @@ describe('options that are refused, with a fix that boots', () => {
     ['a token without bound', 'jwt.maxTokenBytes', 'maximum', { jwt: { ...jwt, maxTokenBytes: 1e9 } }],
     ['an option of @fastify/jwt', 'jwt.allowedIss', 'additionalProperties', { jwt: { ...jwt, allowedIss: issuer } }],
     ['no API key at all', 'apiKeys', 'no-key', { apiKeys: {} }],
-    ['an API key in the clear', 'apiKeys.keys[0].key', 'additionalProperties', { apiKeys: { keys: [{ ...entry, key: 'x' }] } }],
-    ['a hash that is none', 'apiKeys.keys[0].sha256', 'pattern', { apiKeys: { keys: [{ ...entry, sha256: 'ptc_secret' }] } }],
-    ['the hash of an empty key', 'apiKeys.keys[0].sha256', 'guessable-key', { apiKeys: { ...apiKeys, keys: [{ ...entry, sha256: hashApiKey('') }, entry] } }],
+    [
+      'an API key in the clear',
+      'apiKeys.keys[0].key',
+      'additionalProperties',
+      { apiKeys: { keys: [{ ...entry, key: 'x' }] } },
+    ],
+    [
+      'a hash that is none',
+      'apiKeys.keys[0].sha256',
+      'pattern',
+      { apiKeys: { keys: [{ ...entry, sha256: 'ptc_secret' }] } },
+    ],
+    [
+      'the hash of an empty key',
+      'apiKeys.keys[0].sha256',
+      'guessable-key',
+      { apiKeys: { ...apiKeys, keys: [{ ...entry, sha256: hashApiKey('') }, entry] } },
+    ],
     ['one key twice', 'apiKeys.keys[1].id', 'repeated-key', { apiKeys: { keys: [entry, entry] } }],
     ['a header with capitals', 'apiKeys.header', 'pattern', { apiKeys: { ...apiKeys, header: 'X-Api-Key' } }],
     ['the Authorization field', 'apiKeys.header', 'header-taken', { apiKeys: { ...apiKeys, header: 'authorization' } }],
-    ['a scope with a space', 'apiKeys.keys[0].scopes[0]', 'pattern', { apiKeys: { keys: [{ ...entry, scopes: ['a b'] }] } }],
+    [
+      'a scope with a space',
+      'apiKeys.keys[0].scopes[0]',
+      'pattern',
+      { apiKeys: { keys: [{ ...entry, scopes: ['a b'] }] } },
+    ],
     ['Basic without verify', 'basic.verify', 'required', { basic: {} }],
     ['a realm that leaves its quotes', 'realm', 'pattern', { jwt, realm: 'x", error="y' }],
     ['an endless look-up', 'lookUpTimeout', 'minimum', { jwt, lookUpTimeout: 0 }],
@@ -163,7 +234,10 @@ describe('options that are refused, with a fix that boots', () => {
   })
 
   it('with all mistakes at once and no secret in the message', async () => {
-    const refused = (await refusalOf({ jwt: { ...hs, key: 'hunter2-hunter2', clockTolerance: -1 }, realm: '"' })) as Refused & Error
+    const refused = (await refusalOf({
+      jwt: { ...hs, key: 'hunter2-hunter2', clockTolerance: -1 },
+      realm: '"',
+    })) as Refused & Error
     expect(refused.mistakes.map(({ path }) => path).toSorted()).toEqual(['jwt.clockTolerance', 'jwt.key', 'realm'])
     expect(refused.message).not.toContain('hunter2')
   })

@@ -1,10 +1,11 @@
-import auth, { hashApiKey } from '../src/index.ts'
+import auth, { type FindApiKey, hashApiKey, type VerifyBasic } from '../src/index.ts'
 import Fastify from 'fastify'
 import { describe, expect, it, vi } from 'vitest'
 import { apiKey, apiKeys, get, guarded, jwt } from './apps.ts'
 import { ed25519, hmacToken, claims, rsa, secret, signed, token, withEdDsa, withRs256 } from './forge.ts'
 
-const basic = (user: string, password: string): string => `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`
+const basic = (user: string, password: string): string =>
+  `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`
 
 describe('a route', () => {
   it('that says false answers anybody', async () => {
@@ -34,7 +35,9 @@ describe('a route', () => {
     expect((await get(app, '/profile', `Bearer ${token()}`)).statusCode).toBe(200)
     const refused = await get(app, '/profile', `Bearer ${token({ scope: 'profile:write' })}`)
     expect(refused.statusCode).toBe(403)
-    expect(refused.headers['www-authenticate']).toBe('Bearer realm="api", error="insufficient_scope", scope="profile:read"')
+    expect(refused.headers['www-authenticate']).toBe(
+      'Bearer realm="api", error="insufficient_scope", scope="profile:read"',
+    )
     expect(events.at(-1)).toMatchObject({ type: 'auth.forbidden', outcome: 'denied', detail: { subject: 'user-101' } })
   })
 
@@ -72,8 +75,13 @@ describe('a route', () => {
   it('answers HEAD as it answers GET', async () => {
     const { app } = await guarded({ jwt })
     const codes = async (url: string, authorization?: string) =>
-      (await app.inject({ method: 'HEAD', url, headers: authorization === undefined ? {} : { authorization } })).statusCode
-    expect([await codes('/any'), await codes('/any', `Bearer ${token()}`), await codes('/closed', `Bearer ${token()}`)]).toEqual([401, 200, 403])
+      (await app.inject({ method: 'HEAD', url, headers: authorization === undefined ? {} : { authorization } }))
+        .statusCode
+    expect([
+      await codes('/any'),
+      await codes('/any', `Bearer ${token()}`),
+      await codes('/closed', `Bearer ${token()}`),
+    ]).toEqual([401, 200, 403])
   })
 })
 
@@ -109,7 +117,11 @@ describe('a token', () => {
     ['RS256', rsa.publicKey, signed({ alg: 'RS256', typ: 'JWT' }, claims, withRs256(rsa.privateKey))],
     ['EdDSA', ed25519.publicKey, signed({ alg: 'EdDSA', typ: 'JWT' }, claims, withEdDsa(ed25519.privateKey))],
     ['ES256', jwt.key, token({}, { typ: 'application/AT+JWT' })],
-    ['ES256', (jwt.key as typeof rsa.publicKey).export({ type: 'spki', format: 'der' }), token({ aud: ['x', jwt.audience] })],
+    [
+      'ES256',
+      (jwt.key as typeof rsa.publicKey).export({ type: 'spki', format: 'der' }),
+      token({ aud: ['x', jwt.audience] }),
+    ],
   ] as const)('signed with %s is verified', async (algorithm, key, given) => {
     const { app } = await guarded({ jwt: { ...jwt, key, algorithms: [algorithm] } })
     expect((await get(app, '/any', `Bearer ${given}`)).statusCode).toBe(200)
@@ -135,19 +147,28 @@ describe('an API key', () => {
     async (key) => {
       const { app } = await guarded({ apiKeys })
       const refused = await get(app, '/any', undefined, { 'x-api-key': Buffer.from(key).toString('latin1') })
-      expect([refused.statusCode, refused.headers['www-authenticate']]).toEqual([401, 'ApiKey realm="api", header="x-api-key"'])
+      expect([refused.statusCode, refused.headers['www-authenticate']]).toEqual([
+        401,
+        'ApiKey realm="api", header="x-api-key"',
+      ])
     },
   )
 
   it('is never looked for in the query', async () => {
     const { app } = await guarded({ apiKeys })
-    expect((await get(app, `/any?x-api-key=${apiKey}&api_key=${apiKey}`)).json()).toMatchObject({ code: 'PTC_AUTH_CREDENTIAL_MISSING' })
+    expect((await get(app, `/any?x-api-key=${apiKey}&api_key=${apiKey}`)).json()).toMatchObject({
+      code: 'PTC_AUTH_CREDENTIAL_MISSING',
+    })
   })
 
   it('is found by a function that knows only its hash', async () => {
-    const find = vi.fn(async (sha256: string) => (sha256 === hashApiKey(apiKey) ? { id: 'k', sha256, subject: 'db' } : null))
+    const find = vi.fn<FindApiKey>(async (sha256) =>
+      sha256 === hashApiKey(apiKey) ? { id: 'k', sha256, subject: 'db' } : null,
+    )
     const { app } = await guarded({ apiKeys: { header: 'x-key', find } })
-    expect((await get(app, '/any', undefined, { 'x-key': apiKey })).json()).toMatchObject({ identity: { subject: 'db' } })
+    expect((await get(app, '/any', undefined, { 'x-key': apiKey })).json()).toMatchObject({
+      identity: { subject: 'db' },
+    })
     expect((await get(app, '/any', undefined, { 'x-key': `${apiKey}2` })).statusCode).toBe(401)
     expect(find.mock.calls).toEqual([[hashApiKey(apiKey)], [hashApiKey(`${apiKey}2`)]])
   })
@@ -169,7 +190,10 @@ describe('a user name and a password', () => {
       identity: { subject: 'masum', scheme: 'basic', scopes: ['profile:read'], credentialId: null, claims: {} },
     })
     const refused = await get(app, '/any', basic('masum', 'wrong'))
-    expect([refused.statusCode, refused.headers['www-authenticate']]).toEqual([401, 'Basic realm="api", charset="UTF-8"'])
+    expect([refused.statusCode, refused.headers['www-authenticate']]).toEqual([
+      401,
+      'Basic realm="api", charset="UTF-8"',
+    ])
   })
 
   it.each([
@@ -184,7 +208,7 @@ describe('a user name and a password', () => {
     ['nothing', ''],
     ['too much', Buffer.from(`a:${'x'.repeat(2000)}`).toString('base64')],
   ])('that are malformed never reach the function: %s', async (_name, credentials) => {
-    const asked = vi.fn(() => ({}))
+    const asked = vi.fn<VerifyBasic>(() => ({}))
     const { app } = await guarded({ basic: { verify: asked } })
     expect((await get(app, '/any', `Basic ${credentials}`)).statusCode).toBe(401)
     expect(asked).not.toHaveBeenCalled()
@@ -211,7 +235,11 @@ describe('several kinds of credential', () => {
   it('count only as far as the route admits them', async () => {
     const app = Fastify()
     await app.register(auth, { jwt, apiKeys })
-    app.get('/jwt', { config: { security: { auth: { anyOf: ['jwt'] } } } }, async ({ security }) => security.identity?.scheme)
+    app.get(
+      '/jwt',
+      { config: { security: { auth: { anyOf: ['jwt'] } } } },
+      async ({ security }) => security.identity?.scheme,
+    )
     const both = await get(app, '/jwt', `Bearer ${token()}`, { 'x-api-key': apiKey })
     expect([both.statusCode, both.body]).toEqual([200, 'jwt'])
     const key = await get(app, '/jwt', undefined, { 'x-api-key': apiKey })
@@ -255,6 +283,8 @@ describe('the example', () => {
     const codes = []
     for (const url of ['/health', '/me', '/users/profile']) codes.push((await get(app, url)).statusCode)
     expect(codes).toEqual([200, 401, 401])
-    expect((await get(app, '/me', undefined, { 'x-api-key': 'ptc_made-by-createApiKey' })).json()).toEqual({ id: 'billing' })
+    expect((await get(app, '/me', undefined, { 'x-api-key': 'ptc_made-by-createApiKey' })).json()).toEqual({
+      id: 'billing',
+    })
   })
 })

@@ -95,11 +95,23 @@ describe('a look-up', () => {
   const lookUp = { timeoutMs: 1000, onFailure: (error: unknown) => void failures.push(error) }
 
   it('that answers at once is answered at once', () => {
-    expect(ask(() => 1, (value) => value, lookUp)).toBe(1)
+    expect(
+      ask(
+        () => 1,
+        (value) => value,
+        lookUp,
+      ),
+    ).toBe(1)
   })
 
   it('that answers later is waited for', async () => {
-    expect(await ask(async () => 1, (value) => value, lookUp)).toBe(1)
+    expect(
+      await ask(
+        async () => 1,
+        (value) => value,
+        lookUp,
+      ),
+    ).toBe(1)
   })
 
   it('whose answer cannot be read is unavailable', async () => {

@@ -1,0 +1,90 @@
+import fastifyJwt from '@fastify/jwt'
+import Fastify, { type FastifyRequest } from 'fastify'
+import { measure } from '../../../bench/measure.ts'
+import { jwtStrategy } from '../src/jwt.ts'
+import { compileGate } from '../src/policy.ts'
+import { rulesOf } from '../src/token.ts'
+import { readKey, type VerificationKey } from '../src/verification-key.ts'
+import { apiKeyStrategy, createApiKey } from '../src/api-key.ts'
+import { audience, es256, hmacToken, issuer, pem, secret, token } from '../test/forge.ts'
+
+/** As many callers as the comparison of whole servers has. */
+const COUNT = 1000
+
+async function engineOf(algorithm: 'ES256' | 'HS256', cache: boolean) {
+  const engine = Fastify()
+  await engine.register(fastifyJwt, {
+    secret: { public: algorithm === 'ES256' ? pem : secret } as { public: string; private: string },
+    verify: { algorithms: [algorithm], allowedIss: issuer, allowedAud: audience, cache },
+  })
+  let request: FastifyRequest | undefined
+  engine.get('/', async (given) => void (request = given))
+  await engine.inject('/')
+  return { verify: (given: string) => engine.jwt.verify(given), request: request as FastifyRequest }
+}
+
+function gateOf(algorithm: 'ES256' | 'HS256', engine: (given: string) => unknown, cacheSize: number) {
+  const key = algorithm === 'ES256' ? es256.publicKey : secret
+  const jwt = {
+    key,
+    algorithms: [algorithm],
+    issuer,
+    audience,
+    types: ['JWT'],
+    clockTolerance: 5,
+    maxTokenBytes: 8192,
+    cacheSize,
+  }
+  const rules = rulesOf(jwt, readKey(key) as VerificationKey)
+  const strategies = [jwtStrategy({ rules, cacheSize, engine, clock: Date.now })]
+  return compileGate({ strategies, realm: 'api', header: '', scopes: ['profile:read'], admission: 'declared' })
+}
+
+/** What the room's step does, without the request. */
+function pass(gate: ReturnType<typeof gateOf>, authorization: string): unknown {
+  const found = gate.find({ authorization }, ['Host', 'localhost', 'Authorization', authorization])
+  if (!('strategy' in found)) throw new Error(found.code)
+  const outcome = found.strategy.verify(found.credential)
+  if (typeof outcome === 'string' || outcome instanceof Promise) throw new Error('refused')
+  return gate.judge(outcome)
+}
+
+for (const algorithm of ['ES256', 'HS256'] as const) {
+  const fields = Array.from({ length: COUNT }, (_, index) => {
+    const sub = { sub: `user-${index}`, jti: `token-${index}` }
+    return `Bearer ${algorithm === 'ES256' ? token(sub) : hmacToken(sub)}`
+  })
+  const plain = await engineOf(algorithm, false)
+  const cached = await engineOf(algorithm, true)
+  const hit = gateOf(algorithm, plain.verify, COUNT)
+  const miss = gateOf(algorithm, plain.verify, 0)
+  let turn = 0
+  const next = (): string => fields[turn++ % COUNT] as string
+  // What is remembered is remembered before anything is measured.
+  for (const field of fields) {
+    cached.verify(field.slice(7))
+    pass(hit, field)
+  }
+  const jwtVerify = (engine: typeof plain) => (): Promise<unknown> => {
+    engine.request.raw.headers.authorization = next()
+    return engine.request.jwtVerify()
+  }
+  await measure(`${algorithm}, a token of ${COUNT} rotating ones`, {
+    '@fastify/jwt, request.jwtVerify()': jwtVerify(plain),
+    '@fastify/jwt, request.jwtVerify() with its cache': jwtVerify(cached),
+    '@fastify/jwt, app.jwt.verify()': () => plain.verify(next().slice(7)),
+    '@fastify/jwt, app.jwt.verify() with its cache': () => cached.verify(next().slice(7)),
+    'ours, never seen (field, form, signature, times, scopes)': () => pass(miss, next()),
+    'ours, seen before (field, times, scopes)': () => pass(hit, next()),
+  })
+}
+
+const { key, sha256 } = createApiKey()
+const strategy = apiKeyStrategy({
+  header: 'x-api-key',
+  keys: [{ id: 'a', sha256, subject: 'b' }],
+  find: undefined,
+  timeoutMs: 0,
+  onFailure: () => {},
+})
+await measure('an API key of the list', { ours: () => strategy.verify(key) })
