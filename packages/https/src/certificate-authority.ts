@@ -1,6 +1,6 @@
 import { createPrivateKey, KeyObject, webcrypto } from 'node:crypto'
 import { isIP } from 'node:net'
-import type { Extension, X509Certificate } from '@peculiar/x509'
+import type * as X509 from '@peculiar/x509'
 import { nameConstraints } from './name-constraints.ts'
 
 /** A key and its certificate, both PEM. */
@@ -21,7 +21,7 @@ const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as con
 const OID_NAME_CONSTRAINTS = '2.5.29.30'
 
 /** Loaded when a certificate is made, so that production never loads it. */
-async function loadX509(): Promise<typeof import('@peculiar/x509')> {
+async function loadX509(): Promise<typeof X509> {
   await import('reflect-metadata')
   return import('@peculiar/x509')
 }
@@ -53,12 +53,16 @@ export async function makeAuthority(now: Date): Promise<KeyAndCertificate> {
 }
 
 /** Makes a leaf for hosts that `refusedHost` has passed. */
-export async function makeLeaf(authority: KeyAndCertificate, hosts: readonly string[], now: Date): Promise<KeyAndCertificate> {
+export async function makeLeaf(
+  authority: KeyAndCertificate,
+  hosts: readonly string[],
+  now: Date,
+): Promise<KeyAndCertificate> {
   const x509 = await loadX509()
   const issuer = new x509.X509Certificate(authority.cert)
   const keys = await makeKeys()
   const { notBefore, notAfter } = validity(now, LEAF_DAYS)
-  const extensions: Extension[] = [
+  const extensions: X509.Extension[] = [
     new x509.BasicConstraintsExtension(false, undefined, true),
     new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
     new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
@@ -105,7 +109,7 @@ async function importKey(key: string): Promise<webcrypto.CryptoKey> {
   return (await webcrypto.subtle.importKey('pkcs8', der, ALGORITHM, false, ['sign'])) as webcrypto.CryptoKey
 }
 
-function pem(keys: webcrypto.CryptoKeyPair, cert: X509Certificate): KeyAndCertificate {
+function pem(keys: webcrypto.CryptoKeyPair, cert: X509.X509Certificate): KeyAndCertificate {
   const key = KeyObject.from(keys.privateKey as never).export({ type: 'pkcs8', format: 'pem' }) as string
   return { key, cert: `${cert.toString('pem')}\n` }
 }

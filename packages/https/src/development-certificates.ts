@@ -49,7 +49,10 @@ export async function developmentCertificates(
   const folder = resolve(dir)
   const before = queues.get(folder) ?? Promise.resolve()
   const made = before.then(() => provide(folder, hosts, now))
-  queues.set(folder, made.catch(() => {}))
+  queues.set(
+    folder,
+    made.catch(() => {}),
+  )
   return made
 }
 
@@ -82,10 +85,13 @@ async function provideAuthority(folder: string, now: Date): Promise<KeyAndCertif
   }
   // Two processes may start at once: whoever links the name first has made the CA.
   const draft = await write(file, made.key + made.cert, 0o600)
-  const first = await link(draft, file).then(() => true, (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EEXIST') return false
-    throw error
-  })
+  const first = await link(draft, file).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EEXIST') return false
+      throw error
+    },
+  )
   await unlink(draft)
   return first ? made : ((await readPair(file)) ?? made)
 }
@@ -118,11 +124,18 @@ function lives(cert: string, now: Date, days: number): boolean {
   return validFromDate <= now && validToDate.getTime() - now.getTime() > days * DAY
 }
 
-function leafHolds(leaf: KeyAndCertificate, authority: KeyAndCertificate, hosts: readonly string[], now: Date): boolean {
+function leafHolds(
+  leaf: KeyAndCertificate,
+  authority: KeyAndCertificate,
+  hosts: readonly string[],
+  now: Date,
+): boolean {
   const certificate = new X509Certificate(leaf.cert)
   const issuer = new X509Certificate(authority.cert)
   const covers = new Set(hosts.map(canonical))
-  const covered = (certificate.subjectAltName ?? '').split(', ').map((one) => canonical(one.replace(/^(DNS|IP Address):/, '')))
+  const covered = (certificate.subjectAltName ?? '')
+    .split(', ')
+    .map((one) => canonical(one.replace(/^(DNS|IP Address):/, '')))
   return (
     lives(leaf.cert, now, RENEWAL_DAYS) &&
     certificate.checkIssued(issuer) &&

@@ -12,25 +12,23 @@ const table = {
     status: 403,
     sentence: 'This API answers over https only. The credential in this request was exposed: replace it.',
     event: events['https.credential-exposed'],
-    meaning: 'The request came over plaintext and carries a credential: following a redirect would hide that it leaked.',
+    meaning:
+      'The request came over plaintext and carries a credential: following a redirect would hide that it leaked.',
   },
   PTC_HTTPS_UNREACHABLE: {
-    boot:
-      'this app can never see TLS: it has no TLS server and trusts no proxy to say that one stands in front. Write one of\n' +
-      "  Fastify({ https: tlsServerOptions({ keyFile: 'server.key', certFile: 'server.pem' }) })\n" +
-      "  Fastify({ trustProxy: ['127.0.0.1'] })   // the proxy's address; it must set X-Forwarded-Proto",
+    boot: 'this app can never see TLS: it has no TLS server and trusts no proxy to say that one stands in front. Write one of%s',
     meaning: 'The room was registered on an app on which every request would be plaintext.',
   },
   PTC_HTTPS_PLAINTEXT_UNAVAILABLE: {
-    boot: 'the plaintext listener cannot listen on %s port %s (%s). Free the port, or change or remove `plaintext`.',
+    boot: 'the plaintext listener cannot listen on %s port %s (%s). Free the port, or change or remove the plaintext option.',
     meaning: '`app.listen` fails because the plaintext port is taken or not allowed.',
   },
   PTC_HTTPS_PLAINTEXT_DUPLICATE: {
-    boot: 'this app already has a plaintext listener. Remove `plaintext` from the inner registration.',
+    boot: 'this app already has a plaintext listener. Remove the plaintext option from the inner registration.',
     meaning: 'Two registrations of one app want a plaintext listener; one serves the whole app.',
   },
   PTC_HTTPS_TLS_OPTIONS_INVALID: {
-    boot: 'mistakes in the options of tlsServerOptions\n%s',
+    boot: 'mistakes in the options of tlsServerOptions%s',
     meaning: '`tlsServerOptions` was given options that do not hold; `mistakes` lists them.',
   },
   PTC_HTTPS_KEY_UNUSABLE: {
@@ -52,6 +50,11 @@ const table = {
     meaning: 'A development certificate was asked for a name that could belong to somebody else.',
   },
 } as const
+
+/** The smallest configurations that are right, for `PTC_HTTPS_UNREACHABLE`. */
+export const reachable: string = `
+  Fastify({ https: tlsServerOptions({ keyFile: 'server.key', certFile: 'server.pem' }) })
+  Fastify({ trustProxy: ['127.0.0.1'] })   // the proxy's address; it must set X-Forwarded-Proto`
 
 /** The errors of this room: two refusals, the rest at boot. */
 export const errors: ReturnType<typeof defineErrors<typeof table>> = defineErrors(table)

@@ -47,7 +47,11 @@ export function hostMistake(text: string): HostMistake | undefined {
 
 /** The host inside a URL, a user info, a path, capitals, a Unicode name. */
 function meant(text: string): string | undefined {
-  const bare = text.trim().replace(/^[a-z][a-z0-9+.-]*:\/\//i, '').replace(/[/?#\\].*$/s, '').replace(/^.*@/s, '')
+  const bare = text
+    .trim()
+    .replace(/^[a-z][a-z0-9+.-]*:\/\//i, '')
+    .replace(/[/?#\\].*$/s, '')
+    .replace(/^.*@/s, '')
   const [, host = '', port = ''] = /^(\[.*\]|[^:]*)(:.*)?$/s.exec(bare) ?? []
   const name = host.startsWith('[') ? host.toLowerCase() : domainToASCII(host).replace(/\.$/, '')
   return [`${name}${port}`, name].find((one) => parseDestination(one) !== undefined)

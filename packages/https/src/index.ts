@@ -1,4 +1,4 @@
-import type {} from './types.ts'
+export type {} from './types.ts'
 
 export { developmentCertificates, type DevelopmentCertificates } from './development-certificates.ts'
 export { errors } from './errors.ts'

@@ -25,7 +25,8 @@ export function refusedHost(host: string): string | undefined {
     return permitted.check(host, version === 4 ? 'ipv4' : 'ipv6') ? undefined : 'it is a public address'
   }
   const labels = (host.startsWith('*.') ? host.slice(2) : host).split('.')
-  if (host.length > 253 || !labels.every((label) => LABEL.test(label))) return 'it is not a name in lower case or an address'
+  if (host.length > 253 || !labels.every((label) => LABEL.test(label)))
+    return 'it is not a name in lower case or an address'
   if (!NAMES.some((name) => host === name || host.endsWith(`.${name}`))) return 'it could be a public name'
   // Clients refuse a wildcard directly under a top-level name (Node: two labels after it at least).
   if (host.startsWith('*.') && labels.length < 2) return 'no client accepts a wildcard directly under a top-level name'
@@ -60,5 +61,7 @@ function bytesOf(network: string, family: 'ipv4' | 'ipv6'): Buffer {
 }
 
 function mask(prefix: number, length: number): Buffer {
-  return Buffer.from(Array.from({ length }, (_, index) => 0xff & (0xff00 >> Math.min(8, Math.max(0, prefix - 8 * index)))))
+  return Buffer.from(
+    Array.from({ length }, (_, index) => 0xff & (0xff00 >> Math.min(8, Math.max(0, prefix - 8 * index)))),
+  )
 }

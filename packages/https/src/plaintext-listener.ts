@@ -14,10 +14,11 @@ export interface PlaintextListener {
 }
 
 /** What the listener takes over from a `node:http(s)` server, where it has it. */
-type MainServer = NetServer & Partial<Pick<Server, 'headersTimeout' | 'requestTimeout' | 'maxHeadersCount'>> & {
-  readonly maxHeaderSize?: number
-  readonly requireHostHeader?: boolean
-}
+type MainServer = NetServer &
+  Partial<Pick<Server, 'headersTimeout' | 'requestTimeout' | 'maxHeadersCount'>> & {
+    readonly maxHeaderSize?: number
+    readonly requireHostHeader?: boolean
+  }
 
 /**
  * Makes `main.listen` open the plaintext port first: if that fails, the main server emits the error as if it were its
@@ -60,14 +61,14 @@ export function attachPlaintextListener(
     if (stopped) stop()
   }
 
-  const listen = main.listen
-  main.listen = function (this: NetServer, ...given: unknown[]): NetServer {
+  const listen = main.listen.bind(main) as (...given: unknown[]) => NetServer
+  main.listen = (...given: unknown[]): NetServer => {
     stopped = false
     open(listenHost(given)).then(
       () => {
         if (stopped) return
         try {
-          Reflect.apply(listen, main, given)
+          listen(...given)
         } catch (error) {
           main.emit('error', error)
         }
@@ -78,14 +79,14 @@ export function attachPlaintextListener(
       },
     )
     return main
-  } as NetServer['listen']
+  }
   main.on('error', () => {
     if (!main.listening) stop()
   })
   main.on('close', stop)
 
   return {
-    address: () => servers.find((one) => one.listening)?.address() as AddressInfo | undefined ?? null,
+    address: () => (servers.find((one) => one.listening)?.address() as AddressInfo | undefined) ?? null,
     stop,
     async finish(grace) {
       stop()
@@ -133,6 +134,7 @@ function listening(server: Server, port: number, host: string): Promise<void> {
 
 /** The host in the arguments of `server.listen`, in either of its forms. */
 function listenHost([first, second]: readonly unknown[]): string | undefined {
-  if (typeof first === 'object' && first !== null && 'host' in first && typeof first.host === 'string') return first.host
+  if (typeof first === 'object' && first !== null && 'host' in first && typeof first.host === 'string')
+    return first.host
   return typeof second === 'string' ? second : undefined
 }

@@ -2,7 +2,7 @@ import { Server as TlsServer } from 'node:tls'
 import type { AddressInfo } from 'node:net'
 import { defineRoom, emit } from '@portcullis/kernel'
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
-import { errors } from './errors.ts'
+import { errors, reachable } from './errors.ts'
 import { events } from './events.ts'
 import { check, optionsSchema, type HttpsOptions } from './options.ts'
 import { attachPlaintextListener, type PlaintextListener } from './plaintext-listener.ts'
@@ -30,15 +30,15 @@ const plugin: FastifyPluginAsync<HttpsOptions> = defineRoom<HttpsOptions>({
   check,
   setup(options, app) {
     const terminatesTls = (app.server as unknown) instanceof TlsServer
-    if (!terminatesTls && !mayBeForwarded(app)) throw new errors.PTC_HTTPS_UNREACHABLE()
+    if (!terminatesTls && !mayBeForwarded(app)) throw new errors.PTC_HTTPS_UNREACHABLE(reachable)
     if (options.plaintext !== undefined) openWith(app, options.plaintext)
     const isSecure = terminatesTls ? overTlsOrInjected : overTls
     return {
       compile(policy) {
-        const { decide, hsts: value } = compilePolicy(policy)
+        const compiled = compilePolicy(policy)
         const observing = policy.reportOnly === true
         // RFC 6797 §8.1: browsers remember HSTS for a year, so a trial does not write it.
-        const hsts = observing ? null : value
+        const hsts = observing ? null : compiled.hsts
         return {
           onRequest(request, reply) {
             if (isSecure(request)) {
@@ -47,7 +47,7 @@ const plugin: FastifyPluginAsync<HttpsOptions> = defineRoom<HttpsOptions>({
               return undefined
             }
             const { method, host, originalUrl, headers } = request
-            const decision = decide({ method, host, target: originalUrl, fields: headers })
+            const decision = compiled.decide({ method, host, target: originalUrl, fields: headers })
             if (decision.kind === 'exposed') {
               return errors.PTC_HTTPS_CREDENTIAL_EXPOSED.with({ detail: { credentials: decision.credentials } })
             }
@@ -100,11 +100,10 @@ function mayBeForwarded(app: FastifyInstance): boolean {
 function openWith(app: FastifyInstance, { port, host }: NonNullable<HttpsOptions['plaintext']>): void {
   if (listeners.has(app.server)) throw new errors.PTC_HTTPS_PLAINTEXT_DUPLICATE()
   // The app's own router, so that audit, headers and this room act on what arrives here too.
-  const listener = attachPlaintextListener(
-    app.server,
-    (request, response) => app.routing(request, response),
-    { port, ...(host === undefined ? {} : { host }) },
-  )
+  const listener = attachPlaintextListener(app.server, (request, response) => app.routing(request, response), {
+    port,
+    ...(host === undefined ? {} : { host }),
+  })
   listeners.set(app.server, listener)
   app.addHook('preClose', async () => listener.stop())
   app.addHook('onClose', async () => listener.finish(1000))

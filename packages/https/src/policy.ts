@@ -85,5 +85,8 @@ export function pathOf(target: string): string | undefined {
 /** Whether a list field names a token, in whatever case. */
 function mentions(value: string | readonly string[] | undefined, token: string): boolean {
   if (value === undefined) return false
-  return String(value).toLowerCase().split(',').some((one) => one.trim().split('/')[0] === token)
+  return String(value)
+    .toLowerCase()
+    .split(',')
+    .some((one) => one.trim().split('/')[0] === token)
 }

@@ -28,7 +28,8 @@ export interface TlsOptions {
 
 const seconds = (value: number, description: string) =>
   ({ type: 'integer', minimum: 1, maximum: 3600, default: value, description }) as const
-const pem = (description: string) => ({ accepts: ['string', 'Buffer'], examples: ['-----BEGIN …'], description }) as const
+const pem = (description: string) =>
+  ({ accepts: ['string', 'Buffer'], examples: ['-----BEGIN …'], description }) as const
 
 /** Strict JSON Schema of `TlsOptions`. */
 export const tlsOptionsSchema: ObjectSchema = {
@@ -74,7 +75,10 @@ const inspect = compileOptions<TlsOptions>(tlsOptionsSchema, check)
 
 function check(options: Readonly<TlsOptions>): Finding[] {
   const findings: Finding[] = []
-  for (const [text, file, example] of [['key', 'keyFile', 'server.key'], ['cert', 'certFile', 'server.pem']] as const) {
+  for (const [text, file, example] of [
+    ['key', 'keyFile', 'server.key'],
+    ['cert', 'certFile', 'server.pem'],
+  ] as const) {
     if (options[text] === undefined && options[file] === undefined) {
       findings.push({
         at: `/${file}`,
@@ -114,7 +118,7 @@ function check(options: Readonly<TlsOptions>): Finding[] {
 export function tlsServerOptions(given: TlsOptions, now: Date = new Date()): ServerOptions {
   const { options, mistakes } = inspect(given)
   if (options === undefined) {
-    const lines = mistakes.map(({ path, message }) => `  ${path}  ${message}`).join('\n')
+    const lines = mistakes.map(({ path, message }) => `\n  ${path}  ${message}`).join('')
     throw Object.assign(new errors.PTC_HTTPS_TLS_OPTIONS_INVALID(lines), { mistakes })
   }
   const key = options.key ?? read(options.keyFile as string, errors.PTC_HTTPS_KEY_UNUSABLE)

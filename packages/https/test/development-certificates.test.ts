@@ -13,26 +13,41 @@ import { folder } from './tls.ts'
 
 const run = promisify(execFile)
 const DAY = 86_400_000
-const openssl = await run('openssl', ['version']).then(() => true, () => false)
+const openssl = await run('openssl', ['version']).then(
+  () => true,
+  () => false,
+)
 if (!openssl && process.env['CI'] !== undefined) throw new Error('openssl is missing')
 if (!openssl) process.stderr.write('skipped: openssl is missing, strict verification is not tested\n')
 
 const hosts = ['localhost', '127.0.0.1', '::1', 'api.portcullis.localhost', '*.portcullis.localhost']
 
 describe('development certificates', () => {
-  it.skipIf(!openssl).each([['localhost', hosts], ['user-service.local', ['user-service.local']], ['10.0.0.1', ['10.0.0.1', 'fd00::1']]])(
-    'pass strict verification by OpenSSL: %s',
-    async (_, names) => {
-      const dir = folder()
-      const { cert, caFile } = await developmentCertificates(dir, { hosts: names })
-      await writeFile(join(dir, 'leaf.pem'), cert)
-      const named = names.map((name) => (/^[\d.]+$|:/.test(name) ? ['-verify_ip', name] : ['-verify_hostname', name.replace('*', 'any')]))
-      for (const name of named) {
-        const { stdout } = await run('openssl', ['verify', '-x509_strict', '-purpose', 'sslserver', ...name, '-CAfile', caFile, join(dir, 'leaf.pem')])
-        expect(stdout).toMatch(/: OK\n$/)
-      }
-    },
-  )
+  it.skipIf(!openssl).each([
+    ['localhost', hosts],
+    ['user-service.local', ['user-service.local']],
+    ['10.0.0.1', ['10.0.0.1', 'fd00::1']],
+  ])('pass strict verification by OpenSSL: %s', async (_, names) => {
+    const dir = folder()
+    const { cert, caFile } = await developmentCertificates(dir, { hosts: names })
+    await writeFile(join(dir, 'leaf.pem'), cert)
+    const named = names.map((name) =>
+      /^[\d.]+$|:/.test(name) ? ['-verify_ip', name] : ['-verify_hostname', name.replace('*', 'any')],
+    )
+    for (const name of named) {
+      const { stdout } = await run('openssl', [
+        'verify',
+        '-x509_strict',
+        '-purpose',
+        'sslserver',
+        ...name,
+        '-CAfile',
+        caFile,
+        join(dir, 'leaf.pem'),
+      ])
+      expect(stdout).toMatch(/: OK\n$/)
+    }
+  })
 
   it('are accepted by a Node client that verifies, by every name', async () => {
     const { key, cert, ca } = await developmentCertificates(folder(), { hosts })
@@ -41,7 +56,13 @@ describe('development certificates', () => {
     const { port } = server.address() as AddressInfo
     for (const host of hosts) {
       const name = host.replace('*', 'app')
-      const socket = connect({ port, host: '127.0.0.1', ca, servername: /[:]|^\d/.test(name) ? '' : name, checkServerIdentity: (_, peer) => checkServerIdentity(name, peer) })
+      const socket = connect({
+        port,
+        host: '127.0.0.1',
+        ca,
+        servername: /[:]|^\d/.test(name) ? '' : name,
+        checkServerIdentity: (_, peer) => checkServerIdentity(name, peer),
+      })
       await new Promise((resolve, reject) => socket.once('secureConnect', resolve).once('error', reject))
       expect(socket.authorized).toBe(true)
       socket.destroy()
@@ -99,9 +120,18 @@ describe('development certificates', () => {
 
   it('share one CA when several are asked for at once', async () => {
     const dir = folder()
-    const made = await Promise.all(['a.test', 'b.test', 'c.test'].map((host) => developmentCertificates(dir, { hosts: [host] })))
+    const made = await Promise.all(
+      ['a.test', 'b.test', 'c.test'].map((host) => developmentCertificates(dir, { hosts: [host] })),
+    )
     expect(new Set(made.map(({ ca }) => ca)).size).toBe(1)
-    expect((await readdir(dir)).toSorted()).toEqual(['.gitignore', 'a.test.key.pem', 'b.test.key.pem', 'c.test.key.pem', 'ca.key.pem', 'ca.pem'])
+    expect((await readdir(dir)).toSorted()).toEqual([
+      '.gitignore',
+      'a.test.key.pem',
+      'b.test.key.pem',
+      'c.test.key.pem',
+      'ca.key.pem',
+      'ca.pem',
+    ])
   })
 
   it('share one CA when two processes start at once', async () => {
@@ -109,7 +139,9 @@ describe('development certificates', () => {
     const door = JSON.stringify(new URL('../src/index.ts', import.meta.url).href)
     const script = (host: string) =>
       `import { developmentCertificates } from ${door}; process.stdout.write((await developmentCertificates(${JSON.stringify(dir)}, { hosts: ['${host}'] })).ca)`
-    const made = await Promise.all(['a.test', 'b.test'].map((host) => run(process.execPath, ['--input-type=module', '-e', script(host)])))
+    const made = await Promise.all(
+      ['a.test', 'b.test'].map((host) => run(process.execPath, ['--input-type=module', '-e', script(host)])),
+    )
     expect(made[0]?.stdout).toContain('BEGIN CERTIFICATE')
     expect(made[0]?.stdout).toBe(made[1]?.stdout)
   })
@@ -132,28 +164,57 @@ describe('development certificates', () => {
     })
   })
 
-  it.each(['example.com', 'localhost.com', 'mylocalhost', 'xlocal', '8.8.8.8', '::ffff:8.8.8.8', '*.localhost', '*', 'a b.test', 'A.test', '', '*.*.test', 'test\nDNS:evil.com'])(
-    'are not made for %j',
-    async (host) => {
-      await expect(developmentCertificates(folder(), { hosts: [host] })).rejects.toMatchObject({ code: 'PTC_HTTPS_DEVELOPMENT_HOST_REFUSED' })
-    },
-  )
+  it.each([
+    'example.com',
+    'localhost.com',
+    'mylocalhost',
+    'xlocal',
+    '8.8.8.8',
+    '::ffff:8.8.8.8',
+    '*.localhost',
+    '*',
+    'a b.test',
+    'A.test',
+    '',
+    '*.*.test',
+    'test\nDNS:evil.com',
+  ])('are not made for %j', async (host) => {
+    await expect(developmentCertificates(folder(), { hosts: [host] })).rejects.toMatchObject({
+      code: 'PTC_HTTPS_DEVELOPMENT_HOST_REFUSED',
+    })
+  })
 
   it('are not made for nobody', async () => {
-    await expect(developmentCertificates(folder(), { hosts: [] })).rejects.toMatchObject({ code: 'PTC_HTTPS_DEVELOPMENT_HOST_REFUSED' })
+    await expect(developmentCertificates(folder(), { hosts: [] })).rejects.toMatchObject({
+      code: 'PTC_HTTPS_DEVELOPMENT_HOST_REFUSED',
+    })
   })
 
   it('have a CA whose stolen key vouches for no public site', async () => {
     const dir = folder()
     const { ca } = await developmentCertificates(dir, { hosts: ['localhost'] })
-    const [key, cert] = (await readFile(join(dir, 'ca.key.pem'), 'utf8')).split(/(?=-----BEGIN CERT)/) as [string, string]
-    const verdicts = { 'bank.example.com': 'permitted subtree violation', '8.8.8.8': 'permitted subtree violation', 'bank.test': undefined }
+    const [key, cert] = (await readFile(join(dir, 'ca.key.pem'), 'utf8')).split(/(?=-----BEGIN CERT)/) as [
+      string,
+      string,
+    ]
+    const verdicts = {
+      'bank.example.com': 'permitted subtree violation',
+      '8.8.8.8': 'permitted subtree violation',
+      'bank.test': undefined,
+    }
     for (const [host, verdict] of Object.entries(verdicts)) {
       const forged = await makeLeaf({ key, cert }, [host], new Date())
       const server = createServer({ key: forged.key, cert: forged.cert }).listen(0, '127.0.0.1')
       await new Promise((resolve) => server.once('listening', resolve))
-      const socket = connect({ port: (server.address() as AddressInfo).port, host: '127.0.0.1', ca, checkServerIdentity: () => undefined })
-      const refusal = await new Promise<Error | undefined>((resolve) => socket.once('secureConnect', () => resolve(undefined)).once('error', resolve))
+      const socket = connect({
+        port: (server.address() as AddressInfo).port,
+        host: '127.0.0.1',
+        ca,
+        checkServerIdentity: () => undefined,
+      })
+      const refusal = await new Promise<Error | undefined>((resolve) =>
+        socket.once('secureConnect', () => resolve(undefined)).once('error', resolve),
+      )
       expect(refusal?.message).toBe(verdict)
       socket.destroy()
       server.close()

@@ -11,7 +11,9 @@ async function register(options: object): Promise<readonly Mistake[]> {
     await app.ready()
     return []
   } catch (error) {
-    return (error as { mistakes?: readonly Mistake[] }).mistakes ?? Promise.reject(error as Error)
+    const { mistakes } = error as { mistakes?: readonly Mistake[] }
+    if (mistakes === undefined) throw error
+    return mistakes
   } finally {
     await app.close()
   }
@@ -72,14 +74,25 @@ describe('options', () => {
     ['hsts.maxAge', 'minimum', { hosts, hsts: { maxAge: -1 } }],
     ['hsts.maxage', 'additionalProperties', { hosts, hsts: { maxage: 1 } }],
     ['hsts.maxAge', 'preload-needs-a-year', { hosts, hsts: { preload: true, maxAge: 86_400 } }],
-    ['hsts.includeSubDomains', 'preload-needs-subdomains', { hosts, hsts: { preload: true, includeSubDomains: false } }],
+    [
+      'hsts.includeSubDomains',
+      'preload-needs-subdomains',
+      { hosts, hsts: { preload: true, includeSubDomains: false } },
+    ],
     ['credentialFields[0]', 'pattern', { hosts, credentialFields: ['X-API-Key'] }],
     ['credentialParameters[0]', 'pattern', { hosts, credentialParameters: ['Token'] }],
     ['enabled', 'type', { hosts, enabled: 'false' }],
   ])('refuses %s (%s) of %j with a fix that boots', async (path, rule, options) => {
     const mistakes = await register(options)
     expect(mistakes.map((one) => [one.path, one.rule])).toContainEqual([path, rule])
-    expect(await register(applied(options, mistakes.flatMap((one) => one.fix)))).toEqual([])
+    expect(
+      await register(
+        applied(
+          options,
+          mistakes.flatMap((one) => one.fix),
+        ),
+      ),
+    ).toEqual([])
   })
 
   it.each<[meant: string, written: string]>([

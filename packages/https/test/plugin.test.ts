@@ -1,10 +1,11 @@
-import { createServer as createNetServer, connect, type AddressInfo } from 'node:net'
 import { createHash } from 'node:crypto'
+import http2 from 'node:http2'
+import { createServer as createNetServer, connect, type AddressInfo } from 'node:net'
 import { onSecurityEvent, serverOptions, type SecurityEvent } from '@portcullis/kernel'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { afterEach, describe, expect, it } from 'vitest'
 import https, { plaintextAddress, type HttpsOptions } from '../src/index.ts'
-import { ask, tls } from './tls.ts'
+import { ask, certificates, tls } from './tls.ts'
 
 const open: { close(): unknown }[] = []
 afterEach(async () => {
@@ -29,7 +30,13 @@ async function listen(options: HttpsOptions, prepare?: (app: FastifyInstance) =>
   const events: SecurityEvent[] = []
   onSecurityEvent(app, (event) => events.push(event))
   await app.listen({ port: 0, host: '127.0.0.1' })
-  return { app, events, handled, port: (app.server.address() as AddressInfo).port, plain: plaintextAddress(app)?.port ?? 0 }
+  return {
+    app,
+    events,
+    handled,
+    port: (app.server.address() as AddressInfo).port,
+    plain: plaintextAddress(app)?.port ?? 0,
+  }
 }
 
 const options = { hosts: ['api.example.com'], plaintext: { port: 0 } }
@@ -58,6 +65,22 @@ describe('over TLS', () => {
     expect((await ask(port, { tls: true, path: '/orders' })).fields['strict-transport-security']).toBe(value)
   })
 
+  it('writes HSTS over HTTP/2 too', async () => {
+    const app = Fastify({ http2: true, https: { key: certificates.key, cert: certificates.cert } })
+    open.push(app)
+    await app.register(https, { hosts: ['api.example.com'] })
+    app.get('/orders', async () => 'ok')
+    await app.listen({ port: 0, host: '127.0.0.1' })
+    const session = http2.connect(`https://127.0.0.1:${(app.server.address() as AddressInfo).port}`, {
+      ca: certificates.ca,
+    })
+    const fields = await new Promise<http2.IncomingHttpHeaders>((resolve, reject) => {
+      session.once('error', reject).request({ ':path': '/orders' }).once('response', resolve).once('error', reject)
+    })
+    session.destroy()
+    expect([fields[':status'], fields['strict-transport-security']]).toEqual([200, YEAR])
+  })
+
   it('counts an injected request as one to the TLS server', async () => {
     const { app } = await listen(options)
     const answer = await app.inject('/orders')
@@ -70,7 +93,10 @@ describe('over plaintext', () => {
     const { plain, handled, events } = await listen(options)
     for (const method of ['GET', 'HEAD']) {
       const answer = await ask(plain, { method, path: '/orders?page=2&q=a%20b' })
-      expect(answer).toMatchObject({ status: 301, fields: { location: 'https://api.example.com/orders?page=2&q=a%20b' } })
+      expect(answer).toMatchObject({
+        status: 301,
+        fields: { location: 'https://api.example.com/orders?page=2&q=a%20b' },
+      })
       expect(answer.fields['strict-transport-security']).toBeUndefined()
     }
     expect(handled).toEqual([])

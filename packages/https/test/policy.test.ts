@@ -24,10 +24,23 @@ describe('hosts', () => {
     expect(parseDestination(text)).toEqual({ name, authority, port })
   })
 
-  it.each(['', ' a', 'a b', 'a/b', 'a:0', 'a:65536', 'a:', 'A', '-a', 'a..b', '[::g]', '[1]', 'a@b', 'a\n', `${'a'.repeat(64)}.b`])(
-    'refuses %j',
-    (text) => expect(parseDestination(text)).toBeUndefined(),
-  )
+  it.each([
+    '',
+    ' a',
+    'a b',
+    'a/b',
+    'a:0',
+    'a:65536',
+    'a:',
+    'A',
+    '-a',
+    'a..b',
+    '[::g]',
+    '[1]',
+    'a@b',
+    'a\n',
+    `${'a'.repeat(64)}.b`,
+  ])('refuses %j', (text) => expect(parseDestination(text)).toBeUndefined())
 
   it('admits only texts that a URL reads back as the same authority', () => {
     fc.assert(
@@ -74,7 +87,12 @@ describe('redirects', () => {
   ])('keeps of the target %j the path %j', (target, path) => expect(pathOf(target)).toBe(path))
 
   it('never leads anywhere but to a configured host, whatever host and target say', () => {
-    const anything = fc.oneof(fc.string({ unit: 'binary' }), fc.webUrl(), fc.webPath().map((path) => `/${path}`), fc.constantFrom('//evil.example', '/\\evil.example', '/@evil.example', '/.evil.example'))
+    const anything = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.webUrl(),
+      fc.webPath().map((path) => `/${path}`),
+      fc.constantFrom('//evil.example', '/\\evil.example', '/@evil.example', '/.evil.example'),
+    )
     const ours = new Set(['api.example.com', 'localhost:8443', '[::1]:8443', 'plain.example'])
     fc.assert(
       fc.property(anything, anything, (host, target) => {
@@ -99,7 +117,14 @@ describe('credentials', () => {
     [{ authorization: 'abc' }, '/', [{ field: 'authorization', sha256: sha256('abc') }]],
     [{ authorization: 'Basic dTpw' }, '/', [{ field: 'authorization', scheme: 'basic' }]],
     [{ 'x-api-key': ['a', 'b'] }, '/', [{ field: 'x-api-key', sha256: sha256('a, b') }]],
-    [{ cookie: 's=1', 'x-api-key': 'k' }, '/', [{ field: 'cookie', sha256: sha256('s=1') }, { field: 'x-api-key', sha256: sha256('k') }]],
+    [
+      { cookie: 's=1', 'x-api-key': 'k' },
+      '/',
+      [
+        { field: 'cookie', sha256: sha256('s=1') },
+        { field: 'x-api-key', sha256: sha256('k') },
+      ],
+    ],
     [{}, '/?Access_Token=abc&access_token=def', [{ field: '?access_token', sha256: sha256('abc') }]],
     [{}, '/?access_token=', []],
     [{}, '/?other=access_token', []],

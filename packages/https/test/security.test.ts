@@ -36,7 +36,12 @@ async function ours(trustProxy: false | string[] = false) {
   const events: SecurityEvent[] = []
   onSecurityEvent(app, (event) => events.push(event))
   await app.listen({ port: 0, host: '127.0.0.1' })
-  return { plain: (plaintextAddress(app) as AddressInfo).port, port: (app.server.address() as AddressInfo).port, arrived, events }
+  return {
+    plain: (plaintextAddress(app) as AddressInfo).port,
+    port: (app.server.address() as AddressInfo).port,
+    arrived,
+    events,
+  }
 }
 
 /** Raw bytes, for what a client library would not send; resolves with all that comes back. */
@@ -55,8 +60,12 @@ const locationIn = (answer: string) => /^location: (.*)\r$/im.exec(answer)?.[1]
 describe('an attacker', () => {
   it('poisons the redirect by a Host of their own', async () => {
     const headers = { host: 'evil.example' }
-    expect((await ask((await handWritten()).plain, { path: '/orders', headers })).fields.location).toBe('https://evil.example/orders')
-    expect((await ask((await ours()).plain, { path: '/orders', headers })).fields.location).toBe('https://api.example.com/orders')
+    expect((await ask((await handWritten()).plain, { path: '/orders', headers })).fields.location).toBe(
+      'https://evil.example/orders',
+    )
+    expect((await ask((await ours()).plain, { path: '/orders', headers })).fields.location).toBe(
+      'https://api.example.com/orders',
+    )
   })
 
   it('poisons the redirect by X-Forwarded-Host', async () => {
@@ -77,7 +86,10 @@ describe('an attacker', () => {
   it.each(['//evil.example/', '/\\evil.example/', '/%0d%0aset-cookie:a=b', '/.evil.example'])(
     'finds no way out of the host by the path %s',
     async (path) => {
-      const answer = await raw((await ours()).plain, `GET ${path} HTTP/1.1\r\nHost: api.example.com\r\nConnection: close\r\n\r\n`)
+      const answer = await raw(
+        (await ours()).plain,
+        `GET ${path} HTTP/1.1\r\nHost: api.example.com\r\nConnection: close\r\n\r\n`,
+      )
       expect(new URL(locationIn(answer) as string).host).toBe('api.example.com')
       expect(answer).not.toMatch(/^set-cookie/im)
     },
@@ -91,7 +103,11 @@ describe('an attacker', () => {
   })
 
   it('reads a credential and nobody notices, because the client is quietly sent on', async () => {
-    for (const headers of [{ authorization: 'Bearer s3cret' }, { cookie: 'session=s3cret' }, { 'x-api-key': 's3cret' }]) {
+    for (const headers of [
+      { authorization: 'Bearer s3cret' },
+      { cookie: 'session=s3cret' },
+      { 'x-api-key': 's3cret' },
+    ]) {
       expect((await ask((await handWritten()).plain, { path: '/orders', headers })).status).toBe(301)
       const { plain, events } = await ours()
       expect((await ask(plain, { path: '/orders', headers })).status).toBe(403)
@@ -115,7 +131,8 @@ describe('an attacker', () => {
   })
 
   it('has a body sent in the clear that is refused anyway', async () => {
-    const head = 'POST /orders HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n'
+    const head =
+      'POST /orders HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n'
     expect(await raw((await handWritten()).plain, head)).toMatch(/^HTTP\/1\.1 100 Continue/)
     expect(await raw((await ours()).plain, head)).toMatch(/^HTTP\/1\.1 403 /)
   })
@@ -141,13 +158,22 @@ describe('an attacker', () => {
   })
 
   it('has fields echoed by TRACE', async () => {
-    const answer = await ask((await ours()).plain, { method: 'TRACE', path: '/orders', headers: { cookie: 'session=s3cret' } })
+    const answer = await ask((await ours()).plain, {
+      method: 'TRACE',
+      path: '/orders',
+      headers: { cookie: 'session=s3cret' },
+    })
     expect(answer.status).toBe(403)
     expect(JSON.stringify(answer)).not.toContain('s3cret')
   })
 
   it('opens a WebSocket in the clear', async () => {
-    const headers = { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==', 'sec-websocket-version': '13' }
+    const headers = {
+      connection: 'Upgrade',
+      upgrade: 'websocket',
+      'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==',
+      'sec-websocket-version': '13',
+    }
     const { plain } = await ours()
     expect((await ask(plain, { path: '/orders', headers })).status).toBe(403)
   })
@@ -166,7 +192,14 @@ describe('an attacker', () => {
 
   it('talks a client down to TLS 1.1', async () => {
     const { port } = await ours()
-    const old = { host: '127.0.0.1', port, ca: certificates.ca, minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' } as const
+    const old = {
+      host: '127.0.0.1',
+      port,
+      ca: certificates.ca,
+      minVersion: 'TLSv1',
+      maxVersion: 'TLSv1.1',
+      ciphers: 'DEFAULT@SECLEVEL=0',
+    } as const
     const socket = connectTls(old)
     const error = await new Promise<NodeJS.ErrnoException>((resolve) => socket.once('error', resolve))
     expect(error.code).toBe('ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION')
