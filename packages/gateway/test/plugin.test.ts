@@ -203,3 +203,12 @@ describe('registration', () => {
     expect(socket?.destroyed).toBe(true)
   })
 })
+
+it('runs the example', async () => {
+  const { app, publicKey: key } = await import('../example.ts')
+  // Nothing listens where its service would be.
+  expect((await app.inject('/users/profile')).json()).toMatchObject({ code: 'PTC_GATEWAY_UPSTREAM_FAILED' })
+  expect((await app.inject('/elsewhere')).statusCode).toBe(404)
+  expect(key.type).toBe('public')
+  await app.close()
+})

@@ -162,7 +162,7 @@ export async function send(
   const chunks: Buffer[] = []
   response.on('data', (chunk: Buffer) => chunks.push(chunk))
   response.on('error', () => {})
-  await once(response, 'close')
+  await closing(response)
   return {
     status: response.statusCode ?? 0,
     headers: response.headers,
