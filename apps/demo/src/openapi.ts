@@ -28,17 +28,30 @@ interface Operation {
 const ref = (name: string): object => ({ $ref: `#/components/schemas/${name}` })
 const list = (name: string): object => ({ type: 'array', items: ref(name) })
 const problem = ref('Problem')
-const idParameter = { name: 'id', in: 'path', required: true, schema: { type: 'integer', minimum: 1, maximum: 999_999_999 } }
+const idParameter = {
+  name: 'id',
+  in: 'path',
+  required: true,
+  schema: { type: 'integer', minimum: 1, maximum: 999_999_999 },
+}
 
 const operations: Readonly<Record<string, Readonly<Record<string, Operation>>>> = {
   '/register': {
     post: { summary: 'Register', body: ref('Register'), answers: { 201: ref('User'), 409: problem } },
   },
   '/login': {
-    post: { summary: 'Sign in; sets the refresh cookie', body: ref('Login'), answers: { 200: ref('Tokens'), 401: problem } },
+    post: {
+      summary: 'Sign in; sets the refresh cookie',
+      body: ref('Login'),
+      answers: { 200: ref('Tokens'), 401: problem },
+    },
   },
   '/refresh': {
-    post: { summary: 'A new access token for the refresh cookie, and its successor', cookie: true, answers: { 200: ref('Tokens'), 401: problem } },
+    post: {
+      summary: 'A new access token for the refresh cookie, and its successor',
+      cookie: true,
+      answers: { 200: ref('Tokens'), 401: problem },
+    },
   },
   '/logout': { post: { summary: 'End the session', cookie: true, answers: { 204: null } } },
   '/users/profile': { get: { summary: 'The caller', scope: 'profile:read', answers: { 200: ref('User') } } },
@@ -58,7 +71,12 @@ const operations: Readonly<Record<string, Readonly<Record<string, Operation>>>> 
     post: { summary: 'Write a post', scope: 'posts:write', body: ref('NewPost'), answers: { 201: ref('Post') } },
   },
   '/posts/{id}/comments': {
-    get: { summary: 'Comments', scope: 'posts:read', parameters: [idParameter], answers: { 200: list('Comment'), 404: problem } },
+    get: {
+      summary: 'Comments',
+      scope: 'posts:read',
+      parameters: [idParameter],
+      answers: { 200: list('Comment'), 404: problem },
+    },
     post: {
       summary: 'Comment on a post',
       scope: 'posts:write',
@@ -89,13 +107,23 @@ export function openapiDocument(server: string): object {
   }
   return {
     openapi: '3.1.0',
-    info: { title: 'Portcullis demo', version: '1.0.0', description: 'Amounts are integer cents.', license: { name: 'MIT', identifier: 'MIT' } },
+    info: {
+      title: 'Portcullis demo',
+      version: '1.0.0',
+      description: 'Amounts are integer cents.',
+      license: { name: 'MIT', identifier: 'MIT' },
+    },
     servers: [{ url: server }],
     security: [],
     paths,
     components: {
       securitySchemes: {
-        accessToken: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: `Scopes: ${scopes.join(', ')}.` },
+        accessToken: {
+          type: 'http',
+          scheme: 'bearer',
+          bearerFormat: 'JWT',
+          description: `Scopes: ${scopes.join(', ')}.`,
+        },
         refreshToken: { type: 'apiKey', in: 'cookie', name: refreshCookie },
       },
       schemas: {

@@ -131,7 +131,10 @@ async function start(options: StartOptions, closers: (() => unknown)[]): Promise
       paymentService: paymentAddress,
     },
     caFile: certificates.caFile,
-    database: database.dataFolder === null ? 'the one of DATABASE_URL' : `PostgreSQL of its own, data in ${database.dataFolder}`,
+    database:
+      database.dataFolder === null
+        ? 'the one of DATABASE_URL'
+        : `PostgreSQL of its own, data in ${database.dataFolder}`,
     limits: redis === undefined ? 'in memory' : 'in Redis',
     databaseUrls: { admin: database.adminUrl, users: database.usersUrl, payments: database.paymentsUrl },
   }

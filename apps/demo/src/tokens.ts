@@ -24,6 +24,10 @@ export const scopes = [
 /** One of the scopes. */
 export type Scope = (typeof scopes)[number]
 
+declare module 'fastify' {
+  interface SecurityScopes extends Record<Scope, true> {}
+}
+
 /** An ES256 pair in PEM. */
 export interface KeyPair {
   readonly privateKey: string
@@ -57,7 +61,7 @@ export async function createTokenIssuer(keys: KeyPair = createKeyPair()): Promis
       aud: accessTokens.audience,
       expiresIn: `${accessTokens.lifetime}s`,
       // RFC 9068 §2.1: an access token says that it is one.
-      header: { typ: 'at+jwt' },
+      header: { alg: accessTokens.algorithm, typ: 'at+jwt' },
     },
   })
   await engine.ready()

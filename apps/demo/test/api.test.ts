@@ -34,7 +34,9 @@ describe('users', () => {
     expect(registered.json).toEqual({ id: expect.any(Number), username: 'newcomer', email: 'new.comer@example.com' })
     const { token: fresh } = await demo.signIn(json)
     expect((await demo.call('GET', '/users/profile', { token: fresh })).json).toEqual(registered.json)
-    expect((await demo.call('GET', '/accounts', { token: fresh })).json).toEqual([{ id: expect.any(Number), balance: 0 }])
+    expect((await demo.call('GET', '/accounts', { token: fresh })).json).toEqual([
+      { id: expect.any(Number), balance: 0 },
+    ])
   })
 
   it.each([
@@ -49,7 +51,10 @@ describe('users', () => {
     ['a short password', { username: 'abcd', email: 'abcd@example.com', password: 'short' }],
     ['a name with capitals', { username: 'Masum', email: 'abcd@example.com', password: 'a long enough secret' }],
     ['an address without a host', { username: 'abcd', email: 'abcd@', password: 'a long enough secret' }],
-    ['an unknown member', { username: 'abcd', email: 'abcd@example.com', password: 'a long enough secret', role: 'admin' }],
+    [
+      'an unknown member',
+      { username: 'abcd', email: 'abcd@example.com', password: 'a long enough secret', role: 'admin' },
+    ],
     ['a missing member', { username: 'abcd', password: 'a long enough secret' }],
   ])('refuses to register with %s', async (_what, json) => {
     const answer = await demo.call('POST', '/register', { json })
@@ -73,7 +78,13 @@ describe('posts', () => {
     const { json } = await demo.call('GET', '/posts', { token })
     const seeded = json.filter((post: { id: number }) => post.id <= 3)
     expect(seeded.map((post: { id: number }) => post.id)).toEqual([3, 2, 1])
-    expect(seeded[0]).toEqual({ id: 3, author: 'masum', title: 'Prices', body: expect.any(String), createdAt: expect.any(String) })
+    expect(seeded[0]).toEqual({
+      id: 3,
+      author: 'masum',
+      title: 'Prices',
+      body: expect.any(String),
+      createdAt: expect.any(String),
+    })
   })
 
   it('takes a post and comments on it', async () => {
@@ -105,7 +116,13 @@ describe('payments', () => {
   it('moves cents from the account of the caller', async () => {
     const done = await demo.call('POST', '/transfer', { token, json: { amount: 125, toAccount: 1002 } })
     expect(done.status).toBe(200)
-    expect(done.json).toEqual({ id: expect.any(Number), fromAccount: 1001, toAccount: 1002, amount: 125, balance: 99_875 })
+    expect(done.json).toEqual({
+      id: expect.any(Number),
+      fromAccount: 1001,
+      toAccount: 1002,
+      amount: 125,
+      balance: 99_875,
+    })
     expect((await demo.call('GET', '/accounts', { token: aliceToken })).json).toEqual([{ id: 1002, balance: 50_125 }])
   })
 
@@ -161,7 +178,9 @@ describe('the document', () => {
   ])('agrees with the gateway that %s needs a token', async (route) => {
     const [method, path] = route.split(' ') as [string, string]
     const { json } = await demo.call('GET', '/openapi.json')
-    expect(json.paths[path.replace('1', '{id}')][method.toLowerCase()].security).toEqual([{ accessToken: [expect.any(String)] }])
+    expect(json.paths[path.replace('1', '{id}')][method.toLowerCase()].security).toEqual([
+      { accessToken: [expect.any(String)] },
+    ])
     const answer = await demo.call(method, path, method === 'POST' ? { json: {} } : {})
     expect(answer.status).toBe(401)
     expect(String(answer.headers['www-authenticate'])).toMatch(/^Bearer realm=/)

@@ -97,7 +97,9 @@ describe('money', () => {
   it('neither appears nor vanishes when two accounts pay each other at the same moment', async () => {
     const alice = (await demo.signIn({ username: 'alice', password: 'battery-staple-9' })).token
     const balances = async () =>
-      (await Promise.all([token, alice].map((who) => demo.call('GET', '/accounts', { token: who })))).map((a) => a.json[0].balance)
+      (await Promise.all([token, alice].map((who) => demo.call('GET', '/accounts', { token: who })))).map(
+        (a) => a.json[0].balance,
+      )
     const [masumBefore, aliceBefore] = await balances()
     const answers = await Promise.all(
       Array.from({ length: 20 }, (_, i) =>
@@ -137,12 +139,14 @@ describe('strangers', () => {
     expect((await demo.call('GET', '/users/profile', { token: forged })).status).toBe(401)
   })
 
-  it.each(['/users/%2e%2e/accounts', '/posts/..%2f..%2fapi%2faccounts/comments', '/posts/%00/comments', '/posts/%252e%252e/comments'])(
-    'cannot climb out of a path: %s',
-    async (path) => {
-      expect([400, 404]).toContain((await demo.call('GET', path, { token })).status)
-    },
-  )
+  it.each([
+    '/users/%2e%2e/accounts',
+    '/posts/..%2f..%2fapi%2faccounts/comments',
+    '/posts/%00/comments',
+    '/posts/%252e%252e/comments',
+  ])('cannot climb out of a path: %s', async (path) => {
+    expect([400, 404]).toContain((await demo.call('GET', path, { token })).status)
+  })
 
   it('cannot speak to the services directly, not even with a good access token', async () => {
     const { userService, paymentService } = demo.addresses
@@ -156,12 +160,19 @@ describe('strangers', () => {
       const at = `https://${name}:${new URL(address).port}`
       expect((await demo.call('GET', path, { at })).status).toBe(401)
       expect((await demo.call('GET', path, { at, token })).status).toBe(401)
-      expect((await demo.call('GET', path, { at, headers: { 'x-user-id': '101', 'x-forwarded-for': '127.0.0.1' } })).status).toBe(401)
+      expect(
+        (await demo.call('GET', path, { at, headers: { 'x-user-id': '101', 'x-forwarded-for': '127.0.0.1' } })).status,
+      ).toBe(401)
     }
   })
 
   it('cannot tell the services who they are', async () => {
-    const headers = { 'x-user-id': '102', 'x-forwarded-user': 'alice', forwarded: 'for=10.0.0.1', 'x-real-ip': '10.0.0.1' }
+    const headers = {
+      'x-user-id': '102',
+      'x-forwarded-user': 'alice',
+      forwarded: 'for=10.0.0.1',
+      'x-real-ip': '10.0.0.1',
+    }
     expect((await demo.call('GET', '/users/profile', { token, headers })).json.id).toBe(101)
   })
 
@@ -171,12 +182,18 @@ describe('strangers', () => {
       await demo.call('GET', '/nothing', { token }),
       await demo.call('POST', '/transfer', { token, body: '{', headers: { 'content-type': 'application/json' } }),
       await demo.call('POST', '/posts', { token, body: '<x/>', headers: { 'content-type': 'application/xml' } }),
-      await demo.call('POST', '/posts', { token, body: 'a'.repeat(70_000), headers: { 'content-type': 'application/json' } }),
+      await demo.call('POST', '/posts', {
+        token,
+        body: 'a'.repeat(70_000),
+        headers: { 'content-type': 'application/json' },
+      }),
     ]
     expect(answers.map(({ status }) => status)).toEqual([401, 404, 400, 415, 413])
     for (const { text, headers, json } of answers) {
       expect(json).toMatchObject({ error: expect.any(String), code: expect.any(String), status: expect.any(Number) })
-      expect(text + JSON.stringify(headers)).not.toMatch(/service\.local|127\.0\.0\.1|node_modules|fastify|postgres|portcullis_/i)
+      expect(text + JSON.stringify(headers)).not.toMatch(
+        /service\.local|127\.0\.0\.1|node_modules|fastify|postgres|portcullis_/i,
+      )
     }
   })
 })
@@ -202,7 +219,10 @@ describe('plaintext', () => {
     const said = await new Promise<string>((resolve) => {
       let text = ''
       const socket = connectTcp(port, '127.0.0.1', () => socket.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n'))
-      socket.on('data', (part) => (text += String(part))).on('close', () => resolve(text)).on('error', () => {})
+      socket
+        .on('data', (part) => (text += String(part)))
+        .on('close', () => resolve(text))
+        .on('error', () => {})
     })
     expect(said).not.toContain('200')
   })
@@ -210,10 +230,21 @@ describe('plaintext', () => {
   it('is what TLS 1.1 counts as', async () => {
     const port = Number(new URL(demo.addresses.gateway).port)
     const failure = await new Promise<Error | null>((resolve) => {
-      const socket = connectTls({ port, host: '127.0.0.1', servername: 'localhost', ca: demo.ca, minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' }, () => {
-        socket.destroy()
-        resolve(null)
-      })
+      const socket = connectTls(
+        {
+          port,
+          host: '127.0.0.1',
+          servername: 'localhost',
+          ca: demo.ca,
+          minVersion: 'TLSv1',
+          maxVersion: 'TLSv1.1',
+          ciphers: 'DEFAULT@SECLEVEL=0',
+        },
+        () => {
+          socket.destroy()
+          resolve(null)
+        },
+      )
       socket.on('error', resolve)
     })
     expect(failure).toBeInstanceOf(Error)

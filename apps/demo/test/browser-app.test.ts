@@ -77,26 +77,34 @@ describe('other origins', () => {
 
   it('include the page, which can read why it was refused', async () => {
     const origin = demo.addresses.app
-    for (const [path, status] of [['/users/profile', 401], ['/nothing', 401]] as const) {
+    for (const [path, status] of [
+      ['/users/profile', 401],
+      ['/nothing', 401],
+    ] as const) {
       const answer = await demo.call('GET', path, { at: demo.addresses.api, headers: from(origin) })
       expect([answer.status, answer.headers['access-control-allow-origin']]).toEqual([status, origin])
     }
   })
 
-  it.each(['https://evil.example', 'https://evil.portcullis.localhost:8444', 'null', 'http://app.portcullis.localhost'])(
-    'get nothing to read: %s',
-    async (origin) => {
-      const simple = await demo.call('GET', '/users/profile', { token, at: demo.addresses.api, headers: from(origin) })
-      const asked = await preflight(origin, '/transfer', 'POST')
-      expect(asked.status).toBe(403)
-      for (const { headers } of [simple, asked]) {
-        expect(Object.keys(headers).filter((name) => name.startsWith('access-control-'))).toEqual([])
-      }
-    },
-  )
+  it.each([
+    'https://evil.example',
+    'https://evil.portcullis.localhost:8444',
+    'null',
+    'http://app.portcullis.localhost',
+  ])('get nothing to read: %s', async (origin) => {
+    const simple = await demo.call('GET', '/users/profile', { token, at: demo.addresses.api, headers: from(origin) })
+    const asked = await preflight(origin, '/transfer', 'POST')
+    expect(asked.status).toBe(403)
+    for (const { headers } of [simple, asked]) {
+      expect(Object.keys(headers).filter((name) => name.startsWith('access-control-'))).toEqual([])
+    }
+  })
 
   it.each(['/login', '/refresh', '/logout', '/register'])('cannot even cause a POST to %s', async (path) => {
-    const answer = await demo.call('POST', path, { at: demo.addresses.api, headers: from('https://evil.portcullis.localhost:8444') })
+    const answer = await demo.call('POST', path, {
+      at: demo.addresses.api,
+      headers: from('https://evil.portcullis.localhost:8444'),
+    })
     expect(answer.status).toBe(403)
     expect(answer.headers['set-cookie']).toBeUndefined()
   })

@@ -49,7 +49,14 @@ describe('the role of the user service', () => {
          from pg_roles where rolname = current_user`,
     )
     expect(rows).toEqual([
-      { rolsuper: false, rolcreaterole: false, rolcreatedb: false, rolreplication: false, rolbypassrls: false, rolcanlogin: true },
+      {
+        rolsuper: false,
+        rolcreaterole: false,
+        rolcreatedb: false,
+        rolreplication: false,
+        rolbypassrls: false,
+        rolcanlogin: true,
+      },
     ])
   })
 })
@@ -68,7 +75,9 @@ describe('the role of the payment service', () => {
 
   it('cannot overdraw an account even with a statement of its own', async () => {
     const client = await connected(database.paymentsUrl)
-    await expect(client.query('update portcullis_payments.accounts set balance = -1')).rejects.toThrow(/check constraint/)
+    await expect(client.query('update portcullis_payments.accounts set balance = -1')).rejects.toThrow(
+      /check constraint/,
+    )
   })
 })
 

@@ -34,7 +34,11 @@ describe('limits', () => {
     expect(sixth.status).toBe(429)
     const wait = Number(sixth.headers['retry-after'])
     expect(wait).toBeGreaterThan(0)
-    expect(sixth.json).toMatchObject({ status: 429, retryAfter: wait, error: `Rate limit exceeded. Try again in ${wait} seconds.` })
+    expect(sixth.json).toMatchObject({
+      status: 429,
+      retryAfter: wait,
+      error: `Rate limit exceeded. Try again in ${wait} seconds.`,
+    })
     // Another account is not locked with it.
     expect((await attempt(alice.password, alice.username)).status).toBe(200)
   })

@@ -51,7 +51,10 @@ async function run(env: Record<string, string> = {}): Promise<Run> {
 
 async function standing(it: Run): Promise<void> {
   while (!it.output().includes('Ctrl-C stops everything')) {
-    const state = await Promise.race([once(it.child.stdout as NodeJS.ReadableStream, 'data'), it.ended.then(() => 'ended' as const)])
+    const state = await Promise.race([
+      once(it.child.stdout as NodeJS.ReadableStream, 'data'),
+      it.ended.then(() => 'ended' as const),
+    ])
     if (state === 'ended') throw new Error(`it ended: ${it.errors()}`)
   }
 }
@@ -74,18 +77,21 @@ function relatives(pid: number): string[] {
 const left = (): string[] => readdirSync(folder).filter((name) => name.startsWith('portcullis-demo-'))
 
 describe('the demo, as a process', () => {
-  it.each(['SIGINT', 'SIGTERM'] as const)('ends with status 0 at %s and leaves no process and no data behind', async (signal) => {
-    const demo = await run()
-    await standing(demo)
-    const { pid } = demo.child
-    if (existsSync('/proc/self/status')) expect(relatives(pid as number).join('\n')).toContain('postgres')
-    expect(left()).toHaveLength(1)
-    demo.child.kill(signal)
-    expect(await demo.ended).toEqual([0, null])
-    expect(demo.errors()).toBe('')
-    if (existsSync('/proc/self/status')) expect(relatives(pid as number)).toEqual([])
-    expect(left()).toEqual([])
-  })
+  it.each(['SIGINT', 'SIGTERM'] as const)(
+    'ends with status 0 at %s and leaves no process and no data behind',
+    async (signal) => {
+      const demo = await run()
+      await standing(demo)
+      const { pid } = demo.child
+      if (existsSync('/proc/self/status')) expect(relatives(pid as number).join('\n')).toContain('postgres')
+      expect(left()).toHaveLength(1)
+      demo.child.kill(signal)
+      expect(await demo.ended).toEqual([0, null])
+      expect(demo.errors()).toBe('')
+      if (existsSync('/proc/self/status')) expect(relatives(pid as number)).toEqual([])
+      expect(left()).toEqual([])
+    },
+  )
 
   it('ends just as well when it is told to while it starts', async () => {
     const demo = await run()
@@ -116,7 +122,11 @@ describe('the demo, as a process', () => {
     const demo = await run()
     await standing(demo)
     const printed = demo.output()
-    const lines = printed.slice(printed.indexOf('Try, in this order:')).split('\n').slice(1, 4).map((line) => line.trim())
+    const lines = printed
+      .slice(printed.indexOf('Try, in this order:'))
+      .split('\n')
+      .slice(1, 4)
+      .map((line) => line.trim())
     expect(lines.map((line) => /curl/.test(line))).toEqual([true, true, true])
     const { stdout } = await run_('sh', ['-c', lines.join('\necho\n')])
     const [, profile, transfer] = stdout.split('\n')

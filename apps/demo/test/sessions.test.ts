@@ -19,17 +19,29 @@ describe('signing in', () => {
     expect(answer.headers['cache-control']).toContain('no-store')
     const [pair, ...attributes] = String(answer.headers['set-cookie']).split('; ')
     expect(pair).toMatch(new RegExp(`^${refreshCookie}=[\\w-]{43}$`))
-    expect(attributes.sort()).toEqual(['HttpOnly', expect.stringMatching(/^Max-Age=\d+$/), 'Path=/', 'SameSite=Strict', 'Secure'])
+    expect(attributes.sort()).toEqual([
+      'HttpOnly',
+      expect.stringMatching(/^Max-Age=\d+$/),
+      'Path=/',
+      'SameSite=Strict',
+      'Secure',
+    ])
 
     expect(decodeProtectedHeader(answer.json.access_token)).toEqual({ alg: 'ES256', typ: 'at+jwt' })
     const claims = decodeJwt(answer.json.access_token)
-    expect(claims).toMatchObject({ sub: '101', iss: 'https://id.portcullis.localhost', aud: 'https://api.portcullis.localhost' })
+    expect(claims).toMatchObject({
+      sub: '101',
+      iss: 'https://id.portcullis.localhost',
+      aud: 'https://api.portcullis.localhost',
+    })
     expect(Number(claims['exp']) - Number(claims['iat'])).toBe(600)
   })
 
   it('answers a wrong password and an unknown name alike', async () => {
     const wrong = await demo.call('POST', '/login', { json: { username: 'alice', password: 'not her password' } })
-    const unknown = await demo.call('POST', '/login', { json: { username: 'nobody_here', password: 'not her password' } })
+    const unknown = await demo.call('POST', '/login', {
+      json: { username: 'nobody_here', password: 'not her password' },
+    })
     expect(wrong.status).toBe(401)
     expect(unknown.status).toBe(401)
     expect(unknown.text).toBe(wrong.text)

@@ -43,8 +43,11 @@ export async function standDemo(options: Partial<StartOptions> = {}): Promise<St
   })
   const ca = await readFile(demo.caFile, 'utf8')
   // Resolvers do not know the demo's names; the certificate is checked for the name all the same.
-  const lookup = (_name: string, _options: unknown, done: (e: null, a: { address: string; family: 4 }[]) => void): void =>
-    done(null, [{ address: '127.0.0.1', family: 4 }])
+  const lookup = (
+    _name: string,
+    _options: unknown,
+    done: (e: null, a: { address: string; family: 4 }[]) => void,
+  ): void => done(null, [{ address: '127.0.0.1', family: 4 }])
   const dispatcher = new Agent({ connect: { ca, lookup } as never, pipelining: 1 })
 
   const call: StandingDemo['call'] = async (method, path, ask = {}) => {

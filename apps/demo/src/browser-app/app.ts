@@ -17,7 +17,12 @@ export interface BrowserAppOptions {
 const page = (name: string): Promise<string> => readFile(new URL(`page/${name}`, import.meta.url), 'utf8')
 
 /** Serves the page: a document with a nonce of its own each time, one script, one style sheet. */
-export async function createBrowserApp({ certificate, host, api, logLevel }: BrowserAppOptions): Promise<FastifyInstance> {
+export async function createBrowserApp({
+  certificate,
+  host,
+  api,
+  logLevel,
+}: BrowserAppOptions): Promise<FastifyInstance> {
   const [html, script, style] = await Promise.all([page('index.html'), page('app.js'), page('style.css')])
   const document = html.replace('%api%', api)
 

@@ -83,7 +83,8 @@ async function reachableByAll(folder: string): Promise<boolean> {
 async function unprivilegedAccount(): Promise<Account> {
   const lines = (await readFile('/etc/passwd', 'utf8')).split('\n').map((line) => line.split(':'))
   const entry = lines.find(([name]) => name === 'postgres') ?? lines.find(([name]) => name === 'nobody')
-  if (entry === undefined) throw new Error('PostgreSQL does not run as root: start the demo as another user, or set DATABASE_URL')
+  if (entry === undefined)
+    throw new Error('PostgreSQL does not run as root: start the demo as another user, or set DATABASE_URL')
   return { uid: Number(entry[2]), gid: Number(entry[3]) }
 }
 
@@ -115,7 +116,12 @@ async function initialise(initdb: string, home: string, password: string, accoun
   if (code !== 0) throw new Error(`initdb failed: ${said().trim()}`)
 }
 
-async function serve(postgres: string, data: string, port: number, account: Account | undefined): Promise<ChildProcess> {
+async function serve(
+  postgres: string,
+  data: string,
+  port: number,
+  account: Account | undefined,
+): Promise<ChildProcess> {
   const settings = [
     'listen_addresses=127.0.0.1',
     `port=${port}`,

@@ -3,8 +3,22 @@ import { hashPassword } from '../user-service/password.ts'
 
 /** The users that exist from the start. The passwords are public: this is a demo. */
 export const seededUsers = [
-  { id: 101, username: 'masum', email: 'masum@example.com', password: 'correct-horse-7', account: 1001, balance: 100_000 },
-  { id: 102, username: 'alice', email: 'alice@example.com', password: 'battery-staple-9', account: 1002, balance: 50_000 },
+  {
+    id: 101,
+    username: 'masum',
+    email: 'masum@example.com',
+    password: 'correct-horse-7',
+    account: 1001,
+    balance: 100_000,
+  },
+  {
+    id: 102,
+    username: 'alice',
+    email: 'alice@example.com',
+    password: 'battery-staple-9',
+    account: 1002,
+    balance: 50_000,
+  },
 ] as const
 
 const posts = [

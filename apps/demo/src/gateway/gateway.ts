@@ -43,7 +43,11 @@ export async function createGateway(parts: GatewayParts): Promise<FastifyInstanc
       hosts: [`${names.local}:${ports.gateway}`, `${names.api}:${ports.gateway}`],
       plaintext: { port: ports.plaintext },
     },
-    cors: { origins: [parts.appOrigin], credentials: true, exposedHeaders: ['Retry-After', 'RateLimit', 'RateLimit-Policy'] },
+    cors: {
+      origins: [parts.appOrigin],
+      credentials: true,
+      exposedHeaders: ['Retry-After', 'RateLimit', 'RateLimit-Policy'],
+    },
     rateLimit: {
       policies: [perAddress, perUser],
       ...(redis === undefined ? {} : { store: { redis } }),
@@ -71,6 +75,10 @@ export async function createGateway(parts: GatewayParts): Promise<FastifyInstanc
   })
 
   const document = openapiDocument(`https://${names.api}:${ports.gateway}`)
-  app.get('/openapi.json', { config: { security: { auth: false, rateLimit: { policies: [perAddress] } } } }, () => document)
+  app.get(
+    '/openapi.json',
+    { config: { security: { auth: false, rateLimit: { policies: [perAddress] } } } },
+    () => document,
+  )
   return app
 }

@@ -49,7 +49,10 @@ export function transfer(pool: pg.Pool, owner: number, toAccount: number, amount
       'update portcullis_payments.accounts set balance = balance - $2 where id = $1 returning balance',
       [from.id, amount],
     )
-    await client.query('update portcullis_payments.accounts set balance = balance + $2 where id = $1', [toAccount, amount])
+    await client.query('update portcullis_payments.accounts set balance = balance + $2 where id = $1', [
+      toAccount,
+      amount,
+    ])
     const entry = await client.query<{ id: number }>(
       'insert into portcullis_payments.transfers (from_account, to_account, amount) values ($1, $2, $3) returning id',
       [from.id, toAccount, amount],

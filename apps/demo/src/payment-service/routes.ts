@@ -26,7 +26,14 @@ export function paymentRoutes(app: FastifyInstance, pool: pg.Pool): void {
 
   app.post<{ Body: { amount: number; toAccount: number } }>(
     '/api/transfer',
-    { config: forUsers('transfers:write'), schema: { body: transferBody, querystring, response: { 200: transferAnswer, 404: problemSchema, 409: problemSchema, 422: problemSchema } } },
+    {
+      config: forUsers('transfers:write'),
+      schema: {
+        body: transferBody,
+        querystring,
+        response: { 200: transferAnswer, 404: problemSchema, 409: problemSchema, 422: problemSchema },
+      },
+    },
     async (request, reply) => {
       const result = await transfer(pool, callerOf(request), request.body.toAccount, request.body.amount)
       if (result.outcome === 'done') return result

@@ -35,7 +35,10 @@ export async function createLoginAttempts(redis?: Redis): Promise<LoginAttempts>
   await counter.ready()
   return {
     async take(username) {
-      const { statusCode, headers } = await counter.inject({ url: '/', headers: { account: encodeURIComponent(username) } })
+      const { statusCode, headers } = await counter.inject({
+        url: '/',
+        headers: { account: encodeURIComponent(username) },
+      })
       if (statusCode === 204) return 0
       return Number(headers['retry-after'] ?? 60)
     },

@@ -14,7 +14,10 @@ export function postRoutes(app: FastifyInstance, { pool }: UserServiceParts): vo
 
   app.get(
     '/api/posts',
-    { config: forUsers('posts:read'), schema: { querystring, response: { 200: { type: 'array', items: postAnswer } } } },
+    {
+      config: forUsers('posts:read'),
+      schema: { querystring, response: { 200: { type: 'array', items: postAnswer } } },
+    },
     () => listPosts(pool),
   )
 
@@ -41,7 +44,12 @@ export function postRoutes(app: FastifyInstance, { pool }: UserServiceParts): vo
     '/api/posts/:id/comments',
     {
       config: forUsers('posts:write'),
-      schema: { params: idParams, body: commentBody, querystring, response: { 201: commentAnswer, 404: problemSchema } },
+      schema: {
+        params: idParams,
+        body: commentBody,
+        querystring,
+        response: { 201: commentAnswer, 404: problemSchema },
+      },
     },
     async (request, reply) => {
       const added = await addComment(pool, callerOf(request), Number(request.params.id), request.body.comment)

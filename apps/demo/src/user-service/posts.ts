@@ -55,7 +55,12 @@ export async function listComments(pool: pg.Pool, post: number): Promise<Comment
 }
 
 /** Adds a comment. @returns null if there is no such post. */
-export async function addComment(pool: pg.Pool, author: number, post: number, comment: string): Promise<Comment | null> {
+export async function addComment(
+  pool: pg.Pool,
+  author: number,
+  post: number,
+  comment: string,
+): Promise<Comment | null> {
   const { rows } = await pool.query<Comment>(
     `with added as (
        insert into portcullis_users.comments (post_id, author_id, comment)

@@ -9,7 +9,10 @@ import { findUser, searchUsers, type UserOrder } from './users.ts'
 export function profileRoutes(app: FastifyInstance, { pool }: UserServiceParts): void {
   app.get(
     '/api/profile',
-    { config: forUsers('profile:read'), schema: { querystring: noQuery, response: { 200: userAnswer, 404: problemSchema } } },
+    {
+      config: forUsers('profile:read'),
+      schema: { querystring: noQuery, response: { 200: userAnswer, 404: problemSchema } },
+    },
     async (request, reply) => {
       const user = await findUser(pool, callerOf(request))
       // The access token outlives a deleted user by minutes.

@@ -27,22 +27,34 @@ const email = {
 const createdAt = { type: 'string', format: 'date-time' }
 
 /** `POST /register`. Passwords: 10 to 128 characters, no other rule (NIST SP 800-63B §3.1.1.2). */
-export const registerBody: object = closed({ username, email, password: text(10, 128) }, ['username', 'email', 'password'])
-
-/** `POST /login`. */
-export const loginBody: object = closed({ username: { type: 'string', minLength: 1, maxLength: 32 }, password: text(1, 128) }, [
+export const registerBody: object = closed({ username, email, password: text(10, 128) }, [
   'username',
+  'email',
   'password',
 ])
 
+/** `POST /login`. */
+export const loginBody: object = closed(
+  { username: { type: 'string', minLength: 1, maxLength: 32 }, password: text(1, 128) },
+  ['username', 'password'],
+)
+
 /** Answer to `POST /login` and `POST /refresh` (RFC 6749 §5.1). */
 export const tokenAnswer: object = closed(
-  { access_token: { type: 'string' }, token_type: { type: 'string', const: 'Bearer' }, expires_in: { type: 'integer' } },
+  {
+    access_token: { type: 'string' },
+    token_type: { type: 'string', const: 'Bearer' },
+    expires_in: { type: 'integer' },
+  },
   ['access_token', 'token_type', 'expires_in'],
 )
 
 /** A user. */
-export const userAnswer: object = closed({ id, username: { type: 'string' }, email: { type: 'string' } }, ['id', 'username', 'email'])
+export const userAnswer: object = closed({ id, username: { type: 'string' }, email: { type: 'string' } }, [
+  'id',
+  'username',
+  'email',
+])
 
 /** `GET /users?search=&sort=`. */
 export const usersQuery: object = closed(
@@ -63,12 +75,10 @@ export const postAnswer: object = closed(
 export const commentBody: object = closed({ comment: text(1, 2000) }, ['comment'])
 
 /** A comment. */
-export const commentAnswer: object = closed({ id, author: { type: 'string' }, comment: { type: 'string' }, createdAt }, [
-  'id',
-  'author',
-  'comment',
-  'createdAt',
-])
+export const commentAnswer: object = closed(
+  { id, author: { type: 'string' }, comment: { type: 'string' }, createdAt },
+  ['id', 'author', 'comment', 'createdAt'],
+)
 
 /** `:id` in a path. */
 export const idParams: object = closed({ id: { type: 'string', pattern: '^[1-9][0-9]{0,8}$' } }, ['id'])

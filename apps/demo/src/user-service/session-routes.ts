@@ -24,14 +24,22 @@ export function sessionRoutes(app: FastifyInstance, { pool, tokens, attempts }: 
       const { username, email, password } = request.body
       const user = await addUser(pool, { username, email, passwordHash: await hashPassword(password) })
       // Which of the two is taken stays open.
-      if (user === null) return answerProblem(reply, 409, 'DEMO_USER_TAKEN', 'The username or the email address is taken.')
+      if (user === null)
+        return answerProblem(reply, 409, 'DEMO_USER_TAKEN', 'The username or the email address is taken.')
       return reply.code(201).send(user)
     },
   )
 
   app.post<{ Body: { username: string; password: string } }>(
     '/api/login',
-    { config, schema: { body: loginBody, querystring: noQuery, response: { 200: tokenAnswer, 401: problemSchema, 429: problemSchema } } },
+    {
+      config,
+      schema: {
+        body: loginBody,
+        querystring: noQuery,
+        response: { 200: tokenAnswer, 401: problemSchema, 429: problemSchema },
+      },
+    },
     async (request, reply) => {
       const { username, password } = request.body
       const wait = await attempts.take(username)

@@ -31,7 +31,13 @@ export async function openSession(pool: pg.Pool, userId: number, lifetime: numbe
  */
 export function rotateSession(pool: pg.Pool, token: string): Promise<OpenSession | null> {
   return transaction(pool, async (client) => {
-    const { rows } = await client.query<{ session_id: string; user_id: number; used: boolean; live: boolean; remaining: number }>(
+    const { rows } = await client.query<{
+      session_id: string
+      user_id: number
+      used: boolean
+      live: boolean
+      remaining: number
+    }>(
       `select t.session_id, s.user_id, t.used_at is not null as used,
               s.revoked_at is null and s.expires_at > pg_catalog.now() as live,
               pg_catalog.floor(extract(epoch from s.expires_at - pg_catalog.now()))::integer as remaining
@@ -44,7 +50,9 @@ export function rotateSession(pool: pg.Pool, token: string): Promise<OpenSession
     const found = rows[0]
     if (found === undefined || !found.live) return null
     if (found.used) {
-      await client.query('update portcullis_users.sessions set revoked_at = pg_catalog.now() where id = $1', [found.session_id])
+      await client.query('update portcullis_users.sessions set revoked_at = pg_catalog.now() where id = $1', [
+        found.session_id,
+      ])
       return null
     }
     const next = createRefreshToken()

@@ -1,0 +1,134 @@
+/// <reference lib="dom" />
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { refreshCookie } from '../src/user-service/refresh-cookie.ts'
+import { startChromium } from './chromium.ts'
+import { type StandingDemo, standDemo } from './standing-demo.ts'
+
+let demo: StandingDemo
+let browser: Browser | null = null
+beforeAll(async () => {
+  demo = await standDemo()
+  browser = await startChromium([demo.addresses.app, demo.addresses.api], demo.ca)
+})
+afterAll(async () => {
+  await browser?.close()
+  await demo?.close()
+})
+
+/** The page, opened in a browser profile of its own, and what it complains about. */
+async function openPage(skip: (note: string) => never): Promise<{ page: Page; complaints: string[] }> {
+  if (browser === null) return skip('Chromium is not installed')
+  const page = await (await browser.newContext()).newPage()
+  const complaints: string[] = []
+  // Without a session the page's first refresh is a 401, which the console tells of.
+  page.on(
+    'console',
+    (line) => line.type() === 'error' && !/status of 401/.test(line.text()) && complaints.push(line.text()),
+  )
+  page.on('pageerror', (error) => complaints.push(error.message))
+  page.on('dialog', (dialog) => {
+    complaints.push(`a dialog: ${dialog.message()}`)
+    void dialog.dismiss()
+  })
+  await page.goto(demo.addresses.app)
+  return { page, complaints }
+}
+
+async function signIn(page: Page): Promise<void> {
+  await page.fill('#login [name=username]', 'masum')
+  await page.fill('#login [name=password]', 'correct-horse-7')
+  await page.click('#login button')
+  await page.waitForFunction(() => document.querySelector('#who')?.textContent?.includes('masum'))
+  await page.waitForSelector('#posts article')
+}
+
+describe('the page, in Chromium', () => {
+  it('signs in across origins, stays signed in over a reload, and signs out', async ({ skip }) => {
+    const { page, complaints } = await openPage(skip)
+    await signIn(page)
+    expect(await page.textContent('#who')).toBe('masum · masum@example.com · user 101')
+
+    const cookies = await page.context().cookies(demo.addresses.api)
+    expect(cookies).toMatchObject([
+      { name: refreshCookie, httpOnly: true, secure: true, sameSite: 'Strict', path: '/' },
+    ])
+    expect(await page.evaluate(() => document.cookie)).toBe('')
+
+    await page.reload()
+    await page.waitForFunction(() => document.querySelector('#who')?.textContent?.includes('masum'))
+    await page.click('#logout')
+    await page.waitForFunction(() => document.querySelector('#who')?.textContent === 'Not signed in.')
+    expect(await page.context().cookies(demo.addresses.api)).toEqual([])
+    expect(complaints).toEqual([])
+  })
+
+  it('transfers money and says why it does not', async ({ skip }) => {
+    const { page } = await openPage(skip)
+    await signIn(page)
+    const said = async (cents: string) => {
+      await page.fill('#transfer [name=amount]', cents)
+      await page.fill('#transfer [name=toAccount]', '1002')
+      const answered = page.waitForResponse(
+        (response) => response.url().endsWith('/transfer') && response.request().method() === 'POST',
+      )
+      await page.click('#transfer button')
+      await answered
+      await page.waitForFunction(() => document.querySelector('#status')?.textContent !== '')
+      return page.textContent('#status')
+    }
+    expect(await said('250')).toBe('Sent 2.50 (250 cents) to account 1002.')
+    expect(await said('99999999')).toBe('The balance does not cover this amount.')
+  })
+
+  it('shows markup that somebody posted as the text it is', async ({ skip }) => {
+    const { page, complaints } = await openPage(skip)
+    const title = '<img src=x onerror=alert(1)><script>alert(2)</script>'
+    const { token } = await demo.signIn({ username: 'alice', password: 'battery-staple-9' })
+    await demo.call('POST', '/posts', { token, json: { title, body: title } })
+    await signIn(page)
+    expect(await page.textContent('#posts article h3')).toBe(title)
+    expect(await page.locator('#posts img, #posts script').count()).toBe(0)
+    expect(complaints).toEqual([])
+  })
+
+  it('runs no script that somebody put into its document', async ({ skip }) => {
+    const { page, complaints } = await openPage(skip)
+    await page.route(`${demo.addresses.app}/`, async (route) => {
+      const { headers, text } = await demo.call('GET', '/', { at: demo.addresses.app })
+      const planted = [
+        `<script>document.title = 'taken'</script>`,
+        `<script nonce="guessed">document.title = 'taken'</script>`,
+        `<script src="data:text/javascript,document.title='taken'"></script>`,
+        `<img src="data:," onerror="document.title = 'taken'">`,
+      ]
+      const { 'content-length': _, ...fields } = headers as Record<string, string>
+      await route.fulfill({ headers: fields, body: text.replace('</header>', `$&${planted.join('')}`) })
+    })
+    await page.reload()
+    await page.waitForFunction(() => document.querySelector('header ~ img') !== null)
+    expect(await page.title()).toBe('Portcullis demo')
+    expect(complaints.filter((line) => /Content Security Policy/.test(line))).toHaveLength(4)
+  })
+
+  it('lets no page of a sibling origin read the API or act with its cookie', async ({ skip }) => {
+    const { page } = await openPage(skip)
+    await signIn(page)
+    // A page of the same site, on an origin that the gateway does not know.
+    const evil = await page.context().newPage()
+    await evil.route('https://evil.portcullis.localhost/', (route) =>
+      route.fulfill({ contentType: 'text/html', body: 'hello' }),
+    )
+    await evil.goto('https://evil.portcullis.localhost/')
+    const outcome = await evil.evaluate(async (api) => {
+      const tries = await Promise.allSettled([
+        fetch(`${api}/refresh`, { method: 'POST', credentials: 'include' }),
+        fetch(`${api}/logout`, { method: 'POST', credentials: 'include', mode: 'no-cors' }),
+      ])
+      return tries.map(({ status }) => status)
+    }, demo.addresses.api)
+    expect(outcome[0]).toBe('rejected')
+    await page.reload()
+    await page.waitForFunction(() => document.querySelector('#who')?.textContent?.includes('masum'))
+  })
+})
