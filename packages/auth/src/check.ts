@@ -7,7 +7,7 @@ import type { AuthRoute } from './route-options.ts'
 import { EXAMPLE_PUBLIC_KEY, readKey } from './verification-key.ts'
 
 /** The schemes that options accept. */
-export function acceptedSchemes({ jwt, apiKeys, basic }: Readonly<AuthOptions>): Scheme[] {
+function acceptedSchemes({ jwt, apiKeys, basic }: Readonly<AuthOptions>): Scheme[] {
   const schemes: Scheme[] = []
   if (jwt !== undefined) schemes.push('jwt')
   if (apiKeys !== undefined) schemes.push('api-key')

@@ -85,6 +85,28 @@ describe('a verified token', () => {
   })
 })
 
+describe('a token that is refused by its form', () => {
+  it.each([
+    ['issuer', token({ iss: 'https://evil.test' })],
+    ['issuer', token({ iss: undefined })],
+    ['audience', token({ aud: 'https://other.example.com' })],
+    ['audience', token({ aud: [] })],
+    ['claims', token({ sub: undefined })],
+    ['claims', token({ exp: undefined })],
+    ['type', token({}, { typ: 'dpop+jwt' })],
+    ['header', token({}, { crit: ['exp'] })],
+    ['algorithm', token({}, { alg: 'none' })],
+    ['signature', token().slice(0, -4)],
+    ['malformed', token().slice(0, -1)],
+    ['malformed', `${token()}.`],
+    ['too-large', token({ filler: 'x'.repeat(9000) })],
+  ])('for its %s never reaches the engine: %#', (fault, given) => {
+    const { asked, strategy } = strategyAt({ now: 1000 })
+    expect(strategy.verify(given)).toBe(fault)
+    expect(asked).toEqual([])
+  })
+})
+
 describe('the memory of verified tokens', () => {
   it('forgets the one used longest ago', () => {
     const memory = new VerifiedTokens(2)
