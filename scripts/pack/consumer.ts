@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { read, root, type Member } from '../workspace.ts'
+import { files, read, root, type Member } from '../workspace.ts'
 
 /** A package and the tarball that pnpm made of it. */
 export interface Packed extends Member {
@@ -35,6 +35,7 @@ export class Consumer {
     this.#write('import.js', this.#imports())
     this.#write('require.cjs', this.#requires())
     this.#write('require-types.cts', this.#requiredTypes())
+    this.#write('policies.ts', this.#policies())
     this.#write('two-kernels.js', TWO_KERNELS)
     this.#write('tsconfig.json', JSON.stringify(TSCONFIG, null, 2))
     mkdirSync(join(folder, 'examples'))
@@ -111,15 +112,34 @@ for (const name of ${JSON.stringify(this.#packages.map(({ manifest }) => manifes
 }`
   }
 
+  /** Every route policy that a room declares is known as soon as the room is imported: excess keys are mistakes. */
+  #policies(): string {
+    const rooms = this.#packages.filter(({ folder }) => files(`${folder}/src/types.ts`).some(declaresPolicy))
+    return [
+      `import type { RouteSecurity } from 'fastify'`,
+      ...rooms.map(({ manifest }) => `import '${manifest.name}'`),
+      ...rooms.map(({ folder }) => {
+        const concern = (folder.split('/')[1] ?? '').replaceAll(/-(.)/g, (_all, letter: string) => letter.toUpperCase())
+        return `void ({ ${concern}: false } satisfies RouteSecurity)`
+      }),
+      '// @ts-expect-error: no room is called that',
+      'void ({ nobody: false } satisfies RouteSecurity)',
+    ].join('\n')
+  }
+
   #requiredTypes(): string {
     const names = this.#packages.map(({ manifest }) => manifest.name).filter((name) => name !== '@portcullis/kernel')
     return [
       `import Fastify = require('fastify')`,
       ...names.map((name, at) => `import room${at} = require('${name}')`),
       'const app = Fastify.default()',
-      ...names.map((_, at) => `void (room${at}.default satisfies Parameters<typeof app.register>[0])`),
+      ...names.map((_, at) => `void app.register(room${at}.default, {} as never)`),
     ].join('\n')
   }
+}
+
+function declaresPolicy(path: string): boolean {
+  return read(path).includes('interface RouteSecurity')
 }
 
 const TSCONFIG = {
@@ -134,7 +154,7 @@ const TSCONFIG = {
     noUncheckedIndexedAccess: true,
     skipLibCheck: false,
   },
-  include: ['examples', 'require-types.cts'],
+  include: ['examples', 'policies.ts', 'require-types.cts'],
 }
 
 /** One app, rooms on two copies of the kernel: one chain, one refusal format, one state. */
