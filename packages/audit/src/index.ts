@@ -1,4 +1,4 @@
-import type {} from './types.ts'
+export type {} from './types.ts'
 
 export type { AccessRecord, DecisionRecord } from './record.ts'
 export type { AuditLogger, AuditOptions, AuditRoute } from './options.ts'

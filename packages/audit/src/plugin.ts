@@ -8,8 +8,9 @@ const owned = new WeakSet<SecurityEvent>()
 
 const now = (): number => performance.now()
 
-/** The logger of an app without one (`logger: false`): every level is the same empty function. */
-const isSilent = (logger: AuditLogger): boolean => (logger.info as unknown) === logger.error
+/** The logger of an app without one (`logger: false`): every level is the same empty function, and none can be enabled. */
+const isSilent = (logger: AuditLogger): boolean =>
+  logger.isLevelEnabled === undefined && (logger.info as unknown) === logger.error
 
 /**
  * Remembers every security decision: one record per request and one per decision, through pino.

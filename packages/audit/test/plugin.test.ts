@@ -144,6 +144,18 @@ describe('access records', () => {
     await logging.close()
   })
 
+  it('stay away while the logger’s level is above info, and decisions that denied do not', async () => {
+    const loud = trail('warn')
+    await app.register(audit, { logger: loud.logger })
+    await app.register(waf)
+    app.get('/', async () => 'x')
+    await app.inject({ url: '/', headers: { 'x-attack': '1' } })
+    expect(loud.lines().map((line) => line['audit'])).toEqual(['decision'])
+    loud.logger.level = 'info'
+    await app.inject('/')
+    expect(loud.lines().map((line) => line['audit'])).toEqual(['decision', 'access'])
+  })
+
   it('stay away from a route that says so, while its decisions are kept', async () => {
     await app.register(audit, { logger: records.logger })
     await app.register(waf)

@@ -30,13 +30,16 @@ export function helmetFields(answer: Readonly<Record<string, unknown>>): Record<
   return fields
 }
 
-/** Cuts the fields into what is constant and what holds a nonce. */
-export function compileFields(fields: Readonly<Record<string, string>>): Fields {
+/**
+ * Cuts the fields into what is constant and what holds a nonce.
+ * @param placeholder what stands for the nonce.
+ */
+export function compileFields(fields: Readonly<Record<string, string>>, placeholder: string = PLACEHOLDER): Fields {
   const names: string[] = []
   const values: string[] = []
   let template: Fields['template'] = null
   for (const [name, value] of Object.entries(fields)) {
-    const parts = value.split(PLACEHOLDER)
+    const parts = value.split(placeholder)
     if (parts.length > 1) template = { name, parts }
     else {
       names.push(name)
@@ -51,4 +54,26 @@ export function fill(parts: readonly string[], nonce: string): string {
   let value = parts[0] ?? ''
   for (let i = 1; i < parts.length; i++) value += nonce + parts[i]
   return value
+}
+
+/** Writes one policy's fields on one reply, and the nonce, if there is one, on its request. */
+export type Write = (
+  request: { readonly security: { cspNonce?: string } },
+  reply: { header(name: string, value: string): unknown },
+) => undefined
+
+/** Prepares the writing: nothing is decided per request. */
+export function writer({ names, values, template }: Fields, nextNonce: () => string): Write {
+  const count = names.length
+  const constants: Write = (_request, reply) => {
+    for (let i = 0; i < count; i++) reply.header(names[i] as string, values[i] as string)
+  }
+  if (template === null) return constants
+  const { name, parts } = template
+  return (request, reply) => {
+    const nonce = nextNonce()
+    request.security.cspNonce = nonce
+    reply.header(name, fill(parts, nonce))
+    constants(request, reply)
+  }
 }

@@ -1,4 +1,4 @@
-import type {} from './types.ts'
+export type {} from './types.ts'
 
 export { errors } from './errors.ts'
 export type { ContentSecurityPolicy, HeadersOptions, HeadersRoute, PermissionsPolicy, Profile } from './options.ts'

@@ -1,13 +1,11 @@
 import helmet from '@fastify/helmet'
 import { defineRoom } from '@portcullis/kernel'
-import Fastify, { type FastifyPluginAsync, type FastifyReply, type FastifyRequest } from 'fastify'
+import Fastify, { type FastifyPluginAsync } from 'fastify'
 import { errors } from './errors.ts'
-import { compileFields, type Fields, fill, helmetFields } from './fields.ts'
+import { compileFields, helmetFields, type Write, writer } from './fields.ts'
 import { nonceSource } from './nonce.ts'
 import { check, type HeadersOptions, type HeadersRoute, optionsSchema, routeSchema } from './options.ts'
 import { decide, type HelmetQuestion } from './policy.ts'
-
-type Write = (request: FastifyRequest, reply: FastifyReply) => undefined
 
 /** One policy's place: `write` is there once the engine has answered. */
 interface Slot {
@@ -39,21 +37,6 @@ async function openEngine() {
 
 const nextNonce = nonceSource()
 
-function writer({ names, values, template }: Fields): Write {
-  const count = names.length
-  const constants: Write = (_request, reply) => {
-    for (let i = 0; i < count; i++) reply.header(names[i] as string, values[i])
-  }
-  if (template === null) return constants
-  const { name, parts } = template
-  return (request, reply) => {
-    const nonce = nextNonce()
-    request.security.cspNonce = nonce
-    reply.header(name, fill(parts, nonce))
-    constants(request, reply)
-  }
-}
-
 /**
  * Tells browsers how to treat our responses. Fields are written before any other room may refuse, with
  * `reply.header`, so that every answer carries them and a handler may write its own over them.
@@ -76,7 +59,7 @@ const plugin: FastifyPluginAsync<HeadersOptions> = defineRoom<HeadersOptions, He
     }
     const answer = async (slot: Slot): Promise<void> => {
       const { question, own, early } = decide(slot.policy)
-      slot.write = writer(compileFields({ ...(await engine.ask(question)), ...own }))
+      slot.write = writer(compileFields({ ...(await engine.ask(question)), ...own }), nextNonce)
       if (slot.policy === options) slot.early = { ...(await engine.ask(early)), ...own }
       for (const [name, value] of Object.entries(slot.policy)) {
         if (name.startsWith('dangerously') && value === true)
