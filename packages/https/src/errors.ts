@@ -27,10 +27,6 @@ const table = {
     boot: 'this app already has a plaintext listener. Remove the plaintext option from the inner registration.',
     meaning: 'Two registrations of one app want a plaintext listener; one serves the whole app.',
   },
-  PTC_HTTPS_TLS_OPTIONS_INVALID: {
-    boot: 'mistakes in the options of tlsServerOptions%s',
-    meaning: '`tlsServerOptions` was given options that do not hold; `mistakes` lists them.',
-  },
   PTC_HTTPS_KEY_UNUSABLE: {
     boot: 'the private key %s',
     meaning: 'The private key cannot be read, is too weak, or does not belong to the certificate.',

@@ -1,7 +1,7 @@
 import { constants, createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { ServerOptions } from 'node:https'
-import { compileOptions, type Finding, type ObjectSchema } from '@portcullis/kernel'
+import { compileOptions, type Finding, type ObjectSchema, refuseToBoot } from '@portcullis/kernel'
 import { errors } from './errors.ts'
 
 /** What `tlsServerOptions` needs: a key and a certificate, as PEM or as files, and what differs from the defaults. */
@@ -112,15 +112,12 @@ function check(options: Readonly<TlsOptions>): Finding[] {
  * Key and certificate are read and compared now, so that a mistake fails boot and not the first handshake.
  * @param given key and certificate, as PEM or as files
  * @param now the time at which the certificate must be valid
- * @throws PTC_HTTPS_TLS_OPTIONS_INVALID, PTC_HTTPS_KEY_UNUSABLE, PTC_HTTPS_CERTIFICATE_UNUSABLE
+ * @throws PTC_OPTIONS_INVALID, PTC_HTTPS_KEY_UNUSABLE, PTC_HTTPS_CERTIFICATE_UNUSABLE
  * @example Fastify({ https: tlsServerOptions({ keyFile: 'server.key', certFile: 'server.pem' }), requestTimeout: 30_000 })
  */
 export function tlsServerOptions(given: TlsOptions, now: Date = new Date()): ServerOptions {
   const { options, mistakes } = inspect(given)
-  if (options === undefined) {
-    const lines = mistakes.map(({ path, message }) => `\n  ${path}  ${message}`).join('')
-    throw Object.assign(new errors.PTC_HTTPS_TLS_OPTIONS_INVALID(lines), { mistakes })
-  }
+  if (options === undefined) return refuseToBoot('the options of tlsServerOptions()', mistakes)
   const key = options.key ?? read(options.keyFile as string, errors.PTC_HTTPS_KEY_UNUSABLE)
   const cert = options.cert ?? read(options.certFile as string, errors.PTC_HTTPS_CERTIFICATE_UNUSABLE)
   examine(key, cert, options.passphrase, now)

@@ -137,7 +137,7 @@ describe('key and certificate', () => {
     } catch (thrown) {
       error = thrown as typeof error
     }
-    expect(error.code).toBe('PTC_HTTPS_TLS_OPTIONS_INVALID')
+    expect(error.code).toBe('PTC_OPTIONS_INVALID')
     expect(error.mistakes).toContainEqual(expect.objectContaining({ path, rule }))
   })
 })

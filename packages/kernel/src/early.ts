@@ -50,8 +50,10 @@ export function answerClientError(this: FastifyInstance, error: Error & { code?:
   // The parser goes on reading what the client still sends.
   if (answered.has(socket)) return
   // RFC 9112 §9.6: a reset connection or an answer already under way leaves nothing to say.
+  // A failed handshake leaves nobody who could read.
+  const handshake = error.code?.startsWith('ERR_SSL_') === true || error.code?.startsWith('ERR_TLS_') === true
   const answering = (socket as { _httpMessage?: { _headerSent?: boolean } })._httpMessage?._headerSent === true
-  if (error.code === 'ECONNRESET' || !socket.writable || answering) {
+  if (error.code === 'ECONNRESET' || handshake || !socket.writable || answering) {
     socket.destroy()
     return
   }
@@ -75,26 +77,12 @@ export function answerClientError(this: FastifyInstance, error: Error & { code?:
   setTimeout(() => socket.destroy(), LINGER_MS).unref()
 }
 
-/** RFC 9110 §10.1.1: an expectation that cannot be met is answered 417. Node asks this listener instead of the app. */
-export function answerExpectations(state: State): void {
-  const { server } = state.root
-  if (server.listenerCount('checkExpectation') > 0) return
-  server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) =>
-    refuseExpectation(state, request, response),
+/** Node asks this listener, instead of the app, about expectations that it does not know: the chain refuses them. */
+export function answerExpectations({ root }: State): void {
+  if (root.server.listenerCount('checkExpectation') > 0) return
+  root.server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) =>
+    root.routing(request, response),
   )
-}
-
-function refuseExpectation(state: State, request: IncomingMessage, response: ServerResponse): void {
-  const refusal = errors.PTC_EXPECTATION_UNKNOWN
-  tell(state, refusal, request.socket, 'EXPECT')
-  const body = bodyOf(state, refusal.problem)
-  response.writeHead(refusal.status, {
-    ...earlyFields(state, request.socket),
-    'content-type': 'application/json',
-    'content-length': body.byteLength,
-    connection: 'close',
-  })
-  response.end(body)
 }
 
 /** The constant fields that the root's rooms give to answers outside of any request. */

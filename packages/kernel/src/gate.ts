@@ -2,7 +2,7 @@ import { errors } from './kernel-errors.ts'
 import type { State } from './state.ts'
 import type { Step } from './steps.ts'
 
-/** The kernel's own step, after what decorates and before what refuses: the app closing, a Host missing. */
+/** The kernel's own step, after what decorates and before what refuses: the app closing, a Host missing, an unknown expectation. */
 export function gate(state: State): Step {
   return (request, reply) => {
     if (state.closing) {
@@ -14,6 +14,12 @@ export function gate(state: State): Step {
     if (raw.headers.host === undefined && raw.httpVersionMajor === 1 && raw.httpVersionMinor === 1) {
       reply.header('connection', 'close')
       return errors.PTC_HOST_MISSING
+    }
+    // RFC 9110 §10.1.1: 100-continue is the only expectation; Node has answered it already.
+    const { expect } = raw.headers
+    if (expect !== undefined && expect.toLowerCase() !== '100-continue') {
+      reply.header('connection', 'close')
+      return errors.PTC_EXPECTATION_UNKNOWN
     }
     return undefined
   }

@@ -61,7 +61,7 @@ describe('answers that no hook sees carry the fields, a problem, and no echo', (
       'PTC_REQUEST_MALFORMED',
       'early',
     ],
-    ['an unknown expectation', get('/', 'Expect: hunter2'), 417, 'PTC_EXPECTATION_UNKNOWN', 'early'],
+    ['an unknown expectation', get('/', 'Expect: hunter2'), 417, 'PTC_EXPECTATION_UNKNOWN', 'default'],
   ])('%s', async (_what, bytes, status, code, field) => {
     const { port, reasons } = await listening()
     const answer = await raw(port, bytes)

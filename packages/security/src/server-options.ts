@@ -11,7 +11,7 @@ export interface ServerOptions extends Omit<SecureServerOptions, 'https'> {
 /**
  * Options for `Fastify()`: time-outs that fire, strict parsing, explicit trust, TLS, and problem bodies with security
  * fields on the answers that no hook sees.
- * @throws PTC_OPTIONS_INVALID, PTC_HTTPS_TLS_OPTIONS_INVALID and the errors of `tlsServerOptions()`
+ * @throws PTC_OPTIONS_INVALID and the errors of `tlsServerOptions()`
  * @example const app = Fastify(serverOptions({ trustProxy: ['10.0.0.0/8'] }))
  */
 export function serverOptions({ https, ...options }: ServerOptions = {}): FastifyServerOptions {
