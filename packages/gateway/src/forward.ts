@@ -26,6 +26,8 @@ const FAILURES: Readonly<Record<Failure, Refusal>> = {
   'request-malformed': errors.PTC_GATEWAY_REQUEST_MALFORMED,
 }
 
+const OVERLOADED: Refusal = errors.PTC_GATEWAY_OVERLOADED.with({ retryAfter: 1 })
+
 /**
  * Sends a request on its way to a service; the answer comes by itself.
  * @returns the refusal to answer with, if the request may not go; null if it is on its way.
@@ -55,7 +57,7 @@ export function forward(
     reply.header('connection', 'close')
     return errors.PTC_GATEWAY_BODY_TOO_LARGE
   }
-  if (!service.connections.enter()) return errors.PTC_GATEWAY_OVERLOADED.with({ retryAfter: 1 })
+  if (!service.connections.enter()) return OVERLOADED
 
   const target = route.target.fill(request.params as PathParams) + (query === -1 ? '' : url.slice(query))
   const fields = buildRequestFields(headers, policy.forwarded, route.cookies, {
@@ -118,6 +120,8 @@ class Client implements Downstream {
       this.#closeAfterRest()
       reply.code(status)
       writeResponseFields(fields, reply, this.#route.publicLocation, this.#target)
+      // RFC 9110 §8.6: a 204 declares no length, not even 0.
+      if (status === 204) reply.removeHeader('content-length')
       reply.send(body ?? undefined)
     } catch (error) {
       this.#request.log.error({ err: error, service: this.#service.name }, 'gateway: the answer could not be sent')

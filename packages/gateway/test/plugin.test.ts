@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createHash, randomBytes } from 'node:crypto'
 import { request as httpRequest } from 'node:http'
 import { jwtVerify } from 'jose'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { optionsFor, publicKey, send, stage, startBackend } from './stage.ts'
 import Fastify from 'fastify'
 import gateway from '../src/index.ts'
@@ -37,13 +37,13 @@ describe('forwarding', () => {
     ['HEAD', 200],
   ] as const)('passes a %s answered %i on without a body', async (method, status) => {
     const backend = await startBackend((_request, response) => {
-      response.writeHead(status, status === 200 ? { 'content-length': '5', etag: '"a"' } : { etag: '"a"' })
+      response.writeHead(status, { 'content-length': status === 200 ? '5' : '0', etag: '"a"' })
       response.end()
     })
     const staged = await stage(backend.port)
     const answer = await send(await staged.listen(), { method })
     expect(answer).toMatchObject({ status, whole: true, body: Buffer.alloc(0), headers: { etag: '"a"' } })
-    expect(answer.headers['content-length']).toBe(status === 200 ? '5' : undefined)
+    expect(answer.headers['content-length']).toBe({ 200: '5', 204: undefined, 304: '0' }[status])
     expect(backend.hits[0]?.method).toBe(method)
   })
 
@@ -190,6 +190,20 @@ describe('registration', () => {
     const backend = await startBackend()
     const { app } = await stage(backend.port, { route: { security: { nosuch: {} } as never } })
     await expect(app.ready()).rejects.toThrow(/GET \/users\/profile/)
+  })
+
+  it('lets a request under way finish when the app closes', async () => {
+    let finish = (): void => {}
+    const backend = await startBackend((_request, response) => {
+      finish = () => response.end('late')
+    })
+    const staged = await stage(backend.port)
+    const answer = send(await staged.listen())
+    await vi.waitFor(() => expect(backend.hits).toHaveLength(1))
+    const closed = staged.app.close()
+    finish()
+    expect(await answer).toMatchObject({ status: 200, whole: true })
+    await closed
   })
 
   it('ends the connections to services when the app closes', async () => {
