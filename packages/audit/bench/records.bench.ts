@@ -1,11 +1,10 @@
-import { Writable } from 'node:stream'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { pino } from 'pino'
 import { measure } from '../../../bench/measure.ts'
 import audit from '../src/index.ts'
 import { accessRecord, decisionRecord, secretRoutes } from '../src/record.ts'
 
-const logger = pino({}, new Writable({ write: (_chunk, _encoding, done) => done() }))
+const logger = pino({}, { write: () => {} })
 const app = Fastify({ loggerInstance: logger }) as unknown as FastifyInstance
 await app.register(audit)
 

@@ -18,7 +18,10 @@ const keywords = new Set([
 ])
 /** Keywords that mean something to every source list; the others speak about code. */
 const anywhere = new Set(["'none'", "'self'", "'report-sample'"])
-/** Sources that let an injected script run (a nonce or hash makes browsers ignore 'unsafe-inline', CSP3 §6.7.3.2). */
+/**
+ * Sources that let an injected script run. Beside a nonce newer browsers ignore some of them (CSP3 §6.7.3.2);
+ * who writes them for the others says so aloud.
+ */
 const unsafe = new Set([
   "'unsafe-inline'",
   "'unsafe-eval'",

@@ -1,5 +1,8 @@
+import fc from 'fast-check'
 import Fastify from 'fastify'
 import { describe, expect, it } from 'vitest'
+import { checkPolicy } from '../src/csp.ts'
+import { directives } from '../src/directives.ts'
 import headers, { type HeadersOptions } from '../src/index.ts'
 import { type Broken, patched, refused } from './refused.ts'
 
@@ -162,6 +165,38 @@ describe('options', () => {
     ['a private page', { profile: 'web', cacheControl: 'private, max-age=60' }],
   ])('take %s', async (_name, options) => {
     await expect(boot(options)).resolves.toBeUndefined()
+  })
+
+  it('let nothing pass that the engine then refuses', async () => {
+    const entry = fc.oneof(
+      fc.string({ minLength: 1 }),
+      fc.domain(),
+      fc.webUrl(),
+      fc.constantFrom(
+        "'self'",
+        "'none'",
+        "'nonce'",
+        "'strict-dynamic'",
+        "'report-sample'",
+        'nonce-a',
+        'data:',
+        '*',
+        'sha256-',
+      ),
+    )
+    const lists = Object.keys(directives).filter((name) => directives[name]?.kind !== 'flag')
+    const policies = fc.dictionary(fc.constantFrom(...lists), fc.array(entry, { maxLength: 4 }), { maxKeys: 6 })
+    await fc.assert(
+      fc.asyncProperty(policies, async (policy) => {
+        const mended = { ...policy }
+        for (const { at, fix } of checkPolicy(policy, false)) {
+          const [operation] = fix
+          if (operation?.op === 'replace') mended[at.split('/')[2] as string] = operation.value as string[]
+        }
+        await boot(csp(mended))
+      }),
+      { numRuns: 60 },
+    )
   })
 
   it('reports all mistakes at once, also those of routes', async () => {
