@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
 /** RFC 6265bis §4.1.3.2: `__Host-` binds the cookie to this very host, to HTTPS and to the path `/`. */
-export const refreshCookie = 'Host-portcullis-refresh'
+export const refreshCookie = '__Host-portcullis-refresh'
 
 /** Seconds a session lives at most, however often it is refreshed: 14 days. */
 export const sessionLifetime: number = 14 * 24 * 60 * 60
