@@ -30,6 +30,9 @@ class EngineStore {
   }
 }
 
+/** Decides over the one subject of a list of one. */
+export type EngineDecider = <T>(subjects: readonly string[], conclude: (decision: Decision) => T) => Promise<T>
+
 /** @fastify/rate-limit on an instance of its own, which never listens. */
 export class Engine {
   readonly #app: FastifyInstance
@@ -38,8 +41,11 @@ export class Engine {
     this.#app = app
   }
 
-  /** Compiles the decider of a list that it decides right: one fixed window, one unit a request. */
-  decider(counted: readonly Counted[]): ((subjects: readonly string[]) => Promise<Decision>) | undefined {
+  /**
+   * Compiles the decider of a list that it decides right: one fixed window, one unit a request. Others: undefined.
+   * `conclude` is called with the decision; what it returns is the promise's value.
+   */
+  decider(counted: readonly Counted[]): EngineDecider | undefined {
     const [only, more] = counted
     if (only === undefined || more !== undefined) return undefined
     const { quota, table } = only
@@ -51,15 +57,16 @@ export class Engine {
       table,
     }
     const take = this.#app.createRateLimit(settings)
-    return async ([subject]) => {
+    return ([subject], conclude) => {
       const ticket = { subject, routeOptions } as Ticket
-      const result = await take(ticket as unknown as FastifyRequest)
-      if (result.isAllowed) throw new TypeError('@fastify/rate-limit let a caller pass without counting')
-      const { isExceeded, remaining, ttl } = result
-      const before = isExceeded ? 0 : remaining + 1
-      const retryMs = isExceeded ? ttl : 0
-      const standing = { allowed: !isExceeded, before, after: remaining, resetMs: ttl, retryMs, level: 0, until: 0 }
-      return [{ quota, subject: ticket.subject, standing }]
+      return take(ticket as unknown as FastifyRequest).then((result) => {
+        if (result.isAllowed) throw new TypeError('@fastify/rate-limit let a caller pass without counting')
+        const { isExceeded, remaining, ttl } = result
+        const before = isExceeded ? 0 : remaining + 1
+        const retryMs = isExceeded ? ttl : 0
+        const standing = { allowed: !isExceeded, before, after: remaining, resetMs: ttl, retryMs, level: 0, until: 0 }
+        return conclude([{ quota, subject: ticket.subject, standing }])
+      })
     }
   }
 }

@@ -15,7 +15,7 @@ const table = {
     meaning: 'The shared store does not answer and `onStoreFailure` is `closed`.',
   },
   PTC_RATE_LIMIT_NAME_REUSED: {
-    boot: 'policy `%s` means one quota on %s and another on %s; give one of them another name',
+    boot: 'policy "%s" means one quota on %s and another on %s; give one of them another name',
     meaning: 'A policy name is the quota itself: two definitions may not share one.',
   },
 } as const

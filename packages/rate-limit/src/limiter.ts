@@ -82,7 +82,7 @@ export class Limiters {
 
     const byEngine = engine.decider(counted)
     if (byEngine !== undefined) {
-      return (request, reply) => byEngine(subjectsOf(request)).then((decision) => settle(reply, decision, clock()))
+      return (request, reply) => byEngine(subjectsOf(request), (decision) => settle(reply, decision, clock()))
     }
 
     return (request, reply) => {

@@ -148,7 +148,7 @@ it('refuses to boot when one name means two quotas, and names both routes', asyn
   app.get('/b', { config: { security: { rateLimit: { policies: [{ ...textbook, limit: 6 }] } } } }, async () => 'b')
   await expect(app.ready()).rejects.toMatchObject({
     code: 'PTC_RATE_LIMIT_NAME_REUSED',
-    message: expect.stringMatching(/`per-ip`.*GET \/.*GET \/b/) as unknown,
+    message: expect.stringMatching(/"per-ip".*GET \/.*GET \/b/) as unknown,
   })
 })
 
