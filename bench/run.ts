@@ -1,5 +1,5 @@
 /**
- * Compares servers side by side: `pnpm bench [comparison] [--rounds 9] [--seconds 3] [--only ours] [--json file]`.
+ * Compares servers side by side: `pnpm bench [comparison] [--rounds 9] [--seconds 3] [--only ours] [--json file] [--profile ours]`.
  * Each subject is a process of its own; they take turns within every round, so that a noisy machine disturbs all alike.
  */
 import { writeFileSync } from 'node:fs'
@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util'
 import type { Comparison, Setup } from './comparison.ts'
 import { openLoad } from './load.ts'
 import { median } from './measure.ts'
+import { profile } from './profile.ts'
 import { Server, type Field } from './server.ts'
 import { signTokens } from './tokens.ts'
 
@@ -18,6 +19,7 @@ const { values, positionals } = parseArgs({
     seconds: { type: 'string', default: '3' },
     only: { type: 'string', multiple: true },
     json: { type: 'string' },
+    profile: { type: 'string' },
   },
 })
 const name = positionals[0] ?? 'four-concerns'
@@ -47,7 +49,8 @@ try {
     servers.set(subject, server)
     if (subject === constantOf) setup = { ...setup, constantFields: await constantFields(server) }
   }
-  await compare()
+  if (values.profile === undefined) await compare()
+  else await profile(name, values.profile, { setup, load, seconds })
 } finally {
   await Promise.all([...servers.values()].map((server) => server.stop()))
   load.close()

@@ -18,8 +18,14 @@ export class Server {
   }
 
   /** Starts a subject and waits until it listens. */
-  static async start(comparison: string, subject: string, setup: Setup): Promise<Server> {
+  static async start(
+    comparison: string,
+    subject: string,
+    setup: Setup,
+    execArgv: readonly string[] = [],
+  ): Promise<Server> {
     const child = fork(new URL('./serve.ts', import.meta.url), [comparison, subject], {
+      execArgv: [...execArgv],
       env: { ...process.env, NODE_ENV: 'production' },
     })
     const server = new Server(subject, child)
@@ -59,6 +65,13 @@ export class Server {
         })
       }).on('error', reject)
     })
+  }
+
+  /** Lets the process end by itself, and so write its profile. */
+  async finish(): Promise<void> {
+    const gone = once(this.#child, 'exit')
+    this.#child.disconnect()
+    await gone
   }
 
   async stop(): Promise<void> {

@@ -139,7 +139,7 @@ for (const name of ${JSON.stringify(this.#packages.map(({ manifest }) => manifes
 }
 
 function declaresPolicy(path: string): boolean {
-  return read(path).includes('interface RouteSecurity')
+  return /interface RouteSecurity \{[^}]*\w\?:/.test(read(path))
 }
 
 const TSCONFIG = {
