@@ -3,6 +3,7 @@ import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { emitRefusal } from './chain.ts'
+import { watch } from './close.ts'
 import { refusalFor } from './defaults.ts'
 import { emit } from './events.ts'
 import { errors } from './kernel-errors.ts'
@@ -22,10 +23,7 @@ export function answerFrameworkError(error: FastifyError, request: FastifyReques
     return
   }
   request.security = new RequestSecurityState(chain)
-  if (chain.close !== null) {
-    const { close } = chain
-    reply.raw.once('close', () => close.forEach((step) => step(request, reply, !reply.raw.writableFinished)))
-  }
+  watch(chain, request, reply)
   decorate(chain, request, reply)
     .catch((failure: unknown) => request.log.error({ err: failure }, 'a security step threw'))
     .finally(() => {

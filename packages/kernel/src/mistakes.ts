@@ -2,7 +2,7 @@ import type { ErrorObject } from 'ajv/dist/2019.js'
 import { acceptedKind } from './accepts.ts'
 import type { Finding, Operation, Schema } from './options.ts'
 import { at, patch, token, tokens } from './pointer.ts'
-import { literal, suggest } from './suggest.ts'
+import { literal, member, suggest } from './suggest.ts'
 
 /** A value that the schema admits, for fixes: an example, the default, or the smallest thing of its type. */
 export function sample(schema: Schema): unknown {
@@ -50,7 +50,7 @@ export function finding(error: ErrorObject): Finding {
   const name = tokens(here).at(-1) ?? ''
   const pasted = (value: unknown): string => {
     if (value === undefined) return 'remove it'
-    return /^\d*$/.test(name) ? `write ${literal(value)}` : `write ${literal(name).slice(1, -1)}: ${literal(value)}`
+    return /^\d*$/.test(name) ? `write ${literal(value)}` : `write ${member(name)}: ${literal(value)}`
   }
   const replace = (value: unknown): Operation[] =>
     value === undefined ? [{ op: 'remove', path: here }] : [{ op: 'replace', path: here, value }]
@@ -83,7 +83,7 @@ export function finding(error: ErrorObject): Finding {
       return {
         at: `${here}/${token(key)}`,
         rule: error.keyword,
-        message: `is required; write ${key}: ${literal(value)}`,
+        message: `is required; write ${member(key)}: ${literal(value)}`,
         fix: [{ op: 'add', path: `${here}/${token(key)}`, value }],
       }
     }

@@ -45,5 +45,10 @@ export function dress(state: State, request: FastifyRequest, reply: FastifyReply
 /** Answers with a refusal. A Buffer passes no serializer, no error handler and no response schema of the user's. */
 export function answer(state: State, request: FastifyRequest, reply: FastifyReply, refusal: Refusal): void {
   emitRefusal(request, refusal, 'denied')
+  if (request.raw.headers.upgrade !== undefined) {
+    // A refused upgrade leaves a socket that no HTTP server watches any more.
+    reply.header('connection', 'close')
+    reply.raw.once('finish', () => request.raw.socket.destroySoon())
+  }
   reply.send(dress(state, request, reply, refusal))
 }

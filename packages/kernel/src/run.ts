@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction, RequestPayload } from 'fastify'
 import { emitRefusal, type Chain } from './chain.ts'
+import { watch } from './close.ts'
 import { replaceDefault } from './defaults.ts'
 import { errors } from './kernel-errors.ts'
 import { answer, dress } from './problem.ts'
@@ -82,23 +83,10 @@ export function runners(state: State, notFound: (request: FastifyRequest) => Cha
     return chain.preflights ? (preflightTarget(state, request) ?? chain) : chain
   }
 
-  function watch(request: FastifyRequest, reply: FastifyReply, steps: NonNullable<Chain['close']>): void {
-    reply.raw.once('close', () => {
-      const aborted = !reply.raw.writableFinished
-      for (const step of steps) {
-        try {
-          step(request, reply, aborted)
-        } catch (error) {
-          request.log.error({ err: error }, 'a security step threw')
-        }
-      }
-    })
-  }
-
   /** Gives the request its chain. */
   function enter(request: FastifyRequest, reply: FastifyReply, chain: Chain): void {
     request.security = new RequestSecurityState(chain)
-    if (chain.close !== null) watch(request, reply, chain.close)
+    watch(chain, request, reply)
   }
 
   const later =

@@ -36,14 +36,17 @@ export function suggest(name: string, known: readonly string[]): string | undefi
   return best
 }
 
+/** A member's name as it is written in source. */
+export function member(name: string): string {
+  return /^[A-Za-z_$][\w$]*$/.test(name) ? name : literal(name)
+}
+
 /** A value as it is written in source: what a message shows can be pasted. */
 export function literal(value: unknown): string {
   if (typeof value === 'string') return `'${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
   if (Array.isArray(value)) return `[${value.map(literal).join(', ')}]`
   if (typeof value === 'object' && value !== null) {
-    const fields = Object.entries(value).map(
-      ([key, item]) => `${/^[A-Za-z_$][\w$]*$/.test(key) ? key : literal(key)}: ${literal(item)}`,
-    )
+    const fields = Object.entries(value).map(([key, item]) => `${member(key)}: ${literal(item)}`)
     return fields.length === 0 ? '{}' : `{ ${fields.join(', ')} }`
   }
   return String(value)

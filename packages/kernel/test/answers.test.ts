@@ -1,6 +1,6 @@
 import Fastify from 'fastify'
 import { Readable } from 'node:stream'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { defineRoom, onSecurityEvent, refuse, serverOptions, type SecurityEvent } from '../src/index.ts'
 import { errors, marking, policy, refusing } from './rooms.ts'
 
@@ -316,4 +316,18 @@ it('refuses a route that the kernel never saw', async () => {
   for (const record of state?.records ?? []) record.chain = null
   const response = await app.inject('/')
   expect([response.statusCode, response.json().code]).toEqual([500, 'PTC_ROUTE_UNRECORDED'])
+})
+
+it('tells close steps whether the answer arrived, injected ones included', async () => {
+  const seen: boolean[] = []
+  const app = Fastify()
+  app.register(marking('audit', () => ({ close: (_request, _reply, aborted) => void seen.push(aborted) })))
+  app.get('/', async () => 'x')
+  app.get('/never', () => new Promise(() => undefined))
+  await app.inject('/')
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  await (await fetch(app.listeningOrigin)).text()
+  await fetch(`${app.listeningOrigin}/never`, { signal: AbortSignal.timeout(200) }).catch(() => undefined)
+  await vi.waitFor(() => expect(seen).toEqual([false, false, true]))
+  await app.close()
 })
