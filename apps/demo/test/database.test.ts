@@ -102,6 +102,22 @@ describe('the database', () => {
     expect((await admin.query('select 1 as alive')).rows).toEqual([{ alive: 1 }])
   })
 
+  it('is opened by any role that may create roles and owns its database', async () => {
+    const admin = await connected(database.adminUrl)
+    await admin.query("create role chief login createrole password 'chief-secret'")
+    // A role of the same name may be changed only by who made it: this database server has ours already.
+    await admin.query(
+      'grant portcullis_owner, portcullis_user_service, portcullis_payment_service to chief with admin option',
+    )
+    await admin.query('create database elsewhere owner chief')
+    const url = new URL(database.adminUrl)
+    Object.assign(url, { username: 'chief', password: 'chief-secret', pathname: '/elsewhere' })
+    const elsewhere = await openDatabase(url.href)
+    const users = await connected(elsewhere.usersUrl)
+    const { rows } = await users.query('select username from portcullis_users.users order by id')
+    expect(rows).toEqual([{ username: 'masum' }, { username: 'alice' }])
+  })
+
   it('leaves no folder behind', async () => {
     const one = await openDatabase()
     const folder = one.dataFolder as string

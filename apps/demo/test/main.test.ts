@@ -102,16 +102,20 @@ describe('the demo, as a process', () => {
     expect(demo.output()).not.toContain('Ctrl-C')
   })
 
-  it('says which port is taken, with status 1, and leaves nothing behind', async () => {
-    const taken = createServer().listen(0, '127.0.0.1')
-    await once(taken, 'listening')
-    const { port } = taken.address() as { port: number }
-    const demo = await run({ GATEWAY_PORT: String(port) })
-    expect(await demo.ended).toEqual([1, null])
-    expect(demo.errors()).toMatch(new RegExp(`^The demo did not start: .*EADDRINUSE.*${port}`))
-    expect(left()).toEqual([])
-    taken.close()
-  })
+  it.each(['GATEWAY_PORT', 'PLAINTEXT_PORT', 'APP_PORT'])(
+    'says which port is taken, with status 1, and leaves nothing behind: %s',
+    async (name) => {
+      const taken = createServer().listen(0, '127.0.0.1')
+      await once(taken, 'listening')
+      const { port } = taken.address() as { port: number }
+      const demo = await run({ [name]: String(port) })
+      expect(await demo.ended).toEqual([1, null])
+      expect(demo.errors()).toMatch(/^The demo did not start: .*EADDRINUSE/)
+      expect(demo.errors()).toContain(String(port))
+      expect(left()).toEqual([])
+      taken.close()
+    },
+  )
 
   it('prints three lines that work when pasted', async ({ skip }) => {
     const run_ = promisify(execFile)
