@@ -37,7 +37,7 @@ await measure('an IPv6 address', {
 })
 
 /**
- * As `measure`, in the process's own CPU time, and the lower quartile of 20 rounds: a request is long enough for
+ * As `measure`, in the process's own CPU time, and the lower decile of 20 rounds: a request is long enough for
  * other processes and the garbage collector to get between.
  */
 async function requests(title: string, all: Readonly<Record<string, () => Promise<unknown>>>): Promise<void> {
@@ -50,15 +50,16 @@ async function requests(title: string, all: Readonly<Record<string, () => Promis
       if (round >= 5) times.push((user + system) / 1000)
     }
   }
-  const first = quartile(subjects[0]?.times ?? [])
+  const first = decile(subjects[0]?.times ?? [])
   console.log(`\n${title}, CPU through inject`)
   for (const { name, times } of subjects) {
-    const own = quartile(times)
+    const own = decile(times)
     console.log(`  ${name.padEnd(22)}  ${own.toFixed(1).padStart(6)} µs  ×${(own / first).toFixed(2)}`)
   }
 }
 
-const quartile = (times: readonly number[]): number => times.toSorted((a, b) => a - b)[times.length >> 2] ?? Number.NaN
+const decile = (times: readonly number[]): number =>
+  times.toSorted((a, b) => a - b)[Math.floor(times.length / 10)] ?? Number.NaN
 
 async function app(prepare: (app: FastifyInstance) => Promise<unknown>): Promise<() => Promise<unknown>> {
   const made = Fastify()
