@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { choosePorts } from '../src/addresses.ts'
 
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
@@ -61,6 +61,7 @@ async function standing(it: Run): Promise<void> {
 
 /** Processes whose parent is this one, or whose command names the folder. */
 function relatives(pid: number): string[] {
+  if (!existsSync('/proc/self/status')) return []
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .flatMap((name) => {
@@ -88,7 +89,7 @@ describe('the demo, as a process', () => {
       demo.child.kill(signal)
       expect(await demo.ended).toEqual([0, null])
       expect(demo.errors()).toBe('')
-      if (existsSync('/proc/self/status')) expect(relatives(pid as number)).toEqual([])
+      expect(relatives(pid as number)).toEqual([])
       expect(left()).toEqual([])
     },
   )
@@ -116,6 +117,25 @@ describe('the demo, as a process', () => {
       taken.close()
     },
   )
+
+  it('takes its database along when an error ends the process', async () => {
+    const program = `
+      import { startEmbeddedDatabase } from ${JSON.stringify(new URL('../src/database/embedded.ts', import.meta.url).href)}
+      await startEmbeddedDatabase()
+      console.log('up')
+      process.stdin.once('data', () => { throw new Error('a crash') })
+    `
+    const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
+      stdio: ['pipe', 'pipe', 'ignore'],
+      env: { ...process.env, TMPDIR: folder },
+    })
+    await once(child.stdout, 'data')
+    expect(left()).toHaveLength(1)
+    child.stdin.write('now')
+    expect((await once(child, 'exit'))[0]).toBe(1)
+    // The server is told to end at once; it takes a moment.
+    await vi.waitFor(() => expect([relatives(child.pid as number), left()]).toEqual([[], []]), { timeout: 10_000 })
+  })
 
   it('prints three lines that work when pasted', async ({ skip }) => {
     const run_ = promisify(execFile)

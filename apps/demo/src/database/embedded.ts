@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
+import { existsSync, rmSync } from 'node:fs'
 import { chown, cp, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { createServer, type AddressInfo } from 'node:net'
@@ -41,11 +42,14 @@ export async function startEmbeddedDatabase(): Promise<EmbeddedDatabase> {
       const port = await freePort()
       try {
         const server = await serve(join(bin, 'postgres'), join(home, 'data'), port, account)
+        const abandon = (): void => abandonServer(server, home)
+        process.once('exit', abandon)
         return {
           adminUrl: `postgres://postgres:${password}@127.0.0.1:${port}/postgres`,
           dataFolder: home,
           async stop() {
             await halt(server)
+            process.off('exit', abandon)
             await rm(home, { recursive: true, force: true })
           },
         }
@@ -160,6 +164,16 @@ async function halt(server: ChildProcess): Promise<void> {
   const impatience = setTimeout(() => server.kill('SIGQUIT'), 5000)
   await gone
   clearTimeout(impatience)
+}
+
+/** For a process that ends without stopping us, by an error that nobody caught: nothing asynchronous runs any more. */
+function abandonServer(server: ChildProcess, home: string): void {
+  server.kill('SIGQUIT')
+  const lock = join(home, 'data', 'postmaster.pid')
+  const clock = new Int32Array(new SharedArrayBuffer(4))
+  // The server writes until it has ended, and takes its lock away last.
+  for (let waits = 0; waits < 150 && existsSync(lock); waits += 1) Atomics.wait(clock, 0, 0, 20)
+  rmSync(home, { recursive: true, force: true, maxRetries: 3 })
 }
 
 function collect(child: ChildProcess): () => string {

@@ -44,11 +44,14 @@ export function sessionRoutes(app: FastifyInstance, { pool, tokens, attempts }: 
       const { username, password } = request.body
       const wait = await attempts.take(username)
       if (wait > 0) {
+        request.log.warn({ owasp: 'authn_login_fail_max' }, 'too many attempts to sign in to one account')
         const sentence = `Rate limit exceeded. Try again in ${wait} ${wait === 1 ? 'second' : 'seconds'}.`
         return answerProblem(reply, 429, 'DEMO_LOGIN_LIMITED', sentence, wait)
       }
       const credential = await findCredential(pool, username)
       if (!(await passwordMatches(credential?.passwordHash, password)) || credential === null) {
+        // By number: what was typed as a name may have been a password.
+        request.log.warn({ owasp: 'authn_login_fail', user: credential?.id ?? null }, 'an attempt to sign in failed')
         return answerProblem(reply, 401, 'DEMO_LOGIN_FAILED', 'The username or the password is wrong.')
       }
       return handOver(reply, await openSession(pool, credential.id, sessionLifetime))
@@ -60,8 +63,11 @@ export function sessionRoutes(app: FastifyInstance, { pool, tokens, attempts }: 
     { config, schema: { querystring: noQuery, response: { 200: tokenAnswer, 401: problemSchema } } },
     async (request, reply) => {
       const token = readRefreshCookie(request)
-      const session = token === null ? null : await rotateSession(pool, token)
-      if (session === null) {
+      const session = token === null ? 'ended' : await rotateSession(pool, token)
+      if (typeof session === 'string') {
+        if (session === 'reused') {
+          request.log.error({ owasp: 'authn_token_reuse' }, 'a refresh token came back: its session was ended')
+        }
         clearRefreshCookie(reply)
         return answerProblem(reply, 401, 'DEMO_SESSION_ENDED', 'There is no session: sign in.')
       }

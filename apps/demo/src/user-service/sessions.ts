@@ -27,9 +27,9 @@ export async function openSession(pool: pg.Pool, userId: number, lifetime: numbe
 /**
  * Exchanges a refresh token for its successor.
  * A token that comes back a second time is in two hands: the whole family ends (RFC 9700 §4.14.2).
- * @returns null for unknown, used, expired and revoked tokens alike.
+ * @returns why there is no successor, if there is none. Clients are not told which.
  */
-export function rotateSession(pool: pg.Pool, token: string): Promise<OpenSession | null> {
+export function rotateSession(pool: pg.Pool, token: string): Promise<OpenSession | 'ended' | 'reused'> {
   return transaction(pool, async (client) => {
     const { rows } = await client.query<{
       session_id: string
@@ -48,12 +48,12 @@ export function rotateSession(pool: pg.Pool, token: string): Promise<OpenSession
       [hashRefreshToken(token)],
     )
     const found = rows[0]
-    if (found === undefined || !found.live) return null
+    if (found === undefined || !found.live) return 'ended'
     if (found.used) {
       await client.query('update portcullis_users.sessions set revoked_at = pg_catalog.now() where id = $1', [
         found.session_id,
       ])
-      return null
+      return 'reused'
     }
     const next = createRefreshToken()
     await client.query('update portcullis_users.refresh_tokens set used_at = pg_catalog.now() where hash = $1', [
