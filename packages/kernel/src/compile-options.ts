@@ -3,7 +3,7 @@ import { isAccepted } from './accepts.ts'
 import { copy, freeze } from './copy.ts'
 import { complete, distinct, finding } from './mistakes.ts'
 import type { Accepted, Finding, Mistake, ObjectSchema } from './options.ts'
-import { at, readable } from './pointer.ts'
+import { readable } from './pointer.ts'
 
 const settings = { allErrors: true, verbose: true, strict: true, strictTypes: false, strictRequired: false } as const
 
@@ -66,14 +66,20 @@ export function compileOptions<T extends object>(
     }
     // The rules between fields speak of well-formed options: ask them about the mended ones, and report what
     // they say of places that the mending did not touch.
-    const mended = complete(given ?? {}, broken, violations, copy).fixed
-    const crossed = violations(mended).length > 0 ? [] : check(mended as T)
-    const untouched = crossed.filter(
-      (one) => at(given, one.at) !== undefined && at(given, one.at) === at(mended, one.at),
+    const mended = complete(given ?? {}, broken, violations, copy)
+    const crossed = violations(mended.fixed).length > 0 ? [] : check(mended.fixed as T)
+    const touched = mended.findings.flatMap(({ fix }) =>
+      fix.flatMap((one) => [one.path, 'from' in one ? one.from : one.path]),
     )
+    const untouched = crossed.filter(({ at }) => !touched.some((place) => overlap(place, at)))
     const all = complete(given ?? {}, [...broken, ...distinct(untouched)], everything, copy).findings
     return { options: undefined, mistakes: all.map(mistake) }
   }
+}
+
+/** Whether one place lies in the other. */
+function overlap(one: string, other: string): boolean {
+  return `${one}/`.startsWith(`${other}/`) || `${other}/`.startsWith(`${one}/`)
 }
 
 function mistake({ at: pointer, rule, message, fix }: Finding): Mistake {

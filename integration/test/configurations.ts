@@ -1,0 +1,173 @@
+import { createHash, generateKeyPairSync } from 'node:crypto'
+import type { Mistake, Operation, Schema } from '@portcullis/kernel'
+import type { SecurityOptions } from '@portcullis/security'
+
+const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString()
+const sha256 = createHash('sha256').update('integration-key-0123456789abcdef').digest('hex')
+
+/** A whole house in which every room has most of its options set. */
+export function fullHouse(): Required<
+  Pick<SecurityOptions, 'https' | 'headers' | 'cors' | 'rateLimit' | 'auth' | 'gateway' | 'audit'>
+> {
+  return {
+    https: {
+      hosts: ['api.example.com'],
+      hsts: { maxAge: 31_536_000, includeSubDomains: true },
+      credentialFields: ['x-api-key'],
+    },
+    headers: {
+      profile: 'web',
+      contentSecurityPolicy: { 'img-src': ["'self'"] },
+      permissionsPolicy: { camera: ['self'] },
+      referrerPolicy: 'no-referrer',
+    },
+    cors: {
+      origins: ['https://app.example.com'],
+      credentials: true,
+      methods: ['GET', 'POST'],
+      requestHeaders: ['Content-Type'],
+      exposedHeaders: ['X-Request-Id'],
+      maxAge: 600,
+    },
+    rateLimit: {
+      policies: [{ name: 'per-ip', algorithm: 'gcra', limit: 100, window: 60, burst: 10, cost: 1, partitionBy: 'ip' }],
+      store: { maxKeys: 1_000, timeoutMs: 50 },
+      onStoreFailure: 'closed',
+    },
+    auth: {
+      jwt: {
+        key: pem,
+        algorithms: ['ES256'],
+        issuer: 'https://id.example.com',
+        audience: 'https://api.example.com',
+        clockTolerance: 5,
+      },
+      apiKeys: { header: 'x-api-key', keys: [{ id: 'k', sha256, subject: 's', scopes: ['a'] }] },
+      realm: 'api',
+      lookUpTimeout: 5,
+    },
+    gateway: {
+      services: {
+        'user-service': {
+          origin: 'https://user-service.local:7001',
+          timeouts: { connect: 3, headers: 5, body: 5 },
+          concurrency: 10,
+        },
+      },
+      resolve: { 'user-service.local': '127.0.0.1' },
+      internalToken: { issuer: 'gateway', key: privateKey, lifetime: 60 },
+      routes: [
+        {
+          methods: ['GET'],
+          path: '/profile',
+          service: 'user-service',
+          rewrite: '/api/profile',
+          timeout: 5,
+          security: { auth: {} },
+        },
+      ],
+      bodyLimit: 1_000,
+    },
+    audit: { access: true, decisions: true, userAgent: true, secretParams: ['token'] },
+  }
+}
+
+/** One thing done wrong to a valid configuration. */
+export interface Mutation {
+  readonly at: string
+  readonly what: string
+  apply(options: object): void
+}
+
+type Json = Record<string, unknown>
+
+function holder(options: object, path: readonly string[]): [Json, string] {
+  let at = options as Json
+  for (const key of path.slice(0, -1)) at = at[key] as Json
+  return [at, path.at(-1) as string]
+}
+
+/** A value that breaks one rule of a schema, by the rule. */
+function broken(schema: Schema, valid: unknown): [rule: string, value: unknown][] {
+  const wrong: [string, unknown][] = []
+  const { type, accepts } = schema
+  if (type === 'integer' || type === 'boolean') wrong.push(['type', typeof valid === 'undefined' ? 'x' : String(valid)])
+  if (type === 'string') wrong.push(['type', 7])
+  if (type === 'array') wrong.push(['type', 'x'])
+  if (type === 'object') wrong.push(['type', 'x'])
+  if (Array.isArray(accepts) && !accepts.includes('number') && !accepts.includes('integer')) wrong.push(['accepts', 7])
+  if (type === 'integer') wrong.push(['type', 1.5])
+  if (typeof schema['minimum'] === 'number') wrong.push(['minimum', schema['minimum'] - 1])
+  if (typeof schema['maximum'] === 'number') wrong.push(['maximum', schema['maximum'] + 1])
+  if (schema['enum'] !== undefined) wrong.push(['enum', 'sideways'])
+  if (schema['pattern'] !== undefined) wrong.push(['pattern', 'no \u0001/: such {thing}'])
+  if (typeof schema['minItems'] === 'number' && schema['minItems'] > 0) wrong.push(['minItems', []])
+  if (schema['uniqueItems'] === true && Array.isArray(valid)) wrong.push(['uniqueItems', [...valid, ...valid]])
+  return wrong
+}
+
+/** Every single mistake that the schema knows of, made at every place that the configuration fills. */
+export function mutations(schema: Schema, valid: unknown, path: readonly string[] = []): Mutation[] {
+  const found: Mutation[] = []
+  const set = (where: readonly string[], what: string, value: unknown): void => {
+    found.push({
+      at: `/${where.join('/')}`,
+      what,
+      apply(options) {
+        const [at, key] = holder(options, where)
+        at[key] = value
+      },
+    })
+  }
+  for (const [rule, value] of path.length === 0 ? [] : broken(schema, valid)) set(path, rule, value)
+  if (Array.isArray(valid))
+    return valid.length === 0
+      ? found
+      : [...found, ...mutations((schema['items'] ?? {}) as Schema, valid[0], [...path, '0'])]
+  if (typeof valid !== 'object' || valid === null || Object.getPrototypeOf(valid) !== Object.prototype) return found
+
+  const properties = (schema['properties'] ?? {}) as Record<string, Schema>
+  if (schema['additionalProperties'] === false) set([...path, 'unknwon'], 'additionalProperties', true)
+  for (const key of (schema['required'] ?? []) as string[]) {
+    found.push({
+      at: `/${[...path, key].join('/')}`,
+      what: 'required',
+      apply(options) {
+        const [at, last] = holder(options, [...path, key])
+        delete at[last]
+      },
+    })
+  }
+  for (const [key, value] of Object.entries(valid)) {
+    const own =
+      properties[key] ??
+      (typeof schema['additionalProperties'] === 'object' ? (schema['additionalProperties'] as Schema) : {})
+    found.push(...mutations(own, value, [...path, key]))
+  }
+  return found
+}
+
+/** Applies fixes as their reader would: one operation after the other (RFC 6902). */
+export function applyFixes(options: object, mistakes: readonly Pick<Mistake, 'fix'>[]): void {
+  for (const { fix } of mistakes) for (const operation of fix) applyOperation(options, operation)
+}
+
+function applyOperation(options: object, operation: Operation): void {
+  const split = (pointer: string): string[] =>
+    pointer
+      .slice(1)
+      .split('/')
+      .map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'))
+  const [at, key] = holder(options, split(operation.path))
+  if (operation.op === 'remove') {
+    if (Array.isArray(at)) at.splice(Number(key), 1)
+    else delete at[key]
+  } else if (operation.op === 'move') {
+    const [from, old] = holder(options, split(operation.from))
+    at[key] = from[old]
+    delete from[old]
+  } else if (Array.isArray(at) && operation.op === 'add')
+    at.splice(key === '-' ? at.length : Number(key), 0, operation.value)
+  else at[key] = operation.value
+}
