@@ -106,6 +106,25 @@ describe('whose quota it is', () => {
     )
   })
 
+  it.each([
+    [
+      ['ab', 'c'],
+      ['a', 'bc'],
+    ],
+    [
+      ['', '1:ab'],
+      ['a', 'b'],
+    ],
+    [
+      ['a', ''],
+      ['', 'a'],
+    ],
+  ] as const)('keeps issuer and subject apart where they run together: %j and %j', (...pair) => {
+    const of = compileSubject('identity', 'x-api-key', never)
+    const [one, other] = pair.map(([iss, subject]) => of(known(subject, 'jwt', { iss })))
+    expect(one).not.toBe(other)
+  })
+
   it('never crosses kinds, whatever a function or an address spells', () => {
     const address = compileSubject('ip', 'x-api-key', never)(request())
     fc.assert(
