@@ -40,6 +40,9 @@ export async function standDemo(options: Partial<StartOptions> = {}): Promise<St
     certificateFolder,
     logLevel: 'silent',
     ...options,
+  }).catch(async (error: unknown) => {
+    await rm(certificateFolder, { recursive: true, force: true })
+    throw error
   })
   const ca = await readFile(demo.caFile, 'utf8')
   // Resolvers do not know the demo's names; the certificate is checked for the name all the same.
