@@ -107,7 +107,8 @@ function enterBuild(): void {
     ([, of]) => of ?? '',
   )
   const references = [kernel, ...[...others, folder].toSorted()].map(reference).join(',\n')
-  writeFileSync(join(root, path), `{\n  "files": [],\n  "references": [\n${references}\n  ]\n}\n`)
+  const entered = read(path).replace(/"references": \[[^\]]*\]/, `"references": [\n${references}\n  ]`)
+  writeFileSync(join(root, path), entered)
 }
 
 function run(command: string, ...args: string[]): void {
