@@ -9,6 +9,7 @@ export default defineConfig({
     projects: [
       { extends: true, test: { name: 'packages', include: ['packages/*/test/**/*.test.ts'] } },
       { extends: true, test: { name: 'apps', include: ['apps/*/test/**/*.test.ts'] } },
+      { extends: true, test: { name: 'scripts', include: ['scripts/test/**/*.test.ts'] } },
       { extends: true, test: { name: 'integration', include: ['integration/test/**/*.test.ts'] } },
     ],
   },
