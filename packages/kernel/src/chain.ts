@@ -13,8 +13,8 @@ type Close = NonNullable<Steps['close']>
 export interface Chain {
   /** Concerns in force, in the order in which they first act. */
   readonly concerns: readonly string[]
-  /** Effective policy by concern; rooms without steps included. */
-  readonly policies: ReadonlyMap<string, Readonly<Record<string, unknown>>>
+  /** What holds, by concern; rooms without steps included. */
+  readonly links: ReadonlyMap<string, Link>
   readonly onRequest: readonly Step[]
   /** How many of the first onRequest steps only decorate or record. */
   readonly decorating: number
@@ -23,8 +23,8 @@ export interface Chain {
   readonly preHandler: readonly Step[] | null
   readonly onSend: readonly OnSend[] | null
   readonly close: readonly Close[] | null
-  /** An OPTIONS route: a preflight follows the policy of the route that it asks for. */
-  readonly preflights: boolean
+  /** This chain with the CORS steps of other routes: what preflights for them run. Filled when first asked. */
+  readonly preflights: Map<Chain, Chain>
 }
 
 /** One concern's part of a chain. */
@@ -35,7 +35,7 @@ export interface Link {
 }
 
 /** Sorts the links of one route into its chain. */
-export function buildChain(state: State, links: ReadonlyMap<string, Link>, preflights: boolean): Chain {
+export function buildChain(state: State, links: ReadonlyMap<string, Link>): Chain {
   const gather = (phase: Phase): (readonly [string, (...given: never[]) => unknown])[] =>
     order[phase].flatMap(({ concern }) => {
       const link = links.get(concern)
@@ -58,7 +58,7 @@ export function buildChain(state: State, links: ReadonlyMap<string, Link>, prefl
   const concerns = [...new Set(acting)].filter((concern) => links.has(concern))
   return Object.freeze({
     concerns: [...concerns, ...[...links.keys()].filter((concern) => !concerns.includes(concern))],
-    policies: new Map([...links].map(([concern, link]) => [concern, link.policy])),
+    links,
     onRequest,
     decorating: decorators.length,
     preParsing: phase('preParsing'),
@@ -66,8 +66,25 @@ export function buildChain(state: State, links: ReadonlyMap<string, Link>, prefl
     preHandler: phase('preHandler'),
     onSend: phase('onSend'),
     close: phase('close'),
-    preflights,
+    preflights: new Map(),
   })
+}
+
+/**
+ * The chain of a preflight: that of whatever answers OPTIONS here, with the CORS policy of the route that it asks for.
+ * Only CORS follows: the asked route's other policies must not open the way to a handler that has its own.
+ */
+export function preflightChain(state: State, own: Chain, target: Chain): Chain {
+  const cors = target.links.get('cors')
+  if (cors === own.links.get('cors')) return own
+  const known = own.preflights.get(target)
+  if (known !== undefined) return known
+  const links = new Map(own.links)
+  if (cors === undefined) links.delete('cors')
+  else links.set('cors', cors)
+  const chain = buildChain(state, links)
+  own.preflights.set(target, chain)
+  return chain
 }
 
 /** `reportOnly`: the same decision, told instead of enforced. */

@@ -82,7 +82,7 @@ export class Compiler {
         for (const method of record.methods)
           this.#report(registration, { method, url: record.url, declared, policy: policy as never })
       }
-      record.chain = buildChain(this.#state, links, record.methods.includes('OPTIONS'))
+      record.chain = buildChain(this.#state, links)
     }
     for (const at of [this.#state.root, ...this.#state.registrations.keys()]) this.notFoundIn(at)
     for (const scoped of this.#state.registrations.values()) {
@@ -102,7 +102,7 @@ export class Compiler {
       if (registration.room !== null)
         links.set(concern, this.#link(registration, registration.options, { kind: 'not-found', declared: false }))
     }
-    const chain = buildChain(this.#state, links, false)
+    const chain = buildChain(this.#state, links)
     this.#state.notFound.set(scope, chain)
     return chain
   }

@@ -25,7 +25,7 @@ export function describeSecurity(app: FastifyInstance): RouteDescription[] {
     if (chain === null) return []
     const held = nearest(state, record.scope)
     const policies: Record<string, unknown> = {}
-    for (const [concern, policy] of chain.policies)
+    for (const [concern, { policy }] of chain.links)
       policies[camel(concern)] = shown(policy, held.get(concern)?.schema ?? {})
     return record.methods.map((method) => ({ method, url: record.url, chain: chain.concerns, policies }))
   })

@@ -13,16 +13,24 @@ export interface RouteFact<Policy> {
   readonly policy: Readonly<Policy> | undefined
 }
 
+/** The options that decide which route a URL means. */
+const routing = [
+  'ignoreTrailingSlash',
+  'ignoreDuplicateSlashes',
+  'caseSensitive',
+  'maxParamLength',
+  'allowUnsafeRegex',
+  'useSemicolonDelimiter',
+] as const
+
 /** A router of the same make as Fastify's own, over the records: which route would answer this method at this path. */
 function buildLookup(state: State): RouteLookup {
   const given = (state.root.initialConfig as { routerOptions?: object }).routerOptions
-  const { ignoreTrailingSlash, ignoreDuplicateSlashes, caseSensitive, maxParamLength } = {
-    ...state.root.initialConfig,
-    ...given,
-  } as Record<string, never>
+  const all = { ...state.root.initialConfig, ...given } as Record<string, never>
   const router = FindMyWay({
-    ...defined({ ignoreTrailingSlash, ignoreDuplicateSlashes, caseSensitive, maxParamLength }),
+    ...Object.fromEntries(routing.filter((name) => all[name] !== undefined).map((name) => [name, all[name]])),
     defaultRoute: () => undefined,
+    onBadUrl: () => undefined,
   })
   const add = (record: RouteRecord, url: string): void => {
     for (const method of record.methods) {
@@ -41,33 +49,21 @@ function buildLookup(state: State): RouteLookup {
   }
   for (const record of state.records) {
     add(record, record.url)
-    // Fastify serves `/prefix` and `/prefix/` from one declaration of `/`.
-    const { prefix = '', routePath } = record.options
-    if (routePath === '' && prefix !== '' && record.options.prefixTrailingSlash !== 'no-slash')
-      add(record, `${prefix}/`)
+    // Fastify serves `/prefix` and `/prefix/` from one declaration of `/`, and leaves the second in the options.
+    const { routePath, url } = record.options
+    if (routePath === '/' && url === `${record.url}/`) add(record, url)
   }
   return {
     methods: new Set(state.records.flatMap((record) => record.methods)),
-    find(method, path, headers) {
+    find(method, url, headers) {
       const constraints = { host: headers['host'] as string, version: headers['accept-version'] as string }
-      return router.find(method as HTTPMethod, path, constraints)?.store as RouteRecord | undefined
+      return (router.find(method as HTTPMethod, url, constraints)?.store ?? undefined) as RouteRecord | undefined
     },
   }
 }
 
-function defined<T extends object>(object: T): Partial<T> {
-  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as Partial<T>
-}
-
 function lookupOf(state: State): RouteLookup {
   return (state.lookup ??= buildLookup(state))
-}
-
-/** The path of a request, as the router takes it. */
-function pathOf(request: FastifyRequest): string {
-  const url = request.raw.url ?? '/'
-  const end = url.search(/[?;#]/)
-  return end === -1 ? url : url.slice(0, end)
 }
 
 /**
@@ -80,12 +76,12 @@ export function routesAt<Policy = Record<string, unknown>>(
 ): RouteFact<Policy>[] {
   const state = stateOf(request.server, true)
   const { methods, find } = lookupOf(state)
-  const path = pathOf(request)
+  const url = request.raw.url ?? '/'
   const facts: RouteFact<Policy>[] = []
   for (const method of methods) {
-    const record = find(method, path, request.headers)
+    const record = find(method, url, request.headers)
     if (record === undefined || record.chain === null) continue
-    facts.push({ method, url: record.url, policy: record.chain.policies.get(concern) as Readonly<Policy> | undefined })
+    facts.push({ method, url: record.url, policy: record.chain.links.get(concern)?.policy as Readonly<Policy> | undefined })
   }
   return facts
 }
@@ -95,10 +91,10 @@ export function preflightTarget(state: State, request: FastifyRequest): Chain | 
   const asked = request.headers['access-control-request-method']
   if (asked === undefined || request.headers.origin === undefined) return null
   const { methods, find } = lookupOf(state)
-  const path = pathOf(request)
+  const url = request.raw.url ?? '/'
   // A method that no route here has still follows the policy of its URL.
   for (const method of methods.has(asked) ? [asked, ...methods] : methods) {
-    const record = find(method, path, request.headers)
+    const record = find(method, url, request.headers)
     if (record !== undefined) return record.chain
   }
   return null

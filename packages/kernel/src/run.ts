@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction, RequestPayload } from 'fastify'
-import { emitRefusal, type Chain } from './chain.ts'
+import { emitRefusal, preflightChain, type Chain } from './chain.ts'
 import { watch } from './close.ts'
 import { replaceDefault } from './defaults.ts'
 import { errors } from './kernel-errors.ts'
@@ -75,12 +75,11 @@ export function runners(state: State, notFound: (request: FastifyRequest) => Cha
 
   function chainOf(request: FastifyRequest): Chain {
     const record = (request.routeOptions.config as { [RECORD]?: RouteRecord })[RECORD]
-    if (record === undefined) {
-      if (!request.is404) return unrecorded()
-      return (request.method === 'OPTIONS' ? preflightTarget(state, request) : null) ?? notFound(request)
-    }
-    const chain = record.chain ?? unrecorded()
-    return chain.preflights ? (preflightTarget(state, request) ?? chain) : chain
+    const found = record === undefined && request.is404 ? notFound(request) : record?.chain
+    const chain = found ?? unrecorded()
+    if (request.method !== 'OPTIONS') return chain
+    const target = preflightTarget(state, request)
+    return target === null ? chain : preflightChain(state, chain, target)
   }
 
   /** Gives the request its chain. */

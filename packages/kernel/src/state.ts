@@ -36,7 +36,7 @@ export interface ServerSettings {
 export interface RouteLookup {
   /** Every method that some route has. */
   readonly methods: ReadonlySet<string>
-  find(method: string, path: string, headers: Readonly<Record<string, unknown>>): RouteRecord | undefined
+  find(method: string, url: string, headers: Readonly<Record<string, unknown>>): RouteRecord | undefined
 }
 
 /** Everything the kernel knows of one app. */

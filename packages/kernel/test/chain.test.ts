@@ -270,14 +270,17 @@ describe('preflights', () => {
     app.put('/r', policy({ cors: { value: 'put' } }), async () => 'x')
     app.options('/own', policy({ cors: { value: 'options' } }), async () => 'x')
     app.post('/own', policy({ cors: { value: 'post' } }), async () => 'x')
-    app.register(async (child) => child.get('/', policy({ cors: { value: 'prefixed' } }), async () => 'x'), {
+    app.register(async (child) => child.put('/', policy({ cors: { value: 'prefixed' } }), async () => 'x'), {
       prefix: '/p',
     })
+    app.get('/semi;colon', policy({ cors: { value: 'semicolon' } }), async () => 'x')
     expect((await preflight(app, '/r?a=1', 'PUT')).headers['x-cors']).toBe('put')
     expect((await preflight(app, '/r', 'GET')).headers['x-cors']).toBe('get')
     expect((await preflight(app, '/r', 'DELETE')).headers['x-cors']).toBe('get')
     expect((await preflight(app, '/own', 'POST')).headers['x-cors']).toBe('post')
-    expect((await preflight(app, '/p/', 'GET')).headers['x-cors']).toBe('prefixed')
+    expect((await preflight(app, '/p/', 'PUT')).headers['x-cors']).toBe('prefixed')
+    expect((await preflight(app, '/p', 'PUT')).headers['x-cors']).toBe('prefixed')
+    expect((await preflight(app, '/semi;colon', 'GET')).headers['x-cors']).toBe('semicolon')
     expect((await preflight(app, '/unknown', 'GET')).headers['x-cors']).toBe('default')
     expect((await app.inject({ method: 'OPTIONS', url: '/own' })).headers['x-cors']).toBe('options')
   })
