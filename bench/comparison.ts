@@ -28,9 +28,15 @@ export interface Comparison {
 /** What a server process is asked. */
 export type Question = { readonly ask: 'listen'; readonly setup: Setup } | { readonly ask: 'cpu' }
 
+/** Microseconds of CPU: in the process's own code, and in the operating system on its behalf. */
+export interface Cpu {
+  readonly user: number
+  readonly system: number
+}
+
 /** What it answers. */
 export type Answer =
   | { readonly port: number }
-  /** Microseconds of CPU, user and system, since the process began. */
-  | { readonly cpu: number }
+  /** Microseconds of CPU since the process began. */
+  | { readonly cpu: Cpu }
   | { readonly failed: string }

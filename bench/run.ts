@@ -78,6 +78,7 @@ async function compare(): Promise<void> {
     answers.set(subject, answer.fields)
   }
   const cpu = new Map<string, number[]>(subjects.map((subject) => [subject, []]))
+  const system = new Map<string, number[]>(subjects.map((subject) => [subject, []]))
   const rates = new Map<string, number[]>(subjects.map((subject) => [subject, []]))
   for (const subject of [...subjects, ...subjects]) await load.run(serverOf(subject).url, Math.max(seconds, 2))
   for (let round = 0; round < rounds; round++) {
@@ -88,12 +89,14 @@ async function compare(): Promise<void> {
       const server = serverOf(subject)
       const before = await server.cpu()
       const requests = await load.run(server.url, seconds)
-      cpu.get(subject)?.push(((await server.cpu()) - before) / requests)
+      const after = await server.cpu()
+      cpu.get(subject)?.push((after.user + after.system - before.user - before.system) / requests)
+      system.get(subject)?.push((after.system - before.system) / requests)
       rates.get(subject)?.push(requests / seconds)
     }
     process.stderr.write(`round ${round + 1} of ${rounds}\n`)
   }
-  report(answers, cpu, rates)
+  report(answers, { cpu, system, rates })
 }
 
 function serverOf(subject: string): Server {
@@ -104,7 +107,10 @@ function serverOf(subject: string): Server {
 
 type Series = ReadonlyMap<string, readonly number[]>
 
-function report(answers: ReadonlyMap<string, readonly Field[]>, cpu: Series, rates: Series): void {
+function report(
+  answers: ReadonlyMap<string, readonly Field[]>,
+  { cpu, system, rates }: { cpu: Series; system: Series; rates: Series },
+): void {
   const middle = (series: Series, subject: string): number => median(series.get(subject) ?? [])
   const bare = middle(cpu, comparison.bare)
   const added = middle(cpu, comparison.official) - bare
@@ -114,6 +120,7 @@ function report(answers: ReadonlyMap<string, readonly Field[]>, cpu: Series, rat
     return {
       subject,
       cpu: own,
+      ofThatSystem: middle(system, subject),
       lowest: Math.min(...times),
       highest: Math.max(...times),
       ofBare: bare / own,
@@ -133,15 +140,14 @@ function report(answers: ReadonlyMap<string, readonly Field[]>, cpu: Series, rat
   )
   if (load.tool === 'autocannon') console.log('autocannon is a smoke test: install wrk for figures')
   console.log(
-    '\n| subject | CPU µs a request (lowest to highest) | bare ÷ subject | share of the added CPU | requests/s |',
+    '\n| subject | CPU µs a request (lowest to highest) | of that in the system | bare ÷ subject | share of the added CPU | requests/s |',
   )
-  console.log('| --- | --- | --- | --- | --- |')
+  console.log('| --- | --- | --- | --- | --- | --- |')
   for (const row of rows) {
     const range = `${row.cpu.toFixed(1)} (${row.lowest.toFixed(1)} to ${row.highest.toFixed(1)})`
     const share = row.shareOfAdded.toFixed(2)
-    console.log(
-      `| ${row.subject} | ${range} | ${row.ofBare.toFixed(2)} | ${share} | ${Math.round(row.requestsPerSecond)} |`,
-    )
+    const cells = [row.subject, range, row.ofThatSystem.toFixed(1), row.ofBare.toFixed(2), share]
+    console.log(`| ${cells.join(' | ')} | ${Math.round(row.requestsPerSecond)} |`)
   }
   const json = JSON.stringify({
     comparison: name,

@@ -31,8 +31,7 @@ function answer(what: Answer): void {
 
 process.on('message', (question: Question) => {
   if (question.ask === 'cpu') {
-    const { user, system } = process.cpuUsage()
-    answer({ cpu: user + system })
+    answer({ cpu: process.cpuUsage() })
     return
   }
   listen(question.setup).then(

@@ -1,7 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { get } from 'node:http'
-import type { Answer, Question, Setup } from './comparison.ts'
+import type { Answer, Cpu, Question, Setup } from './comparison.ts'
 
 /** A header field of an answer. */
 export type Field = readonly [name: string, value: string]
@@ -45,9 +45,10 @@ export class Server {
   }
 
   /** Microseconds of CPU that the process has used. */
-  async cpu(): Promise<number> {
+  async cpu(): Promise<Cpu> {
     const answer = await this.#ask({ ask: 'cpu' })
-    return 'cpu' in answer ? answer.cpu : Number.NaN
+    if (!('cpu' in answer)) throw new Error(`${this.subject}: ${'failed' in answer ? answer.failed : 'no figures'}`)
+    return answer.cpu
   }
 
   /** The status and header fields of one answer, as sent. */
