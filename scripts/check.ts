@@ -23,7 +23,9 @@ for (const [name, command, ...args] of STEPS) {
     maxBuffer: 64 * 1024 * 1024,
   })
   const seconds = ((performance.now() - start) / 1000).toFixed(1)
-  console.log(`${status === 0 ? 'ok    ' : 'FAILED'}  ${name}  (${command} ${args.join(' ')}, ${seconds} s)`)
+  console.log(
+    `${status === 0 ? 'ok    ' : 'FAILED'}  ${name}  (${[command, ...args.slice(0, 2)].join(' ')}, ${seconds} s)`,
+  )
   if (status === 0) continue
   failed.push(name)
   const output = `${stdout}${stderr}${error === undefined ? '' : String(error)}`.trim()
