@@ -1,7 +1,7 @@
 import { decorating, order } from './order.ts'
 import { isRefusal, type Refusal } from './refusal.ts'
 import type { Registration, State } from './state.ts'
-import type { Phase, Step, Steps } from './steps.ts'
+import { isThenable, type Phase, type Step, type Steps } from './steps.ts'
 import { emit } from './events.ts'
 import { gate } from './gate.ts'
 
@@ -29,6 +29,8 @@ export interface Chain {
 
 /** One concern's part of a chain. */
 export interface Link {
+  /** Numbers the links of one app. */
+  readonly id: number
   readonly registration: Registration
   readonly policy: Readonly<Record<string, unknown>>
   readonly steps: Steps
@@ -97,7 +99,7 @@ function observed(step: (...given: never[]) => unknown): (...given: never[]) => 
   return (...given) => {
     const verdict = step(...given)
     const request = given[0] as unknown as Parameters<Step>[0]
-    return verdict instanceof Promise ? verdict.then((settled) => tell(settled, request)) : tell(verdict, request)
+    return isThenable(verdict) ? verdict.then((settled) => tell(settled, request)) : tell(verdict, request)
   }
 }
 

@@ -1,67 +1,22 @@
 import type { FastifyRequest } from 'fastify'
 import { buildChain, type Chain, type Link } from './chain.ts'
-import { isPlain, freeze, merge } from './copy.ts'
 import { errors } from './kernel-errors.ts'
-import { table } from './mistakes.ts'
-import type { Mistake } from './options.ts'
-import { concerns } from './order.ts'
+import { Planner, type Plan } from './plan.ts'
+import { policyKeys } from './policy-key.ts'
 import { nameOf, RECORD, type RouteRecord } from './record.ts'
 import type { RouteReport, Subject } from './room.ts'
 import { nearest, type Registration, type State } from './state.ts'
-import { suggest } from './suggest.ts'
 import type { Steps } from './steps.ts'
-
-/** `rate-limit` as it is written in options: `rateLimit`. */
-export function camel(concern: string): string {
-  return concern.replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase())
-}
-
-const byKey: ReadonlyMap<string, string> = new Map([...concerns].map((concern) => [camel(concern), concern]))
-
-/** What holds for one concern on one route. */
-interface Planned {
-  readonly registration: Registration
-  readonly policy: Readonly<Record<string, unknown>>
-  readonly declared: boolean
-}
-
-type Plan = Map<string, Planned>
-
-/**
- * Throws one error for many mistakes, each on a line of its own and as data in `mistakes`.
- * @throws PTC_OPTIONS_INVALID
- */
-export function refuseToBoot(heading: string, mistakes: readonly Mistake[]): never {
-  const rows = mistakes.map(
-    ({ route, path, message }) => [route === undefined ? path : `${route} ${path}`, message] as const,
-  )
-  const count = `${mistakes.length} ${mistakes.length === 1 ? 'mistake' : 'mistakes'}`
-  throw Object.assign(new errors.PTC_OPTIONS_INVALID(`${count} in ${heading}\n${table(rows)}`), { mistakes })
-}
-
-/** Identities for values that have no JSON, so that equal policies have equal keys. */
-function keys(): (value: unknown) => string {
-  const known = new Map<unknown, number>()
-  const identity = (value: unknown): string => {
-    if (!known.has(value)) known.set(value, known.size)
-    return `\u0000${known.get(value)}`
-  }
-  return (policy) =>
-    JSON.stringify(policy, (_, value: unknown) => {
-      if (typeof value === 'function' || typeof value === 'symbol' || typeof value === 'bigint') return identity(value)
-      return typeof value === 'object' && value !== null && !Array.isArray(value) && !isPlain(value)
-        ? identity(value)
-        : value
-    })
-}
 
 /** Turns registrations and route policies into chains: once, at `ready`. */
 export class Compiler {
   readonly #state: State
-  readonly #key = keys()
+  readonly #key = policyKeys()
   readonly #compiled = new Map<Registration, Map<string, Link>>()
-  readonly #mistakes: Mistake[] = []
+  /** Chains by their links: routes of one policy share one. */
+  readonly #chains = new Map<string, Chain>()
   readonly #reports = new Map<Registration, RouteReport<never>[]>()
+  #links = 0
 
   constructor(state: State) {
     this.#state = state
@@ -69,23 +24,16 @@ export class Compiler {
 
   /** Compiles every route, or throws with all mistakes of all routes. */
   async run(): Promise<void> {
-    const { records } = this.#state
-    const planned = records.map((record) => [record, this.#policiesOf(record)] as const)
-    if (this.#mistakes.length > 0) refuseToBoot('the policies of routes', this.#mistakes)
-    if (!this.#state.active) return
-    this.#lost()
+    const { registrations, root, active, failures } = this.#state
+    // Fastify lets a caller swallow the error of a plugin: the door stays shut nevertheless.
+    if (failures.length > 0) throw failures[0]
+    if (active) this.#lost()
+    const plans = new Planner(this.#state).plans()
+    if (!active) return
     this.#missing()
-    for (const [record, policies] of planned) {
-      const links = new Map<string, Link>()
-      for (const [concern, { registration, policy, declared }] of policies) {
-        links.set(concern, this.#link(registration, policy, { kind: 'route', declared }))
-        for (const method of record.methods)
-          this.#report(registration, { method, url: record.url, declared, policy: policy as never })
-      }
-      record.chain = buildChain(this.#state, links)
-    }
-    for (const at of [this.#state.root, ...this.#state.registrations.keys()]) this.notFoundIn(at)
-    for (const scoped of this.#state.registrations.values()) {
+    for (const [record, plan] of plans) record.chain = this.#chain(this.#linksOf(record, plan))
+    for (const at of [root, ...registrations.keys()]) this.notFoundIn(at)
+    for (const scoped of registrations.values()) {
       for (const registration of scoped.values())
         await registration.room?.ready?.(this.#reports.get(registration) ?? [])
     }
@@ -102,8 +50,25 @@ export class Compiler {
       if (registration.room !== null)
         links.set(concern, this.#link(registration, registration.options, { kind: 'not-found', declared: false }))
     }
-    const chain = buildChain(this.#state, links)
+    const chain = this.#chain(links)
     this.#state.notFound.set(scope, chain)
+    return chain
+  }
+
+  #linksOf(record: RouteRecord, plan: Plan): Map<string, Link> {
+    const links = new Map<string, Link>()
+    for (const [concern, { registration, policy, declared }] of plan) {
+      links.set(concern, this.#link(registration, policy, { kind: 'route', declared }))
+      for (const method of record.methods)
+        this.#report(registration, { method, url: record.url, declared, policy: policy as never })
+    }
+    return links
+  }
+
+  #chain(links: ReadonlyMap<string, Link>): Chain {
+    const key = [...links.values()].map(({ id }) => id).join()
+    const chain = this.#chains.get(key) ?? buildChain(this.#state, links)
+    this.#chains.set(key, chain)
     return chain
   }
 
@@ -120,108 +85,15 @@ export class Compiler {
     const known = compiled.get(key)
     if (known !== undefined) return known
     const steps: Steps = registration.room?.compile(policy as never, subject) ?? {}
-    const link: Link = { registration, policy, steps }
+    const link: Link = { id: this.#links++, registration, policy, steps }
     compiled.set(key, link)
     return link
   }
 
-  /** The effective policy of every concern on a route; mistakes are gathered. */
-  #policiesOf(record: RouteRecord): Plan {
-    const held = nearest(this.#state, record.scope)
-    const policies: Plan = new Map()
-    for (const [concern, registration] of held) {
-      if (registration.room !== null)
-        policies.set(concern, { registration, policy: registration.options, declared: false })
-    }
-    const { security } = record
-    if (security === undefined) return policies
-    if (!isPlain(security)) {
-      if (this.#state.active)
-        this.#mistake(record, {
-          path: 'security',
-          rule: 'type',
-          message: 'must be an object of policies by concern',
-          fix: [{ op: 'remove', path: '' }],
-        })
-      return policies
-    }
-    for (const [key, given] of Object.entries(security)) {
-      if (given === undefined) continue
-      const concern = byKey.get(key)
-      const registration = concern === undefined ? undefined : held.get(concern)
-      const remove = [{ op: 'remove', path: `/${key}` }] as const
-      if (concern === undefined) {
-        if (!this.#state.active) continue
-        const meant = suggest(key, [...held.keys()].map(camel))
-        const fix =
-          meant !== undefined && !Object.hasOwn(security, meant)
-            ? ([{ op: 'move', from: `/${key}`, path: `/${meant}` }] as const)
-            : remove
-        this.#mistake(record, {
-          path: key,
-          rule: 'additionalProperties',
-          message: `is not a concern; ${meant === undefined ? `the concerns here are ${[...held.keys()].map(camel).join(', ')}` : `did you mean \`${meant}\`?`}`,
-          fix,
-        })
-      } else if (registration === undefined) {
-        this.#mistake(record, {
-          path: key,
-          rule: 'registered',
-          message: `has no effect: no enclosing scope registers @portcullis/${concern}; register it, or remove the policy`,
-          fix: remove,
-        })
-      } else if (given === false) policies.delete(concern)
-      else this.#merge(record, key, registration, given, policies)
-    }
-    return policies
-  }
-
-  #merge(record: RouteRecord, key: string, registration: Registration, given: unknown, policies: Plan): void {
-    const place = (mistakes: readonly Mistake[]): void => {
-      for (const one of mistakes) {
-        this.#mistake(record, {
-          ...one,
-          path: one.path === '' ? key : one.path.startsWith('[') ? `${key}${one.path}` : `${key}.${one.path}`,
-          fix: one.fix.map((operation) =>
-            'from' in operation
-              ? { ...operation, from: `/${key}${operation.from}`, path: `/${key}${operation.path}` }
-              : { ...operation, path: `/${key}${operation.path}` },
-          ),
-        })
-      }
-    }
-    if (registration.route === undefined) {
-      return place([
-        {
-          path: '',
-          rule: 'type',
-          message: 'has no policy of its own on a route; write false, or remove it',
-          fix: [{ op: 'remove', path: '' }],
-        },
-      ])
-    }
-    const own = registration.route(given)
-    if (own.options === undefined) return place(own.mistakes)
-    const policy = freeze(merge(registration.options, own.options)) as Readonly<Record<string, unknown>>
-    const crossed = registration.check(policy)
-    if (crossed.options === undefined) return place(crossed.mistakes)
-    if (registration.room === null) return
-    policies.set(registration.concern, { registration, policy, declared: true })
-  }
-
-  #mistake(record: RouteRecord, mistake: Mistake): void {
-    // The HEAD twin of a GET shares its config: one mistake, told once.
-    const twin = record.methods.length === 1 && record.methods[0] === 'HEAD'
-    const told = this.#state.records.some(
-      (other) => other !== record && other.url === record.url && other.security === record.security,
-    )
-    if (!(twin && told)) this.#mistakes.push({ ...mistake, route: nameOf(record) })
-  }
-
-  /** Routes whose config somebody replaced after the kernel had recorded them. */
+  /** Routes whose config somebody replaced after the kernel had recorded them, or gave to another route too. */
   #lost(): void {
     const lost = this.#state.records.filter(
-      (record) => (record.options.config as { [RECORD]?: unknown } | undefined)?.[RECORD] === undefined,
+      (record) => (record.options.config as { [RECORD]?: unknown } | undefined)?.[RECORD] !== record,
     )
     if (lost.length > 0) throw new errors.PTC_ROUTE_RECORD_LOST(lost.map(nameOf).join(', '))
   }
@@ -230,9 +102,9 @@ export class Compiler {
   #missing(): void {
     const missing: string[] = []
     for (const [scope, scoped] of this.#state.registrations) {
+      const held = nearest(this.#state, scope)
       for (const { concern, requires, room } of scoped.values()) {
         if (room === null) continue
-        const held = nearest(this.#state, scope)
         for (const needed of requires) {
           if (held.get(needed)?.room == null)
             missing.push(

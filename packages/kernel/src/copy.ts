@@ -1,8 +1,12 @@
-/** True for `{}` and objects without a prototype: what options are made of. Everything else passes by reference. */
+/**
+ * True for `{}` and objects without a prototype: what options are made of. Everything else passes by reference.
+ * The `{}` of another realm counts too: test runners and `structuredClone` hand them out.
+ */
 export function isPlain(value: unknown): value is Record<string, unknown> {
   if (typeof value !== 'object' || value === null) return false
   const prototype: unknown = Object.getPrototypeOf(value)
-  return prototype === Object.prototype || prototype === null
+  if (prototype === Object.prototype || prototype === null) return true
+  return Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype as object, '__proto__')
 }
 
 /** A deep copy of plain objects and arrays; class instances, functions, Buffers and KeyObjects stay themselves. */
@@ -19,15 +23,15 @@ export function copy<T>(value: T, seen: Map<unknown, unknown> = new Map()): T {
   const object: Record<string, unknown> = {}
   seen.set(value, object)
   for (const key of Object.keys(value)) {
-    // A parsed `__proto__` stays an ordinary (and then unknown) key.
-    Object.defineProperty(object, key, {
-      value: copy(value[key], seen),
-      writable: true,
-      enumerable: true,
-      configurable: true,
-    })
+    set(object, key, copy(value[key], seen))
   }
   return object as T
+}
+
+/** Assigns a member; a parsed `__proto__` stays an ordinary (and then unknown) key. */
+export function set(object: Record<string, unknown>, key: string, value: unknown): void {
+  if (key !== '__proto__') object[key] = value
+  else Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true })
 }
 
 /** Freezes plain objects and arrays, deeply. */
@@ -42,6 +46,7 @@ export function freeze<T>(value: T): T {
 export function merge(base: unknown, override: unknown): unknown {
   if (!isPlain(base) || !isPlain(override)) return copy(override)
   const merged = copy(base)
-  for (const key of Object.keys(override)) merged[key] = merge(merged[key], override[key])
+  for (const key of Object.keys(override))
+    set(merged, key, merge(Object.hasOwn(merged, key) ? merged[key] : undefined, override[key]))
   return merged
 }

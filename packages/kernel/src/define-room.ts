@@ -1,12 +1,12 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
-import { refuseToBoot } from './compile.ts'
+import { refuseToBoot } from './boot.ts'
 import { compileOptions, type Inspection } from './compile-options.ts'
 import { errors } from './kernel-errors.ts'
 import type { ObjectSchema } from './options.ts'
 import { concerns } from './order.ts'
 import { ROOM, type Inspector, type RoomDefinition, type RoomOptions, type RoomPlugin } from './room.ts'
-import { stateOf, type Registration } from './state.ts'
+import { stateOf, type Registration, type State } from './state.ts'
 
 /** Options of every room, added to its schemas. */
 const everyRoom = {
@@ -48,6 +48,15 @@ export function defineRoom<Options extends object, Route extends object = Option
 
   async function plugin(app: FastifyInstance, given: unknown): Promise<void> {
     const state = stateOf(app, true)
+    try {
+      await register(state, app, given)
+    } catch (error) {
+      state.failures.push(error)
+      throw error
+    }
+  }
+
+  async function register(state: State, app: FastifyInstance, given: unknown): Promise<void> {
     const scoped = state.registrations.get(app) ?? new Map<string, Registration>()
     if (scoped.has(concern)) throw new errors.PTC_ROOM_DUPLICATE(name)
     const { options, mistakes } = inspect(withoutRegisterOptions(given))

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
-import { camel } from './compile.ts'
 import { isPlain } from './copy.ts'
 import type { Schema } from './options.ts'
+import { camel } from './plan.ts'
 import { nearest, stateOf, type State } from './state.ts'
 
 /** One route as data. */
@@ -31,18 +31,30 @@ export function describeSecurity(app: FastifyInstance): RouteDescription[] {
   })
 }
 
-/** A copy that can be printed: secrets (`writeOnly`), keys, functions and instances as their kind. */
+/**
+ * A copy that can be printed: secrets (`writeOnly`), keys, functions, instances, and objects that the schema takes as
+ * they come, as their kind.
+ */
 function shown(value: unknown, schema: Schema): unknown {
   if (schema['writeOnly'] === true) return '[secret]'
+  const accepts = schema['accepts'] as readonly string[] | undefined
   if (Array.isArray(value)) return value.map((item) => shown(item, (schema['items'] ?? {}) as Schema))
   if (isPlain(value)) {
+    if (accepts !== undefined && schema['properties'] === undefined) return '[object]'
     const properties = (schema['properties'] ?? {}) as Record<string, Schema>
     const rest = (isPlain(schema['additionalProperties']) ? schema['additionalProperties'] : {}) as Schema
     return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, shown(item, properties[key] ?? rest)]))
   }
   if (typeof value === 'function') return '[function]'
-  if (typeof value === 'object' && value !== null) return `[${value.constructor.name}]`
-  return value
+  if (typeof value === 'object' && value !== null) return `[${instanceName(value)}]`
+  // What may be a Buffer or a key may be one as text too.
+  const key = accepts?.includes('Buffer') === true || accepts?.includes('KeyObject') === true
+  return key && typeof value === 'string' ? '[string]' : value
+}
+
+function instanceName(value: object): string {
+  const { name } = ((value as { constructor?: { name?: unknown } }).constructor ?? {}) as { name?: unknown }
+  return typeof name === 'string' && name !== '' ? name : 'object'
 }
 
 /** One line at `ready`: the chain, and what is left open. */

@@ -1,5 +1,6 @@
 import './install.ts'
 
+export { refuseToBoot } from './boot.ts'
 export { compileOptions, type Inspection } from './compile-options.ts'
 export { defineRoom } from './define-room.ts'
 export { describeSecurity, type RouteDescription } from './describe.ts'
@@ -9,7 +10,6 @@ export { emit, onSecurityEvent, type SecurityEvent, type SecurityEventListener }
 export type { Accepted, Finding, Mistake, ObjectSchema, Operation, Schema } from './options.ts'
 export { order, type Place } from './order.ts'
 export type { Problem, Refusal, RefusalDetails } from './refusal.ts'
-export { refuseToBoot } from './compile.ts'
 export { refuse } from './refuse.ts'
 export type { Room, RoomDefinition, RoomOptions, RoomPlugin, RouteReport, Subject } from './room.ts'
 export { routesAt, type RouteFact } from './routes.ts'

@@ -25,6 +25,7 @@ function install(app: FastifyInstance): void {
     defaultErrorHandler: app.errorHandler,
     records: [],
     registrations: new Map(),
+    failures: [],
     listeners: new Map(),
     bodies: new WeakMap(),
     notFound: new Map(),

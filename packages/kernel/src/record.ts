@@ -12,8 +12,6 @@ export interface RouteRecord {
   /** The instance that declared it. */
   readonly scope: FastifyInstance
   readonly options: RouteOptions & { routePath?: string; prefix?: string }
-  /** `config.security` as the route wrote it. */
-  readonly security: unknown
   /** Null until `ready`. */
   chain: Chain | null
 }
@@ -23,20 +21,23 @@ export function nameOf({ methods, url }: RouteRecord): string {
   return `${methods.join('|')} ${url}`
 }
 
+/** `config.security` of a route, as its own options and every onRoute hook have left it. */
+export function securityOf({ options }: RouteRecord): unknown {
+  return (options.config as Record<string, unknown> | undefined)?.['security']
+}
+
 /** The first onRoute hook of every app: gives each route a record of its own. */
 export function recordRoutes(state: State): (this: FastifyInstance, options: RouteOptions) => void {
   return function record(options) {
-    const config = options.config as Record<PropertyKey, unknown> | undefined
     const made: RouteRecord = {
       methods: [options.method].flat(),
       url: options.url,
       scope: this,
       options,
-      security: config?.['security'],
       chain: null,
     }
     state.records.push(made)
     // A fresh object: people share config objects between routes.
-    options.config = { ...config, [RECORD]: made } as NonNullable<typeof options.config>
+    options.config = { ...options.config, [RECORD]: made } as NonNullable<typeof options.config>
   }
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { FastifyInstance, FastifyServerOptions } from 'fastify'
-import { refuseToBoot } from './compile.ts'
+import { refuseToBoot } from './boot.ts'
 import { compileOptions } from './compile-options.ts'
 import { answerClientError, answerFrameworkError } from './early.ts'
 import type { Finding, ObjectSchema } from './options.ts'

@@ -49,6 +49,8 @@ export interface State {
   readonly defaultErrorHandler: unknown
   readonly records: RouteRecord[]
   readonly registrations: Map<object, Map<string, Registration>>
+  /** Why registrations failed: none of them may be passed over. */
+  readonly failures: unknown[]
   readonly listeners: Map<object, Set<(event: SecurityEvent) => void>>
   /** Bodies of constant refusals as this app formats them. */
   readonly bodies: WeakMap<Refusal, Buffer>

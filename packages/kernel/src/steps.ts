@@ -26,3 +26,8 @@ export interface Steps {
   /** Runs when the connection's response is over; `aborted` is true if the client left before the last byte. */
   close?: (request: FastifyRequest, reply: FastifyReply, aborted: boolean) => void
 }
+
+/** True for promises of any make: other realms and libraries have their own. */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+}

@@ -1,0 +1,102 @@
+import { runInNewContext } from 'node:vm'
+import Fastify from 'fastify'
+import { describe, expect, it } from 'vitest'
+import { describeSecurity, defineRoom } from '../src/index.ts'
+import { merge } from '../src/copy.ts'
+import { policyKeys } from '../src/policy-key.ts'
+import { marking, policy } from './rooms.ts'
+
+describe('the key of a policy', () => {
+  const key = policyKeys()
+
+  it.each([
+    ['the order of members', { a: 1, b: [2] }, { b: [2], a: 1 }],
+    ['an absent and an undefined list entry', [undefined], [undefined]],
+  ])('is the same whatever %s', (_what, one, other) => {
+    expect(key(one)).toBe(key(other))
+  })
+
+  class Store {
+    toJSON(): object {
+      return {}
+    }
+  }
+  it.each([
+    ['two instances that look alike as JSON', { store: new Store() }, { store: new Store() }],
+    ['two functions', { by: () => 1 }, { by: () => 1 }],
+    ['a function and a string that spells its key', { by: () => 1 }, { by: '#0' }],
+    ['nothing, null and NaN', { a: null }, { a: Number.NaN }],
+    ['a number and its digits', { a: 1 }, { a: '1' }],
+    ['joined and separate entries', { a: ['b,c'] }, { a: ['b', 'c'] }],
+  ])('tells %s apart', (_what, one, other) => {
+    expect(key(one)).not.toBe(key(other))
+  })
+
+  it('exists for options that contain themselves', () => {
+    const cycle: Record<string, unknown> = {}
+    cycle['self'] = cycle
+    expect(key(cycle)).toBe(key(cycle))
+  })
+})
+
+it('merging a parsed __proto__ changes no prototype', () => {
+  const merged = merge({ a: {} }, JSON.parse('{"__proto__":{"admin":true},"a":{"__proto__":{"admin":true}}}')) as {
+    admin?: boolean
+    a: { admin?: boolean }
+  }
+  expect([merged.admin, merged.a.admin]).toEqual([undefined, undefined])
+})
+
+it('takes plain objects of another realm for what they are', async () => {
+  const app = Fastify()
+  app.register(marking('headers'), runInNewContext(`({ nested: { a: 1 }, list: ['x'] })`) as object)
+  app.get('/', policy(runInNewContext(`({ headers: { nested: { b: 2 } } })`) as object), async () => 'x')
+  const { headers } = await app.inject('/')
+  expect(headers['x-headers']).toBe('{"value":"default","list":["x"],"nested":{"a":1,"b":2}}')
+})
+
+describe('describeSecurity', () => {
+  const open = (options: object) => {
+    const app = Fastify()
+    const anything = defineRoom<{ by?: object; key?: string }>({
+      concern: 'auth',
+      optionsSchema: {
+        type: 'object',
+        additionalProperties: false,
+        properties: {
+          by: { accepts: ['object', 'Buffer', 'string'], description: 'x' },
+          key: { type: 'string', writeOnly: true, description: 'x' },
+        },
+      },
+      setup: () => ({ compile: () => ({}) }),
+    })
+    app.register(anything, options)
+    app.get('/', { exposeHeadRoute: false }, async () => 'x')
+    return app
+  }
+
+  it.each([
+    ['secrets', { key: 'hunter2' }, { key: '[secret]' }],
+    ['what passes by reference', { by: { token: 'hunter2' } }, { by: '[object]' }],
+    ['strings that pass by reference', { by: 'hunter2' }, { by: '[string]' }],
+    ['keys', { by: Buffer.from('hunter2') }, { by: '[Buffer]' }],
+    [
+      'instances without a constructor',
+      { by: Object.create(Object.create(null) as object) as object },
+      { by: '[object]' },
+    ],
+  ])('shows %s as their kind', async (_what, options, shown) => {
+    const app = open(options)
+    await app.ready()
+    expect(describeSecurity(app)[0]?.policies['auth']).toMatchObject(shown)
+    expect(JSON.stringify(describeSecurity(app))).not.toContain('hunter2')
+  })
+
+  it('ends for options that contain themselves', async () => {
+    const by: Record<string, unknown> = {}
+    by['self'] = by
+    const app = open({ by })
+    await app.ready()
+    expect(describeSecurity(app)).toHaveLength(1)
+  })
+})
