@@ -8,7 +8,7 @@ import type { RequestSecurityState } from './request.ts'
 import type { State } from './state.ts'
 
 /** The refusal that stands for an error of Fastify's own. */
-export function refusalFor(error: FastifyError, status: number): Refusal {
+export function refusalFor(error: Partial<FastifyError>, status: number): Refusal {
   if (error.validation !== undefined) return invalid(error)
   if (status >= 500) return status === 500 ? errors.PTC_INTERNAL : withStatus(errors.PTC_INTERNAL, status)
   if (status === 413) return errors.PTC_BODY_TOO_LARGE
@@ -23,20 +23,36 @@ function withStatus(refusal: Refusal, status: number): Refusal {
   return refusal.at(status)
 }
 
-/** What the schema asks, in its own words: `schemaPath` and the keyword's message never hold what the client sent. */
-function invalid(error: FastifyError): Refusal {
-  const first = error.validation?.[0]
-  if (first === undefined) return errors.PTC_REQUEST_INVALID
+/**
+ * How Ajv words what a schema asks. Its messages never hold what the client sent; those of other validators may
+ * (`Unrecognized key: "…"`), so they stay here.
+ */
+const OF_THE_SCHEMA = /^must (?:be|have|NOT|match|contain|pass) /
+
+/** What the schema asks, in its own words. */
+function invalid(error: Partial<FastifyError>): Refusal {
+  const first = error.validation?.[0] as { schemaPath?: unknown; message?: unknown } | undefined
+  const { schemaPath, message } = first ?? {}
+  if (typeof schemaPath !== 'string' || typeof message !== 'string' || !OF_THE_SCHEMA.test(message))
+    return errors.PTC_REQUEST_INVALID
   const names: string[] = []
-  const path = (first as { schemaPath?: string }).schemaPath?.split('/') ?? []
-  for (let i = 0; i < path.length - 1; i++)
-    if (path[i] === 'properties') names.push(decodeURIComponent(path[++i] ?? ''))
+  const path = schemaPath.split('/')
+  for (let i = 0; i < path.length - 1; i++) if (path[i] === 'properties') names.push(decoded(path[++i] ?? ''))
   const place = [error.validationContext ?? 'request', ...names].join('.')
-  return errors.PTC_REQUEST_INVALID.with({ sentence: `Invalid request: ${place} ${first.message ?? 'is not valid'}.` })
+  return errors.PTC_REQUEST_INVALID.with({ sentence: `Invalid request: ${place} ${message}.` })
+}
+
+function decoded(name: string): string {
+  try {
+    return decodeURIComponent(name)
+  } catch {
+    return name
+  }
 }
 
 /** Errors whose message the app's author did not write for the client. */
-function isFastifysOwn(error: FastifyError): boolean {
+function isFastifysOwn(error: FastifyError | string | null): boolean {
+  if (typeof error !== 'object' || error === null) return true
   const status = error.statusCode ?? (error as { status?: number }).status
   return (
     status === undefined ||
@@ -65,22 +81,25 @@ export function replaceDefault(
   reply: FastifyReply,
   payload: unknown,
 ): Buffer | undefined {
-  if (typeof payload !== 'string' || payload.charCodeAt(0) !== 0x7b) return undefined
-  const { statusCode } = reply.raw
-  const { failure } = request.security as RequestSecurityState
-  let refusal: Refusal | undefined
-  if (failure !== null && (hasDefaultHandler(state, request) || isDefaultBody(payload, statusCode, failure))) {
-    refusal = refusalFor(failure, statusCode)
-  } else if (statusCode === 404 && payload.startsWith('{"message":"Route ') && payload.endsWith(DEFAULT_404)) {
-    refusal = errors.PTC_NOT_FOUND
-  } else if (statusCode >= 500 && isDefaultBody(payload, statusCode, undefined)) {
-    // An error thrown by the user's own error handler ends in Fastify's.
-    refusal = refusalFor({} as FastifyError, statusCode)
-  }
+  if (typeof payload !== 'string') return undefined
+  const refusal = standIn(state, request, payload, reply.raw.statusCode)
   if (refusal === undefined) return undefined
   const body = dress(state, request, reply, refusal)
   reply.header('content-length', String(body.byteLength))
   return body
+}
+
+/** The refusal that stands for a payload, if the payload is Fastify's own. */
+function standIn(state: State, request: FastifyRequest, payload: string, status: number): Refusal | undefined {
+  const { failure } = request.security as RequestSecurityState
+  // Whatever Fastify's handler says of a failure; what was thrown as a string is not even JSON.
+  if (failure !== null && hasDefaultHandler(state, request)) return refusalFor(failure, status)
+  if (payload.charCodeAt(0) !== 0x7b) return undefined
+  if (failure !== null && isDefaultBody(payload, status, failure)) return refusalFor(failure, status)
+  if (status === 404 && payload.startsWith('{"message":"Route ') && payload.endsWith(DEFAULT_404))
+    return errors.PTC_NOT_FOUND
+  // An error thrown by the user's own error handler ends in Fastify's.
+  return status >= 500 && isDefaultBody(payload, status, undefined) ? refusalFor({}, status) : undefined
 }
 
 const DEFAULT_404 = ' not found","error":"Not Found","statusCode":404}'

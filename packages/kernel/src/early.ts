@@ -26,10 +26,14 @@ export function answerFrameworkError(error: FastifyError, request: FastifyReques
   watch(chain, request, reply)
   decorate(chain, request, reply)
     .catch((failure: unknown) => request.log.error({ err: failure }, 'a security step threw'))
-    .finally(() => {
+    .then(() => {
       if (reply.sent) return
       emitRefusal(request, refusal, 'denied')
       reply.send(dress(state, request, reply, refusal))
+    })
+    .catch((failure: unknown) => {
+      request.log.error({ err: failure }, 'a refusal could not be written')
+      reply.raw.destroy()
     })
 }
 

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Outcome, SecurityEventKind, Severity } from './event-kinds.ts'
 import { stateOf } from './state.ts'
+import { isThenable } from './steps.ts'
 
 /** One event, as listeners receive it. */
 export interface SecurityEvent {
@@ -41,14 +42,18 @@ export function emit(
     ...(given.code === undefined ? {} : { code: given.code }),
     detail: given.detail ?? NOTHING,
   }
+  const threw = (error: unknown): void =>
+    scope.log.error({ err: error, event: kind.type }, 'a security event listener threw')
   for (let at: object | null = scope; at !== null && at !== Object.prototype; at = Object.getPrototypeOf(at)) {
     const listeners = state.listeners.get(at)
     if (listeners === undefined) continue
     for (const listener of listeners) {
       try {
-        listener(event)
+        const waits: unknown = listener(event)
+        // An async function fits the type too; its rejection must not end the process.
+        if (isThenable(waits)) waits.then(undefined, threw)
       } catch (error) {
-        scope.log.error({ err: error, event: kind.type }, 'a security event listener threw')
+        threw(error)
       }
     }
   }

@@ -6,7 +6,8 @@ import type { Step } from './steps.ts'
 export function gate(state: State): Step {
   return (request, reply) => {
     if (state.closing) {
-      reply.header('connection', 'close')
+      // RFC 9113 §8.2.2: HTTP/2 has no Connection field; Node closes its sessions.
+      if (request.raw.httpVersionMajor === 1) reply.header('connection', 'close')
       return errors.PTC_SERVER_CLOSING
     }
     const { raw } = request
@@ -18,7 +19,7 @@ export function gate(state: State): Step {
     // RFC 9110 §10.1.1: 100-continue is the only expectation; Node has answered it already.
     const { expect } = raw.headers
     if (expect !== undefined && expect.toLowerCase() !== '100-continue') {
-      reply.header('connection', 'close')
+      if (raw.httpVersionMajor === 1) reply.header('connection', 'close')
       return errors.PTC_EXPECTATION_UNKNOWN
     }
     return undefined

@@ -2,15 +2,21 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { emitRefusal } from './chain.ts'
 import type { Problem, Refusal } from './refusal.ts'
 import type { State } from './state.ts'
+import { isThenable } from './steps.ts'
 
 /** The body of a problem as this app formats it. A formatter that throws is not asked again for this answer. */
 export function bodyOf(state: State | undefined, problem: Problem): Buffer {
   const format = state?.settings?.formatProblem
   if (format !== undefined) {
     try {
-      return Buffer.from(JSON.stringify(format(problem)))
+      const formatted: unknown = format(problem)
+      if (isThenable(formatted)) {
+        formatted.then(undefined, () => undefined)
+        throw new TypeError('formatProblem must be synchronous')
+      }
+      return Buffer.from(JSON.stringify(formatted))
     } catch (error) {
-      state?.root.log.error({ err: error, code: problem.code }, 'formatProblem threw')
+      state?.root.log.error({ err: error, code: problem.code }, 'formatProblem failed')
     }
   }
   return Buffer.from(JSON.stringify(problem))
@@ -48,7 +54,8 @@ export function answer(state: State, request: FastifyRequest, reply: FastifyRepl
   if (request.raw.headers.upgrade !== undefined) {
     // A refused upgrade leaves a socket that no HTTP server watches any more.
     reply.header('connection', 'close')
-    reply.raw.once('finish', () => request.raw.socket.destroySoon())
+    // Injected requests have no socket to close.
+    reply.raw.once('finish', () => request.raw.socket.destroySoon?.())
   }
   reply.send(dress(state, request, reply, refusal))
 }

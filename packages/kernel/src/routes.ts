@@ -81,7 +81,11 @@ export function routesAt<Policy = Record<string, unknown>>(
   for (const method of methods) {
     const record = find(method, url, request.headers)
     if (record === undefined || record.chain === null) continue
-    facts.push({ method, url: record.url, policy: record.chain.links.get(concern)?.policy as Readonly<Policy> | undefined })
+    facts.push({
+      method,
+      url: record.url,
+      policy: record.chain.links.get(concern)?.policy as Readonly<Policy> | undefined,
+    })
   }
   return facts
 }

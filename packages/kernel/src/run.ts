@@ -6,6 +6,7 @@ import { errors } from './kernel-errors.ts'
 import { answer, dress } from './problem.ts'
 import { RECORD, type RouteRecord } from './record.ts'
 import { isRefusal, type Refusal } from './refusal.ts'
+import { isThenable } from './steps.ts'
 import { RequestSecurityState } from './request.ts'
 import { preflightTarget } from './routes.ts'
 import type { State } from './state.ts'
@@ -50,18 +51,22 @@ export function runners(state: State, notFound: (request: FastifyRequest) => Cha
       if (verdict === undefined) continue
       if (verdict === reply) return
       if (isRefusal(verdict)) return answer(state, request, reply, verdict)
-      if (isStream(verdict)) {
+      if (isStream(verdict) && payload !== undefined) {
         current = verdict
         continue
       }
-      ;(verdict as Promise<unknown>).then(
-        (settled) => {
+      if (!isThenable(verdict)) return failed(request, reply, new TypeError(NO_VERDICT))
+      const before = current
+      verdict
+        .then((settled) => {
           if (settled === reply || reply.sent) return
-          if (isRefusal(settled)) answer(state, request, reply, settled)
-          else run(steps, i + 1, end, request, reply, isStream(settled) ? settled : current, done)
-        },
-        (error: unknown) => failed(request, reply, error),
-      )
+          if (isRefusal(settled)) return answer(state, request, reply, settled)
+          const stream = isStream(settled) && payload !== undefined
+          if (settled !== undefined && !stream) return failed(request, reply, new TypeError(NO_VERDICT))
+          run(steps, i + 1, end, request, reply, stream ? settled : before, done)
+        })
+        // What a step rejects with, and what answering throws: nobody else would catch it.
+        .then(undefined, (error: unknown) => failed(request, reply, error))
       return
     }
     done(current)
@@ -70,7 +75,14 @@ export function runners(state: State, notFound: (request: FastifyRequest) => Cha
   /** A step that throws closes the door: the request is refused, the reason is logged. */
   function failed(request: FastifyRequest, reply: FastifyReply, error: unknown): void {
     request.log.error({ err: error }, 'a security step threw')
-    if (!reply.sent) answer(state, request, reply, errors.PTC_STEP_FAILED)
+    if (reply.sent) return
+    try {
+      answer(state, request, reply, errors.PTC_STEP_FAILED)
+    } catch (again) {
+      // Not even the refusal can be written: nothing may leave.
+      request.log.error({ err: again }, 'a refusal could not be written')
+      reply.raw.destroy()
+    }
   }
 
   function chainOf(request: FastifyRequest): Chain {
@@ -109,7 +121,6 @@ export function runners(state: State, notFound: (request: FastifyRequest) => Cha
       if (!state.active) return done(null, payload)
       const steps = (request.security as RequestSecurityState).chain.preParsing
       if (steps === null) return done(null, payload)
-      let current = payload
       run(steps as readonly AnyStep[], 0, steps.length, request, reply, payload, (current) => done(null, current))
     },
 
@@ -144,7 +155,7 @@ export function runners(state: State, notFound: (request: FastifyRequest) => Cha
       } catch (error) {
         verdict = thrown(request, error)
       }
-      if (verdict instanceof Promise) {
+      if (isThenable(verdict)) {
         const before = current
         verdict.then(
           (settled) =>
@@ -186,8 +197,8 @@ export function runners(state: State, notFound: (request: FastifyRequest) => Cha
     if (verdict === undefined) return current
     if (!isRefusal(verdict)) return verdict
     emitRefusal(request, verdict, 'denied')
-    if (isStream(current)) (current as unknown as { destroy?: () => void }).destroy?.()
-    reply.removeHeader('content-length')
+    discard(current)
+    for (const name of ofTheReplaced) reply.removeHeader(name)
     return dress(state, request, reply, verdict)
   }
 }
@@ -195,6 +206,20 @@ export function runners(state: State, notFound: (request: FastifyRequest) => Cha
 function isStream(value: unknown): value is RequestPayload {
   return typeof value === 'object' && value !== null && typeof (value as { pipe?: unknown }).pipe === 'function'
 }
+
+/** Fields that speak of the payload that does not leave. */
+const ofTheReplaced = ['content-length', 'content-encoding', 'content-range', 'etag', 'last-modified'] as const
+
+/** Ends a stream of either kind, or the body of a web Response. */
+function discard(payload: unknown): void {
+  if (typeof payload !== 'object' || payload === null) return
+  const { destroy, cancel, body } = payload as { destroy?: unknown; cancel?: unknown; body?: unknown }
+  if (typeof destroy === 'function') destroy.call(payload)
+  else if (typeof cancel === 'function') void Promise.resolve(cancel.call(payload)).catch(() => undefined)
+  else if (body instanceof ReadableStream) discard(body)
+}
+
+const NO_VERDICT = 'a step says nothing, a refusal, the reply that it answered, or a promise of one of these'
 
 /** Runs only the steps that decorate or record: for answers that no hook sees. */
 export async function decorate(chain: Chain, request: FastifyRequest, reply: FastifyReply): Promise<void> {
