@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { developmentCertificates } from '@portcullis/https'
 import type { Mistake, RoomPlugin, Schema } from '@portcullis/kernel'
 import security, { serverOptions, type SecurityOptions } from '@portcullis/security'
 import audit from '@portcullis/audit'
@@ -9,11 +8,11 @@ import auth from '@portcullis/auth'
 import cors from '@portcullis/cors'
 import gateway from '@portcullis/gateway'
 import headers from '@portcullis/headers'
-import https from '@portcullis/https'
+import https, { developmentCertificates } from '@portcullis/https'
 import rateLimit from '@portcullis/rate-limit'
 import Fastify from 'fastify'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { applyFixes, fullHouse, mutations } from './configurations.ts'
+import { applyFixes, fullHouse, type House, mutations } from './configurations.ts'
 
 const plugins = { audit, auth, cors, gateway, headers, https, rateLimit }
 const schemaOf = (plugin: unknown): Schema =>
@@ -89,7 +88,7 @@ it('tells the mistakes of all rooms at once', async () => {
   )
 })
 
-const good: [string, (house: ReturnType<typeof fullHouse>) => SecurityOptions][] = [
+const good: [string, (house: House) => SecurityOptions][] = [
   ['nothing at all', () => ({})],
   ['everything', (house) => house],
   ['everything reported', (house) => ({ ...house, reportOnly: true })],

@@ -161,9 +161,10 @@ describe('the chain boots, protects and breaks nothing beside', () => {
     const app = house()
     await app.register(websocket)
     app.register(async (scope) => {
-      scope.get('/ws', { websocket: true, ...admitted }, (socket) =>
-        socket.on('message', (message: Buffer) => socket.send(`echo ${message.toString()}`)),
-      )
+      const echo = (socket: WebSocket): void => {
+        socket.on('message', (message: Buffer) => socket.send(`echo ${message.toString()}`))
+      }
+      scope.get('/ws', { websocket: true, ...(admitted as object) }, echo as never)
     })
     await app.listen({ port: 0, host: '127.0.0.1' })
     const url = `ws://127.0.0.1:${(app.server.address() as AddressInfo).port}/ws`

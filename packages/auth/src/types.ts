@@ -6,7 +6,6 @@ declare module 'fastify' {
    * @example
    * declare module 'fastify' { interface SecurityScopes { 'profile:read': true } }
    */
-  // oxlint-disable-next-line no-empty-object-type
   interface SecurityScopes {}
 
   interface RouteSecurity {

@@ -98,7 +98,6 @@ describe('redirects', () => {
       fc.property(anything, anything, (host, target) => {
         const decision = policy.decide({ ...get, host, target })
         if (decision.kind !== 'redirect') return
-        // oxlint-disable-next-line no-control-regex
         expect(decision.location).toMatch(/^[\x21-\x7e]+$/)
         const { protocol, host: authority, username } = new URL(decision.location)
         expect([protocol, ours.has(authority), username]).toEqual(['https:', true, ''])
