@@ -1,0 +1,19 @@
+import { expect, it } from 'vitest'
+import { prove as demoStart } from '../proofs/demo-start.ts'
+import { prove as fourConcerns } from '../proofs/four-concerns.ts'
+import { prove as soak } from '../proofs/soak.ts'
+
+it('a whole house under mixed load leaves nothing unanswered and keeps nothing', async () => {
+  for (const { name, figure, bound, ok } of await soak('small')) expect(ok, `${name} ${figure} ${bound}`).toBe(true)
+}, 120_000)
+
+it('the benchmark runs, and every subject answers', async () => {
+  const figures = await fourConcerns('small')
+  expect(figures.length).toBeGreaterThanOrEqual(2)
+  for (const { figure } of figures) expect(Number(figure)).toBeGreaterThan(0)
+}, 240_000)
+
+it('the demo starts, prints its addresses and stops', async () => {
+  const [figure] = await demoStart()
+  expect(Number(figure?.figure)).toBeGreaterThan(0)
+}, 120_000)
