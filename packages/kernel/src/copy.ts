@@ -42,10 +42,11 @@ export function freeze<T>(value: T): T {
   return value
 }
 
-/** `override` over `base`: objects merge deeply, lists and everything else replace. Neither is changed. */
+/** `override` over `base`, both frozen: objects merge deeply, lists and everything else replace; parts are shared. */
 export function merge(base: unknown, override: unknown): unknown {
-  if (!isPlain(base) || !isPlain(override)) return copy(override)
-  const merged = copy(base)
+  if (!isPlain(base) || !isPlain(override)) return override
+  const merged: Record<string, unknown> = {}
+  for (const key of Object.keys(base)) set(merged, key, base[key])
   for (const key of Object.keys(override))
     set(merged, key, merge(Object.hasOwn(merged, key) ? merged[key] : undefined, override[key]))
   return merged

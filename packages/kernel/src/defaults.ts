@@ -2,7 +2,7 @@ import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { STATUS_CODES } from 'node:http'
 import { errors } from './kernel-errors.ts'
 import { dress } from './problem.ts'
-import { RECORD, type RouteRecord } from './record.ts'
+import { recordOf } from './record.ts'
 import type { Refusal } from './refusal.ts'
 import type { RequestSecurityState } from './request.ts'
 import type { State } from './state.ts'
@@ -106,8 +106,9 @@ const DEFAULT_404 = ' not found","error":"Not Found","statusCode":404}'
 const MEMBERS: ReadonlySet<string> = new Set(['statusCode', 'code', 'error', 'message'])
 
 function hasDefaultHandler(state: State, request: FastifyRequest): boolean {
-  const record = (request.routeOptions.config as { [RECORD]?: RouteRecord })[RECORD]
-  return request.server.errorHandler === state.defaultErrorHandler && record?.options.errorHandler === undefined
+  return (
+    request.server.errorHandler === state.defaultErrorHandler && recordOf(request)?.options.errorHandler === undefined
+  )
 }
 
 function isDefaultBody(payload: string, status: number, error: Error | undefined): boolean {

@@ -170,19 +170,32 @@ export function complete(
   const fixed = copyOf(value)
   for (const one of completed) patch(fixed, one.fix)
   const seen = new Map<string, number>()
-  for (let left = inspect(fixed)[0]; left !== undefined; left = inspect(fixed)[0]) {
-    const { at: place, rule, fix } = left
-    const times = (seen.get(`${place} ${rule}`) ?? 0) + 1
-    seen.set(`${place} ${rule}`, times)
-    if (times > 20) break
-    // Fixes are applied in order: what mends their results comes last.
-    const owner = completed.at(-1)
-    // A fix that did not hold twice gives way: what it wrote is removed.
-    const again = times > 2 && at(fixed, place) !== undefined ? ([{ op: 'remove', path: place }] as const) : fix
-    owner?.fix.push(...again)
-    patch(fixed, again)
+  // Fixes are applied in order: what mends their results comes last.
+  const rest = completed.at(-1)?.fix
+  for (let left = inspect(fixed); left.length > 0; left = inspect(fixed)) {
+    for (const { at: place, rule, fix } of independent(left)) {
+      const times = (seen.get(`${place} ${rule}`) ?? 0) + 1
+      seen.set(`${place} ${rule}`, times)
+      if (times > 20) return { findings: completed, fixed }
+      // A fix that did not hold twice gives way: what it wrote is removed.
+      const again = times > 2 && at(fixed, place) !== undefined ? ([{ op: 'remove', path: place }] as const) : fix
+      rest?.push(...again)
+      patch(fixed, again)
+    }
   }
   return { findings: completed, fixed }
+}
+
+/** Findings that can be mended together: the first, and those that move no entry of a list and lie elsewhere. */
+function independent(findings: readonly Finding[]): readonly Finding[] {
+  const places = new Set<string>()
+  return findings.filter(({ at: place, fix }, i) => {
+    const parent = place.slice(0, place.lastIndexOf('/'))
+    const still = fix.every(({ op, path }) => op !== 'remove' || !/\/\d+$/.test(path))
+    if (i > 0 && (!still || places.has(parent))) return false
+    places.add(parent)
+    return true
+  })
 }
 
 /** The lines of an error message: paths in one column. */

@@ -24,10 +24,12 @@ export function bodyOf(state: State | undefined, problem: Problem): Buffer {
 
 /** The body of a refusal: constant refusals are formatted once per app. */
 function body(state: State, refusal: Refusal): Buffer {
-  const known = state.bodies.get(refusal)
+  const { told } = refusal
+  const known = state.bodies.get(told)
   if (known !== undefined) return known
   const made = bodyOf(state, refusal.problem)
-  state.bodies.set(refusal, made)
+  // One that was made for this request will not be asked for again.
+  if (told.constant) state.bodies.set(told, made)
   return made
 }
 

@@ -1,4 +1,4 @@
-import type { FastifyInstance, RouteOptions } from 'fastify'
+import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
 import type { Chain } from './chain.ts'
 import type { State } from './state.ts'
 
@@ -19,6 +19,20 @@ export interface RouteRecord {
 /** A route in words: `GET /users`. */
 export function nameOf({ methods, url }: RouteRecord): string {
   return `${methods.join('|')} ${url}`
+}
+
+let routeContext: symbol | undefined
+
+/**
+ * The record of a request's route. `request.routeOptions` builds an object of twelve members each time it is read, so
+ * the route's config is read where Fastify keeps it; `routeOptions` is the way for a Fastify that keeps it elsewhere.
+ */
+export function recordOf(request: FastifyRequest): RouteRecord | undefined {
+  routeContext ??= Object.getOwnPropertySymbols(request).find(({ description }) => description === 'fastify.context')
+  const context =
+    routeContext === undefined ? undefined : (request as unknown as Record<symbol, { config?: unknown }>)[routeContext]
+  const config = context?.config ?? request.routeOptions.config
+  return (config as { [RECORD]?: RouteRecord } | undefined)?.[RECORD]
 }
 
 /** `config.security` of a route, as its own options and every onRoute hook have left it. */

@@ -27,6 +27,8 @@ export interface Problem {
   readonly retryAfter?: number
 }
 
+const NO_DETAILS: RefusalDetails = Object.freeze({})
+
 /** A decision to refuse: a constant value, not an Error. Written to the wire by the kernel alone. */
 export class Refusal {
   readonly brand: string = BRAND
@@ -35,18 +37,32 @@ export class Refusal {
   readonly sentence: string
   readonly event: SecurityEventKind
   readonly details: RefusalDetails
+  /** The refusal whose problem this one shows: itself, unless its particulars stay out of the body. */
+  readonly told: Refusal
+  /** Whether it exists for as long as its room, not for one request. */
+  readonly constant: boolean
 
-  constructor(code: string, status: number, sentence: string, event: SecurityEventKind, details: RefusalDetails = {}) {
+  constructor(
+    code: string,
+    status: number,
+    sentence: string,
+    event: SecurityEventKind,
+    details: RefusalDetails = NO_DETAILS,
+    told?: Refusal,
+  ) {
     this.code = code
     this.status = status
     this.sentence = details.sentence ?? sentence
     this.event = event
     this.details = details
+    this.told = told ?? this
+    this.constant = details === NO_DETAILS
   }
 
   /** The same refusal with particulars of this request. */
   with(details: RefusalDetails): Refusal {
-    return new Refusal(this.code, this.status, this.sentence, this.event, details)
+    const shown = details.sentence !== undefined || details.retryAfter !== this.details.retryAfter
+    return new Refusal(this.code, this.status, this.sentence, this.event, details, shown ? undefined : this.told)
   }
 
   /** The same refusal under another status. */

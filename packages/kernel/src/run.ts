@@ -4,7 +4,7 @@ import { watch } from './close.ts'
 import { replaceDefault } from './defaults.ts'
 import { errors } from './kernel-errors.ts'
 import { answer, dress } from './problem.ts'
-import { RECORD, type RouteRecord } from './record.ts'
+import { recordOf } from './record.ts'
 import { isRefusal, type Refusal } from './refusal.ts'
 import { isThenable } from './steps.ts'
 import { RequestSecurityState } from './request.ts'
@@ -86,7 +86,7 @@ export function runners(state: State, notFound: (request: FastifyRequest) => Cha
   }
 
   function chainOf(request: FastifyRequest): Chain {
-    const record = (request.routeOptions.config as { [RECORD]?: RouteRecord })[RECORD]
+    const record = recordOf(request)
     const found = record === undefined && request.is404 ? notFound(request) : record?.chain
     const chain = found ?? unrecorded()
     if (request.method !== 'OPTIONS') return chain

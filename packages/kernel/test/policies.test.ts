@@ -1,7 +1,8 @@
 import { runInNewContext } from 'node:vm'
 import Fastify from 'fastify'
 import { describe, expect, it } from 'vitest'
-import { describeSecurity, defineRoom } from '../src/index.ts'
+import { compileOptions, describeSecurity, defineRoom } from '../src/index.ts'
+import { stateOf } from '../src/state.ts'
 import { merge } from '../src/copy.ts'
 import { policyKeys } from '../src/policy-key.ts'
 import { marking, policy } from './rooms.ts'
@@ -98,5 +99,50 @@ describe('describeSecurity', () => {
     const app = open({ by })
     await app.ready()
     expect(describeSecurity(app)).toHaveLength(1)
+  })
+})
+
+describe('boot stays linear', () => {
+  it('with routes of one policy: they share one chain', async () => {
+    const app = Fastify({ exposeHeadRoutes: false })
+    app.register(marking('headers'))
+    app.register(marking('cors'), { value: 'other' })
+    for (let i = 0; i < 500; i++) app.get(`/${i}`, policy({ headers: { value: `${i % 2}` } }), async () => 'x')
+    await app.ready()
+    expect(new Set(stateOf(app, true).records.map(({ chain }) => chain)).size).toBe(2)
+  })
+
+  it('with mistakes whose fixes need a second one: they are mended together', () => {
+    let asked = 0
+    const limit = { type: 'integer', minimum: 1, examples: [1] }
+    const inspect = compileOptions<{ policies: { limit: number }[] }>(
+      {
+        type: 'object',
+        additionalProperties: false,
+        properties: {
+          policies: {
+            type: 'array',
+            items: { type: 'object', additionalProperties: false, properties: { limit } },
+          },
+        },
+      },
+      () => {
+        asked++
+        return []
+      },
+    )
+    const { mistakes } = inspect({ policies: Array.from({ length: 2_000 }, () => ({ limt: 0 })) })
+    expect(mistakes).toHaveLength(2_000)
+    expect(asked).toBeLessThan(5)
+  })
+
+  it('and the message lists a hundred of many mistakes; all are in `mistakes`', async () => {
+    const app = Fastify({ exposeHeadRoutes: false })
+    app.register(marking('headers'))
+    for (let i = 0; i < 500; i++) app.get(`/${i}`, policy({ headers: { valu: 'x' } }), async () => 'x')
+    await expect(app.ready()).rejects.toMatchObject({
+      message: expect.stringContaining('and 400 more') as string,
+      mistakes: { length: 500 },
+    })
   })
 })
