@@ -63,6 +63,10 @@ function faultOf(directive: string, entry: string): Fault | null {
     return { rule: 'not-a-url', says: 'is neither a path nor a URL', instead: null }
   }
   if (kind === 'names') {
+    // The engine takes such a name for a keyword that lost its quotes.
+    if (keywords.has(entry) || BARE_CODE.test(entry)) {
+      return { rule: 'not-a-policy-name', says: 'reads like a keyword of CSP; choose another name', instead: null }
+    }
     if (/^(?:[\w\-#=/@.%]+|\*|'none'|'allow-duplicates')$/.test(entry)) return null
     return { rule: 'not-a-policy-name', says: 'is not the name of a Trusted Types policy', instead: null }
   }

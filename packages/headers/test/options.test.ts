@@ -113,6 +113,12 @@ describe('options', () => {
       'not-a-policy-name',
     ],
     [
+      'a policy name with a quote that reads like a keyword',
+      csp({ 'trusted-types': ['nonce-a'] }),
+      'contentSecurityPolicy.trusted-types',
+      'not-a-policy-name',
+    ],
+    [
       'a feature that does not exist',
       { permissionsPolicy: { webcam: [] } },
       'permissionsPolicy.webcam',
