@@ -1,5 +1,6 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { emitRefusal } from './chain.ts'
@@ -80,11 +81,24 @@ export function answerClientError(this: FastifyInstance, error: Error & { code?:
 }
 
 /** Node asks this listener, instead of the app, about expectations that it does not know: the chain refuses them. */
-export function answerExpectations({ root }: State): void {
-  if (root.server.listenerCount('checkExpectation') > 0) return
-  root.server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) =>
-    root.routing(request, response),
-  )
+export function answerExpectations({ root }: State, server: EventEmitter = root.server): void {
+  if (server.listenerCount('checkExpectation') > 0) return
+  server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => root.routing(request, response))
+}
+
+/**
+ * `listen({ host: 'localhost' })` opens a server for each further address, and gives it no listener but the app's own:
+ * what the parser refuses there would leave bare.
+ */
+export function answerOnEveryAddress(state: State): void {
+  const { root, settings } = state
+  const symbol = Object.getOwnPropertySymbols(root).find(({ description }) => description === 'fastify.serverBindings')
+  const further = symbol === undefined ? [] : ((root as unknown as Record<symbol, EventEmitter[]>)[symbol] ?? [])
+  for (const server of further) {
+    answerExpectations(state, server)
+    if (settings !== undefined && server.listenerCount('clientError') === 0)
+      server.on('clientError', answerClientError.bind(root))
+  }
 }
 
 /** The constant fields that the root's rooms give to answers outside of any request. */

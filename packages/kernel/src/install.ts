@@ -4,7 +4,7 @@ import { Compiler } from './compile.ts'
 import type { Chain } from './chain.ts'
 import { rememberFailure } from './defaults.ts'
 import { logChains } from './describe.ts'
-import { answerExpectations } from './early.ts'
+import { answerExpectations, answerOnEveryAddress } from './early.ts'
 import { errors } from './kernel-errors.ts'
 import { recordRoutes } from './record.ts'
 import { runners } from './run.ts'
@@ -53,6 +53,10 @@ function install(app: FastifyInstance): void {
     if (!state.active) return
     answerExpectations(state)
     logChains(state)
+  })
+  app.addHook('onListen', (done) => {
+    if (state.active) answerOnEveryAddress(state)
+    done()
   })
   app.addHook('preClose', (done) => {
     state.closing = true
