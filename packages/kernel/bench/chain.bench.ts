@@ -26,6 +26,7 @@ const request = {
   method: 'GET',
   url: '/',
   headers: { host: 'api.example.com', accept: '*/*' },
+  rawHeaders: ['Host', 'api.example.com', 'User-Agent', 'x', 'Accept', '*/*', 'Connection', 'keep-alive'],
   httpVersionMajor: 1,
   httpVersionMinor: 1,
   socket: {},

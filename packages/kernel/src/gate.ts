@@ -1,9 +1,12 @@
+import type { IncomingMessage } from 'node:http'
 import { errors } from './kernel-errors.ts'
+import type { Refusal } from './refusal.ts'
 import type { State } from './state.ts'
 import type { Step } from './steps.ts'
 
 /** The kernel's own step, after what decorates and before what refuses: the app closing, a Host missing, an unknown expectation. */
 export function gate(state: State): Step {
+  let lastHost: string | undefined
   return (request, reply) => {
     if (state.closing) {
       // RFC 9113 §8.2.2: HTTP/2 has no Connection field; Node closes its sessions.
@@ -11,10 +14,17 @@ export function gate(state: State): Step {
       return errors.PTC_SERVER_CLOSING
     }
     const { raw } = request
-    // RFC 9112 §3.2: a 400 for HTTP/1.1 without Host; HTTP/2 has :authority instead.
-    if (raw.headers.host === undefined && raw.httpVersionMajor === 1 && raw.httpVersionMinor === 1) {
-      reply.header('connection', 'close')
-      return errors.PTC_HOST_MISSING
+    // RFC 9112 §3.2: a 400 for HTTP/1.1 without Host, and for any with two or with one that is none.
+    // HTTP/2 has :authority instead.
+    if (raw.httpVersionMajor === 1) {
+      const { host } = raw.headers
+      const refusal = host === undefined ? missing(raw) : host === lastHost || isHost(host) ? repeated(raw) : invalid
+      if (refusal !== undefined) {
+        reply.header('connection', 'close')
+        return refusal
+      }
+      // Most requests name the same one.
+      lastHost = host
     }
     // RFC 9110 §10.1.1: 100-continue is the only expectation; Node has answered it already.
     const { expect } = raw.headers
@@ -24,4 +34,27 @@ export function gate(state: State): Step {
     }
     return undefined
   }
+}
+
+const invalid = errors.PTC_HOST_INVALID
+
+function missing({ httpVersionMinor }: IncomingMessage): Refusal | undefined {
+  return httpVersionMinor === 1 ? errors.PTC_HOST_MISSING : undefined
+}
+
+/** RFC 3986 §3.2.2: a registered name, an IPv4 address or an address in brackets, then perhaps a port; or nothing. */
+function isHost(host: string): boolean {
+  return /^(?:[\w.~!$&'()*+,;=%-]*|\[[\dA-Fa-f:.]+\])(?::\d{0,5})?$/.test(host)
+}
+
+/** Node takes the first of two Host fields; a proxy before it may take the second. */
+function repeated({ rawHeaders }: IncomingMessage): Refusal | undefined {
+  let seen = false
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] as string
+    if (name.length !== 4 || name.toLowerCase() !== 'host') continue
+    if (seen) return invalid
+    seen = true
+  }
+  return undefined
 }

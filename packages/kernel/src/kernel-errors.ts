@@ -48,6 +48,12 @@ const table = {
     event: events['request.rejected'],
     meaning: 'An HTTP/1.1 request without Host (RFC 9112 §3.2).',
   },
+  PTC_HOST_INVALID: {
+    status: 400,
+    sentence: 'The Host field is invalid.',
+    event: events['request.rejected'],
+    meaning: 'An HTTP/1.1 request with two Host fields, or with one that names no host (RFC 9112 §3.2).',
+  },
   PTC_REQUEST_MALFORMED: {
     status: 400,
     sentence: 'The request is malformed.',

@@ -46,6 +46,7 @@ describe('answers that no hook sees carry the fields, a problem, and no echo', (
     ['an over-long parameter', get(`/p/${'hunter2'.repeat(100)}`), 414, 'PTC_URL_TOO_LONG', 'default'],
     ['a malformed URL', get('/%zz-hunter2'), 400, 'PTC_REQUEST_MALFORMED', 'default'],
     ['a missing Host', 'GET /hunter2 HTTP/1.1\r\nConnection: close\r\n\r\n', 400, 'PTC_HOST_MISSING', 'default'],
+    ['two Host fields', get('/', 'host: hunter2'), 400, 'PTC_HOST_INVALID', 'default'],
     [
       'header fields that are too large',
       get('/', `X-A: ${'hunter2'.repeat(20_000)}`),
@@ -73,6 +74,17 @@ describe('answers that no hook sees carry the fields, a problem, and no echo', (
     expect(answer).not.toContain('hunter2')
     expect(reasons).toContain(code)
   })
+
+  it.each(['hunter2@a', 'hunter2/x', 'hunter2 x', 'hunter2:99x', '[hunter2]', 'hunter2?', '"hunter2"', 'h\u00fcnter2'])(
+    'the Host %s',
+    async (host) => {
+      const { port } = await listening()
+      const answer = await raw(port, `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`)
+      expect(answer).toMatch(/^HTTP\/1.1 400 /)
+      expect(answer).toContain('"code":"PTC_HOST_INVALID"')
+      expect(answer).not.toContain('hunter2')
+    },
+  )
 
   it('a request whose header section never ends', async () => {
     const { port } = await listening(serverOptions({ headersTimeoutMs: 500, requestTimeoutMs: 1_000 }))
@@ -114,6 +126,14 @@ it('admits HTTP/1.0 without Host', async () => {
   const { port } = await listening()
   expect(await raw(port, 'GET / HTTP/1.0\r\n\r\n')).toMatch(/^HTTP\/1.1 200 /)
 })
+
+it.each(['a', 'a:1', 'a.example', '[::1]', '[::1]:65535', '127.0.0.1', 'a_b', 'xn--a.example.', '%41', ''])(
+  'admits the Host "%s"',
+  async (host) => {
+    const { port } = await listening()
+    expect(await raw(port, `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`)).toMatch(/^HTTP\/1.1 200 /)
+  },
+)
 
 describe('serverOptions', () => {
   it.each([
