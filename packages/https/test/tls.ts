@@ -1,12 +1,22 @@
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import http, { type IncomingHttpHeaders } from 'node:http'
 import https from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { developmentCertificates, tlsServerOptions } from '@portcullis/https'
+import { afterAll } from 'vitest'
 
-/** A fresh folder for certificates. */
-export const folder = (): string => mkdtempSync(join(tmpdir(), 'portcullis-https-'))
+const folders: string[] = []
+afterAll(() => {
+  for (const made of folders) rmSync(made, { recursive: true, force: true })
+})
+
+/** A fresh folder for certificates, gone when the tests of the file are over. */
+export const folder = (): string => {
+  const made = mkdtempSync(join(tmpdir(), 'portcullis-https-'))
+  folders.push(made)
+  return made
+}
 
 /** One certificate for all tests of a file. */
 export const certificates = await developmentCertificates(folder(), { hosts: ['localhost', '127.0.0.1', '::1'] })
