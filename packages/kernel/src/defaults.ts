@@ -1,6 +1,7 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { STATUS_CODES } from 'node:http'
 import { errors } from './kernel-errors.ts'
+import { answerLastResort } from './last-resort.ts'
 import { dress } from './problem.ts'
 import { recordOf } from './record.ts'
 import type { Refusal } from './refusal.ts'
@@ -67,9 +68,17 @@ function isFastifysOwn(error: FastifyError | string | null): boolean {
 export function rememberFailure(
   state: State,
 ): (request: FastifyRequest, reply: FastifyReply, error: FastifyError, done: () => void) => void {
-  return (request, _reply, error, done) => {
+  return (request, reply, error, done) => {
     const security = request.security as RequestSecurityState | undefined
-    if (state.active && security !== undefined && isFastifysOwn(error)) security.failure = error
+    if (!state.active || security === undefined) return done()
+    // Fastify comes here a second time only if its answer to an error failed too: a hook that throws, a field that
+    // cannot be written. What it would do next, it would do past every hook.
+    if (security.failed && !reply.raw.headersSent && !reply.raw.destroyed) {
+      request.log.error({ err: error }, 'the answer to an error failed')
+      return answerLastResort(state, request, reply, refusalFor({}, reply.statusCode < 400 ? 500 : reply.statusCode))
+    }
+    security.failed = true
+    if (isFastifysOwn(error)) security.failure = error
     done()
   }
 }

@@ -33,6 +33,17 @@ function body(state: State, refusal: Refusal): Buffer {
   return made
 }
 
+/** Fields that speak of a payload which does not leave. */
+export const ofTheReplaced = [
+  'content-length',
+  'content-encoding',
+  'content-range',
+  'transfer-encoding',
+  'trailer',
+  'etag',
+  'last-modified',
+] as const
+
 const PROBLEM = 'application/problem+json'
 
 /** RFC 9457 §3 for clients that name it, plain JSON for everybody else. */

@@ -8,6 +8,8 @@ export class RequestSecurityState implements RequestSecurity {
   readonly chain: Chain
   /** The error that reached Fastify's error handling, if its default answer must not leave. */
   failure: FastifyError | null = null
+  /** Whether an error has reached it, of whatever kind. */
+  failed = false
 
   constructor(chain: Chain) {
     this.chain = chain

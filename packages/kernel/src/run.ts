@@ -3,10 +3,11 @@ import { emitRefusal, preflightChain, type Chain } from './chain.ts'
 import { watch } from './close.ts'
 import { replaceDefault } from './defaults.ts'
 import { errors } from './kernel-errors.ts'
-import { answer, dress } from './problem.ts'
+import { answer, dress, ofTheReplaced } from './problem.ts'
 import { recordOf } from './record.ts'
 import { isRefusal, type Refusal } from './refusal.ts'
 import { isThenable } from './steps.ts'
+import { unwrapResponse } from './web-response.ts'
 import { RequestSecurityState } from './request.ts'
 import { preflightTarget } from './routes.ts'
 import type { State } from './state.ts'
@@ -134,7 +135,7 @@ export function runners(state: State, notFound: (request: FastifyRequest) => Cha
       const replaced = reply.raw.statusCode >= 400 ? replaceDefault(state, request, reply, payload) : undefined
       const steps = security.chain.onSend
       if (steps === null) return done(null, replaced)
-      send(steps, 0, request, reply, replaced ?? payload, payload, done)
+      send(steps, 0, request, reply, replaced ?? unwrapResponse(reply, payload), payload, done)
     },
   }
 
@@ -206,9 +207,6 @@ export function runners(state: State, notFound: (request: FastifyRequest) => Cha
 function isStream(value: unknown): value is RequestPayload {
   return typeof value === 'object' && value !== null && typeof (value as { pipe?: unknown }).pipe === 'function'
 }
-
-/** Fields that speak of the payload that does not leave. */
-const ofTheReplaced = ['content-length', 'content-encoding', 'content-range', 'etag', 'last-modified'] as const
 
 /** Ends a stream of either kind, or the body of a web Response. */
 function discard(payload: unknown): void {

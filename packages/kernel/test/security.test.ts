@@ -1,4 +1,4 @@
-import Fastify, { type FastifyInstance } from 'fastify'
+import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify'
 import { connect } from 'node:net'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { defineRoom, onSecurityEvent, serverOptions } from '../src/index.ts'
@@ -241,4 +241,66 @@ describe('an answer tells nothing that the client wrote', () => {
       undefined,
     ])
   })
+
+  it.each([
+    ['an answer', 200, () => undefined],
+    ['an unknown URL', 404, () => undefined],
+    ['a refusal', 401, (app: FastifyInstance) => app.register(refusing('auth'))],
+    ['a failure', 500, (app: FastifyInstance) => app.addHook('preHandler', async () => Promise.reject(new Error('x')))],
+  ] as const)('when an onSend hook throws on %s', async (_what, status, prepare) => {
+    const app = Fastify()
+    app.register(marking('headers'))
+    prepare(app)
+    app.addHook('onSend', async () => {
+      throw new Error('hunter2')
+    })
+    app.get('/', async () => 'x')
+    await app.listen({ port: 0, host: '127.0.0.1' })
+    open.push(app)
+    const response = await fetch(app.listeningOrigin + (status === 404 ? '/unknown' : '/'))
+    expect([response.status, response.headers.get('x-headers')]).toEqual([status === 200 ? 500 : status, 'default'])
+    expect(await response.json()).toMatchObject({ code: expect.stringMatching(/^PTC_/) as string })
+  })
+
+  it('when a handler writes into a field what no field can hold: the other fields stay', async () => {
+    const make = () => {
+      const app = Fastify()
+      app.get<{ Querystring: { to: string } }>('/', async (request, reply) =>
+        reply.header('x-to', request.query.to).send('x'),
+      )
+      open.push(app)
+      return app
+    }
+    const guarded = make()
+    guarded.register(marking('headers'))
+    await guarded.listen({ port: 0, host: '127.0.0.1' })
+    const response = await fetch(`${guarded.listeningOrigin}/?to=%0d%0ahunter2`)
+    expect(response.status).toBe(500)
+    expect(response.headers.get('x-headers')).toBe('default')
+    expect(response.headers.get('content-type')).toBe('application/json')
+    expect(await response.json()).toMatchObject({ code: 'PTC_INTERNAL' })
+    expect((await fetch(`${guarded.listeningOrigin}/?to=a`)).status).toBe(200)
+  })
+})
+
+it('lets onSend steps see the fields of a web Response', async () => {
+  const seen: unknown[] = []
+  const app = Fastify()
+  app.register(
+    room('xss', {
+      onSend: (_request: unknown, reply: FastifyReply) => {
+        seen.push(reply.getHeader('content-type'), reply.statusCode)
+        reply.header('x-a', 'ours')
+      },
+    }),
+  )
+  app.get(
+    '/',
+    async () => new Response('hi', { status: 201, headers: { 'x-a': 'theirs', 'content-type': 'text/html' } }),
+  )
+  app.get('/none', async () => new Response(null, { status: 204 }))
+  const response = await app.inject('/')
+  expect([response.statusCode, response.body, response.headers['x-a']]).toEqual([201, 'hi', 'ours'])
+  expect(seen).toEqual(['text/html', 201])
+  expect((await app.inject('/none')).statusCode).toBe(204)
 })
