@@ -7,7 +7,8 @@ const table = {
     sentence: 'This request cannot be forwarded as it is written.',
     event: events['gateway.rejected'],
     meaning:
-      'Two Host fields, a fragment, space or raw non-ASCII byte in the request target, or a body that broke off.',
+      'Two Host fields or one that names no host, a fragment, space or raw non-ASCII byte in the request target, a ' +
+      'transfer coding other than `chunked`, `chunked` in HTTP/1.0, or a body that broke off.',
   },
   PTC_GATEWAY_PATH_REFUSED: {
     status: 400,

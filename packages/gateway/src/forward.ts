@@ -8,7 +8,7 @@ import { type Downstream, Exchange, type Failure, type Fields } from './exchange
 import type { TokenMint } from './internal-token.ts'
 import { isMalformedTarget, isUnsafePath, type PathParams } from './path.ts'
 import type { GatewayPolicy, RoutePolicy } from './policy.ts'
-import { buildRequestFields, hasTwoHosts } from './request-fields.ts'
+import { buildRequestFields, hasTwoHosts, isMalformedFraming, isMalformedHost } from './request-fields.ts'
 import { writeResponseFields } from './response-fields.ts'
 import type { Service } from './service.ts'
 
@@ -41,7 +41,14 @@ export function forward(
 ): Refusal | null {
   const { raw, headers } = request
   const url = raw.url as string
-  if (isMalformedTarget(url) || hasTwoHosts(raw.rawHeaders)) return errors.PTC_GATEWAY_REQUEST_MALFORMED
+  if (isMalformedTarget(url) || hasTwoHosts(raw.rawHeaders) || isMalformedHost(headers.host)) {
+    return errors.PTC_GATEWAY_REQUEST_MALFORMED
+  }
+  if (isMalformedFraming(headers['transfer-encoding'], raw.httpVersion)) {
+    // Where this message ends is not certain: nothing after it is read.
+    reply.header('connection', 'close')
+    return errors.PTC_GATEWAY_REQUEST_MALFORMED
+  }
   const query = url.indexOf('?')
   if (route.open && isUnsafePath(query === -1 ? url : url.slice(0, query))) return errors.PTC_GATEWAY_PATH_REFUSED
   // Other upgrades are offers, which a server may ignore (RFC 9110 §7.8); a WebSocket client waits for a 101.

@@ -147,6 +147,20 @@ export function buildRequestFields(
   return fields
 }
 
+/** Whether a Host field is none (RFC 9112 §3.2: answer 400). What a service would make of it is anybody's guess. */
+export function isMalformedHost(host: string | undefined): boolean {
+  return host !== undefined && host !== '' && !HOST.test(host)
+}
+
+/**
+ * Whether a body's framing is one that two readers may read in two ways: codings beside `chunked`, which nobody here
+ * undoes (RFC 9112 §6.1), or `chunked` in HTTP/1.0, which does not know it ("MUST treat the message as if the framing
+ * is faulty").
+ */
+export function isMalformedFraming(coding: string | undefined, version: string): boolean {
+  return coding !== undefined && (version === '1.0' || coding.toLowerCase() !== 'chunked')
+}
+
 /** Whether a request names its host twice (RFC 9112 §3.2: answer 400). `raw` is name, value, name, value. */
 export function hasTwoHosts(raw: readonly string[]): boolean {
   let hosts = 0

@@ -139,6 +139,39 @@ describe('a client', () => {
     expect(backend.hits).toHaveLength(1)
   })
 
+  it.each(['a, b', 'a b', 'a:1@b', 'a/b', '<a>', 'a:123456'])('cannot be sent to the host %j', async (host) => {
+    const backend = await startBackend()
+    const request = `GET /users/profile HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`
+    expect(await rawExchange(await listenOn(await official(backend.port)), request)).toMatch(/^HTTP\/1\.1 200/)
+    const staged = await stage(backend.port)
+    expect(await rawExchange(await staged.listen(), request)).toMatch(/^HTTP\/1\.1 400/)
+    expect(backend.hits).toHaveLength(1)
+  })
+
+  it.each([
+    ['in HTTP/1.0, which does not know chunks', '1.0', 'chunked'],
+    ['under a coding that nobody undoes', '1.1', 'gzip, chunked'],
+  ])('cannot frame a body %s', async (_how, version, coding) => {
+    const backend = await startBackend((request, response) => {
+      request.resume().on('end', () => response.end('ok'))
+    })
+    const request = (more: string) =>
+      `POST /users/profile HTTP/${version}\r\nHost: a\r\n${more}Transfer-Encoding: ${coding}\r\n\r\n1\r\na\r\n0\r\n\r\n`
+    const open = await listenOn(await official(backend.port))
+    expect(await rawExchange(open, request('Content-Type: text/plain\r\nConnection: close\r\n'))).toMatch(
+      /^HTTP\/1\.1 200/,
+    )
+    const hits = backend.hits.length
+
+    const staged = await stage(backend.port)
+    const next = 'GET /users/profile HTTP/1.1\r\nHost: a\r\n\r\n'
+    const answer = await rawExchange(await staged.listen(), request('') + next)
+    expect(answer).toMatch(/^HTTP\/1\.1 400/)
+    expect(answer).toMatch(/^connection: close/im)
+    expect(answer.match(/^HTTP/gm)).toHaveLength(1)
+    expect(backend.hits).toHaveLength(hits)
+  })
+
   it('cannot send a service more than the limit, declared or not', async () => {
     const body = Buffer.alloc(5_000_000)
     let received = 0
