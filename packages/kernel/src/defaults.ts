@@ -60,7 +60,7 @@ function isFastifysOwn(error: FastifyError | string | null): boolean {
     status < 400 ||
     status >= 500 ||
     error.validation !== undefined ||
-    error.code?.startsWith('FST_') === true
+    String(error.code).startsWith('FST_')
   )
 }
 

@@ -2,7 +2,6 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
-import type { TLSSocket } from 'node:tls'
 import { emitRefusal } from './chain.ts'
 import { watch } from './close.ts'
 import { refusalFor } from './defaults.ts'
@@ -103,7 +102,7 @@ export function answerOnEveryAddress(state: State): void {
 
 /** The constant fields that the root's rooms give to answers outside of any request. */
 function earlyFields(state: State | undefined, socket: Socket): Record<string, string> {
-  const encrypted = (socket as TLSSocket).encrypted === true
+  const encrypted = 'encrypted' in socket
   const fields: Record<string, string> = {}
   for (const { room } of state?.registrations.get(state.root)?.values() ?? [])
     Object.assign(fields, room?.earlyFields?.(encrypted))

@@ -92,7 +92,7 @@ describe('no way around the chain leads to a handler', () => {
           { origin: 'https://b.example', 'access-control-request-method': 'GET' },
         ]) {
           const response = await app.inject({ method: method as 'GET', url: url.startsWith('/') ? url : '/', headers })
-          expect([400, 401], `${method} ${url}`).toContain(response.statusCode)
+          expect([400, 401]).toContain(response.statusCode)
         }
       }
     }
@@ -117,7 +117,7 @@ describe('no way around the chain leads to a handler', () => {
           .on('error', reject)
           .end()
       })
-      expect([400, 401], path).toContain(status)
+      expect([400, 401]).toContain(status)
     }
     expect(reached).toEqual([])
   })
