@@ -10,7 +10,10 @@ export function credentialsOf(fields: Fields, scheme: string): string | null {
   const field = fields['authorization']
   if (typeof field !== 'string') return null
   const { length } = scheme
-  if (field.length < length || field.slice(0, length).toLowerCase() !== scheme) return null
+  // Schemes are letters alone: bit 5 is all that tells the cases apart.
+  for (let at = 0; at < length; at++) {
+    if ((field.charCodeAt(at) | 0x20) !== scheme.charCodeAt(at)) return null
+  }
   if (field.length === length) return ''
   if (field.charCodeAt(length) !== 0x20) return null
   let start = length + 1

@@ -46,7 +46,8 @@ export function compileGate(parts: GateParts): Gate {
   return {
     find(fields, rawHeaders) {
       let found: Presented | null = null
-      for (const strategy of strategies) {
+      for (let at = 0; at < strategies.length; at++) {
+        const strategy = strategies[at] as Strategy
         const credential = strategy.find(fields)
         if (credential === null) continue
         if (found !== null) return ambiguous

@@ -128,6 +128,30 @@ describe('the memory of verified tokens', () => {
     )
   })
 
+  it('remembers what it was told last, whatever was deleted in between', () => {
+    const key = fc.constantFrom('a', 'b', 'c', 'd', 'e')
+    const act = fc.record({ what: fc.constantFrom('get', 'set', 'delete'), key })
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 4 }), fc.array(act, { maxLength: 60 }), (limit, acts) => {
+        const memory = new VerifiedTokens(limit)
+        const told = new Map<string, number>()
+        for (const [expires, { what, key }] of acts.entries()) {
+          if (what === 'set') {
+            memory.set(key, { identity: {} as never, expires, notBefore: 0 })
+            told.set(key, expires)
+            expect(memory.get(key)?.expires).toBe(expires)
+          } else if (what === 'delete') {
+            memory.delete(key)
+            told.delete(key)
+          }
+          const known = memory.get(key)
+          if (known !== undefined) expect(known.expires).toBe(told.get(key))
+          expect(memory.size).toBeLessThanOrEqual(Math.min(limit, told.size))
+        }
+      }),
+    )
+  })
+
   it('takes no token that did not verify', () => {
     let asked = 0
     const strategy = jwtStrategy({
