@@ -15,17 +15,19 @@ export function policyField(quotas: readonly Quota[]): string {
   return quotas.map(({ name, limit, window }) => `"${name}";q=${limit};w=${window}`).join(', ')
 }
 
+/** Writes a decision's fields. */
+export type WriteFields = (target: FieldTarget, decision: Decision, refused: Part | undefined, now: number) => void
+
 /**
  * Compiles the writer of a decision's fields: `RateLimit` and `RateLimit-Policy`
  * (draft-ietf-httpapi-ratelimit-headers-10), and `X-RateLimit-*` of the strictest quota, `-Reset` in Unix seconds.
  * @param advertised all quotas of the route
  * @param joins whether an earlier decision of the same request has already written
  */
-export function compileFields(
-  advertised: readonly Quota[],
-  joins: boolean,
-): (target: FieldTarget, decision: Decision, refused: Part | undefined, now: number) => void {
+export function compileFields(advertised: readonly Quota[], joins: boolean): WriteFields {
   const policy = policyField(advertised)
+  const [only, more] = advertised
+  if (only !== undefined && more === undefined && !joins) return fieldsOfOne(only, policy)
   return (target, decision, refused, now) => {
     let shown = refused
     let least = refused?.standing.before ?? 0
@@ -52,6 +54,21 @@ export function compileFields(
       target.header('x-ratelimit-reset', secondsOf(now + shown.standing.resetMs))
     }
     target.header('ratelimit', field)
+    target.header('ratelimit-policy', policy)
+  }
+}
+
+/** The same for one quota: nothing to compare, and each number becomes text once. */
+function fieldsOfOne({ capacity, label }: Quota, policy: string): WriteFields {
+  const limit = String(capacity)
+  const start = `${label};r=`
+  return (target, decision, refused, now) => {
+    const { before, after, resetMs } = (decision[0] as Part).standing
+    const left = String(refused === undefined ? after : before)
+    target.header('x-ratelimit-limit', limit)
+    target.header('x-ratelimit-remaining', left)
+    target.header('x-ratelimit-reset', secondsOf(now + resetMs))
+    target.header('ratelimit', `${start}${left};t=${secondsOf(resetMs)}`)
     target.header('ratelimit-policy', policy)
   }
 }

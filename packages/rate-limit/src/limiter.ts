@@ -11,7 +11,7 @@ import { MemoryTable } from './memory-table.ts'
 import type { RateLimitOptions } from './options.ts'
 import { sameQuota, type Quota } from './policy.ts'
 import type { RedisStore } from './redis-store.ts'
-import { compileSubject } from './subject.ts'
+import { compileSubject, type SubjectOf } from './subject.ts'
 
 /** Spends the quotas of one stage; says nothing, or the refusal. A promise only if something is waited for. */
 export type Limiter = (
@@ -81,13 +81,19 @@ export class Limiters {
     }
 
     const byEngine = engine.decider(counted)
-    if (byEngine !== undefined) {
-      return (request, reply) => byEngine(subjectsOf(request), (decision) => settle(reply, decision, clock()))
+    const [first] = of
+    if (byEngine !== undefined && first !== undefined) {
+      const conclude = (reply: FastifyReply, decision: Decision): Refusal | undefined =>
+        settle(reply, decision, clock())
+      return (request, reply) => byEngine(first(request), reply, conclude)
     }
 
+    // Nothing waits between filling and reading: one list serves all requests.
+    const subjects = of.map(() => '')
     return (request, reply) => {
+      for (let place = 0; place < of.length; place++) subjects[place] = (of[place] as SubjectOf)(request)
       const now = clock()
-      return settle(reply, inMemory(subjectsOf(request), now), now)
+      return settle(reply, inMemory(subjects, now), now)
     }
   }
 
