@@ -1,6 +1,9 @@
 import security, { serverOptions } from '@portcullis/security'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { LeafCertificate } from './certificates.ts'
+import { isOutage } from './database/outage.ts'
+import { logging, type LogSettings } from './logging.ts'
+import { answerProblem } from './problem.ts'
 
 /** Who the gateway is to the services: the issuer of the internal tokens. */
 export const gatewayIssuer = 'gateway'
@@ -12,7 +15,7 @@ export interface PrivateServiceOptions {
   readonly gatewayKey: string
   /** The service's own name: tokens for another service are of no use here. */
   readonly audience: string
-  readonly logLevel: string
+  readonly log: LogSettings
 }
 
 /**
@@ -23,7 +26,7 @@ export async function createPrivateService(options: PrivateServiceOptions): Prom
   const { key, cert } = options.certificate
   const app = Fastify({
     ...serverOptions({ trustProxy: false, https: { key, cert } }),
-    logger: { level: options.logLevel, name: options.audience },
+    ...logging(options.audience, options.log),
     // Without coercion: "5" is no amount of money.
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false } },
     // The gateway sends each request under the number it has there.
@@ -39,6 +42,19 @@ export async function createPrivateService(options: PrivateServiceOptions): Prom
         types: ['at+jwt'],
       },
     },
+  })
+  // JSON alone: text is what a page of any origin may post without asking first (Fetch, "CORS-safelisted").
+  app.removeContentTypeParser('text/plain')
+  app.setErrorHandler((error, request, reply) => {
+    if (!isOutage(error)) throw error
+    request.log.error({ err: error }, 'the database does not answer')
+    return answerProblem(
+      reply,
+      503,
+      'DEMO_DATABASE_AWAY',
+      'This service cannot work right now. Try again in 5 seconds.',
+      5,
+    )
   })
   return app
 }

@@ -5,6 +5,7 @@ import { createCertificates } from './certificates.ts'
 import { openDatabase } from './database/open.ts'
 import { openPool } from './database/pool.ts'
 import { createGateway } from './gateway/gateway.ts'
+import type { LogSettings } from './logging.ts'
 import { createPaymentService } from './payment-service/service.ts'
 import { createKeyPair, createTokenIssuer } from './tokens.ts'
 import { createLoginAttempts } from './user-service/login-attempts.ts'
@@ -21,6 +22,8 @@ export interface StartOptions {
   readonly certificateFolder?: string | undefined
   /** Pino's level: `warn` shows what was refused, `info` every request too. */
   readonly logLevel: string
+  /** Takes the lines; absent: standard output. */
+  readonly logStream?: LogSettings['stream']
 }
 
 /** The demo, standing. */
@@ -61,7 +64,7 @@ export async function startDemo(options: StartOptions): Promise<Demo> {
 }
 
 async function start(options: StartOptions, closers: (() => unknown)[]): Promise<Omit<Demo, 'close'>> {
-  const { logLevel } = options
+  const log: LogSettings = { level: options.logLevel, stream: options.logStream }
   const [ports, certificates] = await Promise.all([
     choosePorts(options.ports),
     createCertificates(options.certificateFolder),
@@ -84,13 +87,13 @@ async function start(options: StartOptions, closers: (() => unknown)[]): Promise
   const gatewayKeys = createKeyPair()
   const gatewayKey = gatewayKeys.publicKey
   const userService = await createUserService(
-    { certificate: certificates.userService, gatewayKey, logLevel },
+    { certificate: certificates.userService, gatewayKey, log },
     { pool: usersPool, tokens, attempts },
   )
   closers.push(() => userService.close())
   const userAddress = await userService.listen({ host: '127.0.0.1', port: 0 })
   const paymentService = await createPaymentService(
-    { certificate: certificates.paymentService, gatewayKey, logLevel },
+    { certificate: certificates.paymentService, gatewayKey, log },
     paymentsPool,
   )
   closers.push(() => paymentService.close())
@@ -106,7 +109,7 @@ async function start(options: StartOptions, closers: (() => unknown)[]): Promise
     internalKey: gatewayKeys.privateKey,
     services: { user: userAddress, payment: paymentAddress },
     redis,
-    logLevel,
+    log,
   })
   closers.push(() => gateway.close())
   await gateway.listen({ host: '127.0.0.1', port: ports.gateway })
@@ -116,7 +119,7 @@ async function start(options: StartOptions, closers: (() => unknown)[]): Promise
     certificate: certificates.app,
     host: `${names.app}:${ports.app}`,
     api,
-    logLevel,
+    log,
   })
   closers.push(() => browserApp.close())
   await browserApp.listen({ host: '127.0.0.1', port: ports.app })

@@ -3,6 +3,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import security, { serverOptions } from '@portcullis/security'
 import type {} from '@portcullis/headers'
 import type { LeafCertificate } from '../certificates.ts'
+import { logging, type LogSettings } from '../logging.ts'
 
 /** What the browser app is made with. */
 export interface BrowserAppOptions {
@@ -11,25 +12,20 @@ export interface BrowserAppOptions {
   readonly host: string
   /** Origin of the API, which the page asks. */
   readonly api: string
-  readonly logLevel: string
+  readonly log: LogSettings
 }
 
 const page = (name: string): Promise<string> => readFile(new URL(`page/${name}`, import.meta.url), 'utf8')
 
 /** Serves the page: a document with a nonce of its own each time, one script, one style sheet. */
-export async function createBrowserApp({
-  certificate,
-  host,
-  api,
-  logLevel,
-}: BrowserAppOptions): Promise<FastifyInstance> {
+export async function createBrowserApp({ certificate, host, api, log }: BrowserAppOptions): Promise<FastifyInstance> {
   const [html, script, style] = await Promise.all([page('index.html'), page('app.js'), page('style.css')])
   const document = html.replace('%api%', api)
 
   const { key, cert } = certificate
   const app = Fastify({
     ...serverOptions({ trustProxy: false, https: { key, cert } }),
-    logger: { level: logLevel, name: 'browser-app' },
+    ...logging('browser-app', log),
   })
   await app.register(security, {
     https: { hosts: [host] },

@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { existsSync, rmSync } from 'node:fs'
 import { chown, cp, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { createServer, type AddressInfo } from 'node:net'
@@ -33,6 +32,7 @@ export async function startEmbeddedDatabase(): Promise<EmbeddedDatabase> {
   const account = process.getuid?.() === 0 ? await unprivilegedAccount() : undefined
   const parent = account === undefined || (await reachableByAll(tmpdir())) ? tmpdir() : '/tmp'
   const home = await mkdtemp(join(parent, 'portcullis-demo-'))
+  const cleaner = await startCleaner(home)
   try {
     const bin = await binaries(home, account)
     if (account !== undefined) await chown(home, account.uid, account.gid)
@@ -42,15 +42,12 @@ export async function startEmbeddedDatabase(): Promise<EmbeddedDatabase> {
       const port = await freePort()
       try {
         const server = await serve(join(bin, 'postgres'), join(home, 'data'), port, account)
-        const abandon = (): void => abandonServer(server, home)
-        process.once('exit', abandon)
         return {
           adminUrl: `postgres://postgres:${password}@127.0.0.1:${port}/postgres`,
           dataFolder: home,
           async stop() {
             await halt(server)
-            process.off('exit', abandon)
-            await rm(home, { recursive: true, force: true })
+            await cleaner.finish()
           },
         }
       } catch (error) {
@@ -59,7 +56,7 @@ export async function startEmbeddedDatabase(): Promise<EmbeddedDatabase> {
       }
     }
   } catch (error) {
-    await rm(home, { recursive: true, force: true })
+    await cleaner.finish()
     throw error
   }
 }
@@ -166,14 +163,45 @@ async function halt(server: ChildProcess): Promise<void> {
   clearTimeout(impatience)
 }
 
-/** For a process that ends without stopping us, by an error that nobody caught: nothing asynchronous runs any more. */
-function abandonServer(server: ChildProcess, home: string): void {
-  server.kill('SIGQUIT')
-  const lock = join(home, 'data', 'postmaster.pid')
-  const clock = new Int32Array(new SharedArrayBuffer(4))
-  // The server writes until it has ended, and takes its lock away last.
-  for (let waits = 0; waits < 150 && existsSync(lock); waits += 1) Atomics.wait(clock, 0, 0, 20)
-  rmSync(home, { recursive: true, force: true, maxRetries: 3 })
+/** Waits for the end of its input, which comes with the end of our process, however that ends: SIGKILL included. */
+const CLEANER = `
+home=$1
+stopped=
+while read -r line; do stopped=$line; done
+pid=
+# A server that has been stopped leaves its number to others.
+[ -n "$stopped" ] || pid=$(head -n 1 "$home/data/postmaster.pid" 2>/dev/null)
+if [ -n "$pid" ]; then
+  kill -QUIT "$pid" 2>/dev/null
+  tries=0
+  while kill -0 "$pid" 2>/dev/null && [ $tries -lt 50 ]; do sleep 0.1; tries=$((tries + 1)); done
+fi
+tries=0
+while rm -rf "$home" 2>/dev/null; [ -e "$home" ] && [ $tries -lt 50 ]; do sleep 0.1; tries=$((tries + 1)); done
+`
+
+/** A process that ends the server and takes the folder away once we are done, or gone. Windows has none. */
+async function startCleaner(home: string): Promise<{ finish(): Promise<void> }> {
+  const remove = (): Promise<void> => rm(home, { recursive: true, force: true })
+  if (process.platform === 'win32') return { finish: remove }
+  // Of a session of its own: a terminal's Ctrl-C or end is not for it.
+  const cleaner = spawn('/bin/sh', ['-c', CLEANER, 'sh', home], {
+    cwd: '/',
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  })
+  await once(cleaner, 'spawn')
+  cleaner.unref()
+  cleaner.stdin.on('error', () => {})
+  const ended = once(cleaner, 'exit')
+  return {
+    async finish() {
+      cleaner.ref()
+      cleaner.stdin.end('stopped\n')
+      await ended
+      await remove()
+    },
+  }
 }
 
 function collect(child: ChildProcess): () => string {

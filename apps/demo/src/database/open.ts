@@ -40,6 +40,8 @@ export async function openDatabase(url?: string): Promise<Database> {
 
 async function migrate(adminUrl: string): Promise<Awaited<ReturnType<typeof ensureRoles>>> {
   const admin = new pg.Client({ connectionString: adminUrl })
+  // Its death fails the statement under way; without a listener it would end the process too.
+  admin.on('error', () => {})
   await admin.connect()
   try {
     const passwords = await ensureRoles(admin)

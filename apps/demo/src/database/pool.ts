@@ -6,7 +6,9 @@ export function openPool(connectionString: string, applicationName: string): pg.
     connectionString,
     application_name: applicationName,
     max: 10,
-    connectionTimeoutMillis: 5000,
+    connectionTimeoutMillis: 2000,
+    // The server's own limit is shorter; this one is for a server that says nothing at all.
+    query_timeout: 4000,
   })
   // An idle connection that the server ends is no reason to die: the next query opens another.
   pool.on('error', () => {})

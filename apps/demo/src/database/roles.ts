@@ -27,7 +27,7 @@ export async function ensureRoles(admin: pg.Client): Promise<RolePasswords> {
     await ensureRole(admin, roles[service], 'LOGIN')
     const role = pg.escapeIdentifier(roles[service])
     await admin.query(`alter role ${role} password ${pg.escapeLiteral(passwords[service])} connection limit 20`)
-    await admin.query(`alter role ${role} set statement_timeout = '5s'`)
+    await admin.query(`alter role ${role} set statement_timeout = '3s'`)
     await admin.query(`alter role ${role} set idle_in_transaction_session_timeout = '5s'`)
     await admin.query(`alter role ${role} set search_path = pg_catalog`)
   }

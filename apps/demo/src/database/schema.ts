@@ -20,6 +20,7 @@ create table if not exists portcullis_users.sessions (
   expires_at timestamptz not null,
   revoked_at timestamptz
 );
+create index if not exists sessions_by_end on portcullis_users.sessions (expires_at);
 
 -- A refresh token is stored as its SHA-256 only.
 create table if not exists portcullis_users.refresh_tokens (
@@ -70,6 +71,15 @@ begin
 end
 $$;
 revoke all on function portcullis_payments.open_account() from public;
+-- Sessions that are over may go, a hundred at a time; the user service has no right to delete any other.
+create or replace function portcullis_users.purge_sessions() returns void
+  language sql security definer set search_path = pg_catalog, pg_temp as $$
+  delete from portcullis_users.sessions where id in (
+    select id from portcullis_users.sessions where expires_at < now() limit 100 for update skip locked
+  )
+$$;
+revoke all on function portcullis_users.purge_sessions() from public;
+
 create or replace trigger open_account after insert on portcullis_users.users
   for each row execute function portcullis_payments.open_account();
 `
@@ -84,6 +94,7 @@ grant select, insert on portcullis_users.sessions to %users%;
 grant update (revoked_at) on portcullis_users.sessions to %users%;
 grant select, insert on portcullis_users.refresh_tokens to %users%;
 grant update (used_at) on portcullis_users.refresh_tokens to %users%;
+grant execute on function portcullis_users.purge_sessions() to %users%;
 grant select, insert on portcullis_users.posts, portcullis_users.comments to %users%;
 
 grant usage on schema portcullis_payments to %payments%;

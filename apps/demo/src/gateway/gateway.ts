@@ -3,6 +3,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import type { Redis } from 'ioredis'
 import { names, type Ports } from '../addresses.ts'
 import type { LeafCertificate } from '../certificates.ts'
+import { logging, type LogSettings } from '../logging.ts'
 import { openapiDocument } from '../openapi.ts'
 import { gatewayIssuer } from '../private-service.ts'
 import { accessTokens } from '../tokens.ts'
@@ -24,7 +25,7 @@ export interface GatewayParts {
   /** Where the services really listen, as URLs. */
   readonly services: { readonly user: string; readonly payment: string }
   readonly redis: Redis | undefined
-  readonly logLevel: string
+  readonly log: LogSettings
 }
 
 /** The public gateway: every room there is, and no logic of its own. */
@@ -36,7 +37,7 @@ export async function createGateway(parts: GatewayParts): Promise<FastifyInstanc
 
   const app = Fastify({
     ...serverOptions({ trustProxy: false, https: { key, cert } }),
-    logger: { level: parts.logLevel, name: 'gateway' },
+    ...logging('gateway', parts.log),
   })
   await app.register(security, {
     https: {

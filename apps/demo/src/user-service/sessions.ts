@@ -10,9 +10,10 @@ export interface OpenSession {
   readonly remaining: number
 }
 
-/** Opens a session: the start of a family of refresh tokens. */
+/** Opens a session: the start of a family of refresh tokens. Sessions that are over are cleared away. */
 export async function openSession(pool: pg.Pool, userId: number, lifetime: number): Promise<OpenSession> {
   const { token, hash } = createRefreshToken()
+  await pool.query('select portcullis_users.purge_sessions()')
   await pool.query(
     `with session as (
        insert into portcullis_users.sessions (user_id, expires_at)
