@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
+import { type AddressInfo, createServer, type Server } from 'node:net'
 
 /** The ports the demo listens on; 0 takes one that is free. */
 export interface Ports {
@@ -23,15 +23,34 @@ export const names = {
   paymentService: 'payment-service.local',
 } as const
 
-/** Replaces zeros: origins and redirects hold the ports, so they must be known before anything listens. */
+/**
+ * Tries all ports before anything is started, and replaces zeros: origins and redirects hold the ports.
+ * @throws a sentence that names a port that is taken, or not allowed.
+ */
 export async function choosePorts(ports: Ports): Promise<Ports> {
-  const probes = Object.values(ports).map((port) => (port === 0 ? createServer().listen(0, '127.0.0.1') : null))
-  const chosen: number[] = []
-  for (const [index, probe] of probes.entries()) {
-    if (probe !== null && !probe.listening) await once(probe, 'listening')
-    chosen.push(probe === null ? (Object.values(ports)[index] as number) : (probe.address() as AddressInfo).port)
+  const probes: Server[] = []
+  const chosen = { ...ports }
+  try {
+    for (const name of ['gateway', 'plaintext', 'app'] as const) {
+      const probe = createServer()
+      probe.listen(ports[name], '127.0.0.1')
+      await once(probe, 'listening')
+      probes.push(probe)
+      chosen[name] = (probe.address() as AddressInfo).port
+    }
+  } catch (error) {
+    throw explained(error as NodeJS.ErrnoException & { port?: number })
+  } finally {
+    for (const probe of probes) await once(probe.close(), 'close')
   }
-  for (const probe of probes) if (probe !== null) await once(probe.close(), 'close')
-  const [gateway, plaintext, app] = chosen as [number, number, number]
-  return { gateway, plaintext, app }
+  return chosen
+}
+
+function explained(error: NodeJS.ErrnoException & { port?: number }): Error {
+  const port = `port ${error.port}`
+  const sentence =
+    error.code === 'EADDRINUSE'
+      ? `${port} is taken. Stop what listens there, or choose others: GATEWAY_PORT, PLAINTEXT_PORT, APP_PORT.`
+      : `${port} cannot be listened on (${error.code ?? error.message}).`
+  return new Error(sentence, { cause: error })
 }

@@ -12,7 +12,12 @@ const stop = new Promise<void>((resolve) => {
   }
 })
 
-const port = (name: string, fallback: number): number => Number(process.env[name] ?? fallback)
+function port(name: string, fallback: number): number {
+  const text = process.env[name]
+  if (text === undefined || text === '') return fallback
+  if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535) throw new Error(`${name} is not a port: 0 to 65535.`)
+  return Number(text)
+}
 
 try {
   const demo = await startDemo({

@@ -111,12 +111,40 @@ describe('the demo, as a process', () => {
       const { port } = taken.address() as { port: number }
       const demo = await run({ [name]: String(port) })
       expect(await demo.ended).toEqual([1, null])
-      expect(demo.errors()).toMatch(/^The demo did not start: .*EADDRINUSE/)
-      expect(demo.errors()).toContain(String(port))
+      expect(demo.errors()).toBe(
+        `The demo did not start: port ${port} is taken. Stop what listens there, or choose others: GATEWAY_PORT, PLAINTEXT_PORT, APP_PORT.\n`,
+      )
       expect(left()).toEqual([])
       taken.close()
     },
   )
+
+  it.each(['https', '65536'])('takes %j for no port, and says so', async (text) => {
+    const demo = await run({ APP_PORT: text })
+    expect(await demo.ended).toEqual([1, null])
+    expect(demo.errors()).toBe('The demo did not start: APP_PORT is not a port: 0 to 65535.\n')
+  })
+
+  it('leaves nothing behind even when it is killed, and starts again on the same ports', async () => {
+    const ports = await choosePorts({ gateway: 0, plaintext: 0, app: 0 })
+    const env = {
+      GATEWAY_PORT: String(ports.gateway),
+      PLAINTEXT_PORT: String(ports.plaintext),
+      APP_PORT: String(ports.app),
+    }
+    const first = await run(env)
+    await standing(first)
+    first.child.kill('SIGKILL')
+    expect(await first.ended).toEqual([null, 'SIGKILL'])
+    await vi.waitFor(() => expect([relatives(first.child.pid as number), left()]).toEqual([[], []]), {
+      timeout: 10_000,
+      interval: 20,
+    })
+    const second = await run(env)
+    await standing(second)
+    second.child.kill('SIGINT')
+    expect(await second.ended).toEqual([0, null])
+  })
 
   it('takes its database along when an error ends the process', async () => {
     const program = `
