@@ -31,7 +31,10 @@ async function official(setup: Setup, cache: number | false): Promise<FastifyIns
   return app
 }
 
-async function ours({ publicKey, issuer, audience, origin }: Setup): Promise<FastifyInstance> {
+async function ours(
+  { publicKey, issuer, audience, origin }: Setup,
+  algorithm: 'fixed-window' | 'gcra',
+): Promise<FastifyInstance> {
   const { default: headers } = await import('@portcullis/headers')
   const { default: cors } = await import('@portcullis/cors')
   const { default: rateLimit } = await import('@portcullis/rate-limit')
@@ -41,7 +44,7 @@ async function ours({ publicKey, issuer, audience, origin }: Setup): Promise<Fas
   await app.register(headers)
   await app.register(cors, { origins: [origin], credentials: true })
   await app.register(rateLimit, {
-    policies: [{ name: 'per-ip', limit: QUOTA.limit, window: QUOTA.seconds, partitionBy: 'ip' }],
+    policies: [{ name: 'per-ip', algorithm, limit: QUOTA.limit, window: QUOTA.seconds, partitionBy: 'ip' }],
   })
   await app.register(auth, { jwt: { key: publicKey, issuer, audience, algorithms: ['ES256'] } })
   return app
@@ -64,7 +67,8 @@ const comparison: Comparison = {
     },
     'official four': (setup) => official(setup, 10_000),
     'official four, jwt uncached': (setup) => official(setup, false),
-    ours,
+    ours: (setup) => ours(setup, 'fixed-window'),
+    'ours, GCRA': (setup) => ours(setup, 'gcra'),
   },
 }
 export default comparison
