@@ -102,13 +102,22 @@ export function replaceDefault(
 function standIn(state: State, request: FastifyRequest, payload: string, status: number): Refusal | undefined {
   const { failure } = request.security as RequestSecurityState
   // Whatever Fastify's handler says of a failure; what was thrown as a string is not even JSON.
-  if (failure !== null && hasDefaultHandler(state, request)) return refusalFor(failure, status)
+  if (failure !== null && hasDefaultHandler(state, request)) return refusalFor(failure, statusOf(failure, status))
   if (payload.charCodeAt(0) !== 0x7b) return undefined
   if (failure !== null && isDefaultBody(payload, status, failure)) return refusalFor(failure, status)
   if (status === 404 && payload.startsWith('{"message":"Route ') && payload.endsWith(DEFAULT_404))
     return errors.PTC_NOT_FOUND
   // An error thrown by the user's own error handler ends in Fastify's.
   return status >= 500 && isDefaultBody(payload, status, undefined) ? refusalFor({}, status) : undefined
+}
+
+/**
+ * The error's own status, which Fastify's handler takes over. A serializer of the route's that cannot write the error
+ * turns it into a 500 on the way; it is still what the client did.
+ */
+function statusOf(error: Partial<FastifyError>, status: number): number {
+  const own = error.statusCode
+  return own !== undefined && own >= 400 && own < 600 ? own : status
 }
 
 const DEFAULT_404 = ' not found","error":"Not Found","statusCode":404}'

@@ -222,6 +222,21 @@ describe("Fastify's default answers", () => {
     expect(response.body).not.toContain(secret)
   })
 
+  it("keep their status where the route's own schema cannot write them", async () => {
+    const app = Fastify(serverOptions())
+    app.register(headers)
+    const response = { '4xx': { type: 'object', required: ['mine'], properties: { mine: { type: 'string' } } } }
+    app.post('/', { schema: { response } }, async () => 'x')
+    const request = {
+      method: 'POST',
+      url: '/',
+      headers: { 'content-type': 'application/json' },
+      payload: '{"a',
+    } as const
+    const { statusCode, body } = await app.inject(request)
+    expect([statusCode, JSON.parse(body).code]).toEqual([400, 'PTC_REQUEST_MALFORMED'])
+  })
+
   it('say what the schema asks, in its own words', async () => {
     expect((await make().inject({ method: 'POST', url: '/json', payload: { n: 'x' } })).json().error).toBe(
       'Invalid request: body.n must be integer.',
