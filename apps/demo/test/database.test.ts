@@ -24,6 +24,7 @@ describe('the role of the user service', () => {
   it.each([
     ['read accounts', 'select * from portcullis_payments.accounts'],
     ['credit an account', 'update portcullis_payments.accounts set balance = 1'],
+    ['delete sessions', 'delete from portcullis_users.sessions'],
     ['delete users', 'delete from portcullis_users.users'],
     ['change passwords', "update portcullis_users.users set password_hash = 'x'"],
     ['change posts', "update portcullis_users.posts set body = 'x'"],

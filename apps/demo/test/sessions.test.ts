@@ -116,6 +116,36 @@ describe('a session', () => {
     expect(stored).not.toContain(Buffer.from(token).toString('hex'))
   })
 
+  it('is cleared away at the next sign-in once it is over, and no sooner', async () => {
+    const user = { username: 'cleaner', email: 'cleaner@example.com', password: 'a long enough secret' }
+    await demo.call('POST', '/register', { json: user })
+    const { default: pg } = await import('pg')
+    const client = new pg.Client({ connectionString: demo.databaseUrls.admin })
+    await client.connect()
+    const add = async (ends: string): Promise<string> => {
+      const { rows } = await client.query<{ id: string }>(
+        `insert into portcullis_users.sessions (user_id, expires_at) values (101, now() + $1::interval) returning id`,
+        [ends],
+      )
+      const id = rows[0]?.id as string
+      await client.query(
+        `insert into portcullis_users.refresh_tokens (hash, session_id) values (sha256(convert_to($1, 'UTF8')), $1::uuid)`,
+        [id],
+      )
+      return id
+    }
+    const [over, live] = [await add('-1 second'), await add('1 minute')]
+    const { cookie } = await demo.signIn(user)
+    const left = await client.query(
+      `select s.id from portcullis_users.sessions s join portcullis_users.refresh_tokens t on t.session_id = s.id
+        where s.id in ($1, $2)`,
+      [over, live],
+    )
+    await client.end()
+    expect(left.rows).toEqual([{ id: live }])
+    expect((await refresh(cookie)).status).toBe(200)
+  })
+
   it('takes no body', async () => {
     const { cookie } = await demo.signIn({ username: 'alice', password: 'battery-staple-9' })
     const answer = await demo.call('POST', '/refresh', { headers: { cookie }, json: { anything: 1 } })

@@ -1,4 +1,5 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import type { LookupFunction } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Agent } from 'undici'
@@ -23,6 +24,8 @@ export interface Ask {
   readonly headers?: Record<string, string>
   /** Where to ask; absent: the gateway. */
   readonly at?: string
+  /** The address to ask from, such as `127.0.0.2`: whoever has many has many limits. */
+  readonly from?: string
 }
 
 /** A demo on ephemeral ports, with a client that trusts its CA and nobody else. */
@@ -46,17 +49,27 @@ export async function standDemo(options: Partial<StartOptions> = {}): Promise<St
   })
   const ca = await readFile(demo.caFile, 'utf8')
   // Resolvers do not know the demo's names; the certificate is checked for the name all the same.
-  const lookup = (
-    _name: string,
-    _options: unknown,
-    done: (e: null, a: { address: string; family: 4 }[]) => void,
-  ): void => done(null, [{ address: '127.0.0.1', family: 4 }])
-  const dispatcher = new Agent({ connect: { ca, lookup } as never, pipelining: 1 })
+  const lookup = ((_name, { all }, done) => {
+    if (all === true) done(null, [{ address: '127.0.0.1', family: 4 }])
+    else done(null, '127.0.0.1', 4)
+  }) as LookupFunction
+  const dispatchers = new Map<string | undefined, Agent>()
+  const dispatcherFrom = (localAddress: string | undefined): Agent => {
+    const known = dispatchers.get(localAddress)
+    if (known !== undefined) return known
+    const made = new Agent({
+      connect: { ca, lookup },
+      pipelining: 1,
+      ...(localAddress === undefined ? {} : { localAddress }),
+    })
+    dispatchers.set(localAddress, made)
+    return made
+  }
 
   const call: StandingDemo['call'] = async (method, path, ask = {}) => {
-    const { token, json, body, headers, at = demo.addresses.gateway } = ask
+    const { token, json, body, headers, at = demo.addresses.gateway, from } = ask
     // Not `request(at + path)`: reading the URL would tidy the path up.
-    const answer = await dispatcher.request({
+    const answer = await dispatcherFrom(from).request({
       origin: at,
       path,
       method: method as 'GET',
@@ -87,7 +100,7 @@ export async function standDemo(options: Partial<StartOptions> = {}): Promise<St
       return { token: answer.json.access_token as string, cookie: cookieOf(answer) }
     },
     async close() {
-      await dispatcher.close()
+      await Promise.all([...dispatchers.values()].map((dispatcher) => dispatcher.close()))
       await demo.close()
       await rm(certificateFolder, { recursive: true, force: true })
     },
