@@ -33,11 +33,27 @@ const table = {
   },
   PTC_HTTPS_CERTIFICATE_UNUSABLE: {
     boot: 'the certificate %s',
-    meaning: 'The certificate cannot be read or is not valid now.',
+    meaning:
+      'The certificate cannot be read, is not valid now, is self-signed, weak or signed over SHA-1, or its chain is ' +
+      'out of order.',
+  },
+  PTC_HTTPS_CERTIFICATE_UNAVAILABLE: {
+    boot: 'the source of the certificate%s gave none: %s',
+    meaning: 'A source that is asked at boot, such as `load`, failed, or returned a certificate that cannot be served.',
+  },
+  PTC_HTTPS_ACME_CLIENT_MISSING: {
+    boot: 'certificates over ACME need the package acme-client. Run npm install acme-client',
+    meaning: '`acme` is set, and its optional package is not installed.',
+  },
+  PTC_HTTPS_ACME_UNPROVABLE: {
+    boot: 'no ACME authority could check who we are: %s. Write %s',
+    meaning: 'ACME proves names over HTTP-01: it needs a name, and the plaintext listener.',
   },
   PTC_HTTPS_KEY_EXPOSED: {
     boot: '%s can be read by other users of this machine. Delete it, so that a new one is made, or run chmod 600 on it if nobody did.',
-    meaning: 'A development key on disk is readable by others; whoever read it can impersonate every host of this CA.',
+    meaning:
+      'A key that this package keeps on disk (development CA, ACME) is readable by others; whoever read it can ' +
+      'impersonate your hosts.',
   },
   PTC_HTTPS_DEVELOPMENT_HOST_REFUSED: {
     boot:

@@ -1,5 +1,8 @@
 export type {} from './types.ts'
 
+export { certificateStatus } from './certificates/attach.ts'
+export type { CertificateStatus } from './certificates/keeper.ts'
+export type { AcmeOptions, CertificateSource } from './certificates/source-options.ts'
 export { developmentCertificates, type DevelopmentCertificates } from './development-certificates.ts'
 export { errors } from './errors.ts'
 export { events } from './events.ts'

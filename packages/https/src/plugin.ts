@@ -2,6 +2,7 @@ import { Server as TlsServer } from 'node:tls'
 import type { AddressInfo } from 'node:net'
 import { defineRoom, emit } from '@portcullis/kernel'
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import { openCertificates } from './certificates/attach.ts'
 import { errors, reachable } from './errors.ts'
 import { events } from './events.ts'
 import { check, optionsSchema, type HttpsOptions } from './options.ts'
@@ -28,10 +29,11 @@ const plugin: FastifyPluginAsync<HttpsOptions> = defineRoom<HttpsOptions>({
   errors,
   events,
   check,
-  setup(options, app) {
+  async setup(options, app) {
     const terminatesTls = (app.server as unknown) instanceof TlsServer
     if (!terminatesTls && !mayBeForwarded(app)) throw new errors.PTC_HTTPS_UNREACHABLE(reachable)
     if (options.plaintext !== undefined) openWith(app, options.plaintext)
+    const certificates = await openCertificates(app, options.hosts, listeners.has(app.server))
     const isSecure = terminatesTls ? overTlsOrInjected : overTls
     return {
       compile(policy) {
@@ -47,6 +49,9 @@ const plugin: FastifyPluginAsync<HttpsOptions> = defineRoom<HttpsOptions>({
               return undefined
             }
             const { method, host, originalUrl, headers } = request
+            // RFC 8555 §8.3: a challenge is asked for over plaintext.
+            const answer = certificates?.challengeAnswer(originalUrl)
+            if (answer !== undefined) return reply.type('application/octet-stream').send(answer)
             const decision = compiled.decide({ method, host, target: originalUrl, fields: headers })
             if (decision.kind === 'exposed') {
               return errors.PTC_HTTPS_CREDENTIAL_EXPOSED.with({ detail: { credentials: decision.credentials } })

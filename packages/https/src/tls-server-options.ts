@@ -1,21 +1,22 @@
-import { constants, createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { constants } from 'node:crypto'
 import type { ServerOptions } from 'node:https'
 import { compileOptions, type Finding, type ObjectSchema, refuseToBoot } from '@portcullis/kernel'
-import { errors } from './errors.ts'
+import { isServerName } from './certificates/names.ts'
+import { certificateOptions, planCertificates } from './certificates/plan.ts'
+import { checkSource, sourceProperties, type CertificateSource } from './certificates/source-options.ts'
 
-/** What `tlsServerOptions` needs: a key and a certificate, as PEM or as files, and what differs from the defaults. */
-export interface TlsOptions {
-  /** Private key, PEM. */
-  key?: string | Buffer
-  /** Certificate, followed by its intermediates, PEM. */
-  cert?: string | Buffer
-  /** File with the private key, instead of `key`. */
-  keyFile?: string
-  /** File with the certificate and its intermediates, instead of `cert`. */
-  certFile?: string
-  /** Passphrase of an encrypted key. */
-  passphrase?: string
+/**
+ * What `tlsServerOptions` needs: where the certificate comes from (PEM, files, a function, ACME), and what differs from
+ * the defaults.
+ */
+export interface TlsOptions extends CertificateSource {
+  /**
+   * Sources by server name (RFC 6066 §3), `api.example.com` or `*.example.com`; whoever asks for another name, or for
+   * none, gets the certificate beside them.
+   */
+  names?: Record<string, CertificateSource>
+  /** Admits certificates that are self-signed, expired, weak, or signed over SHA-1. */
+  dangerouslyAllowUntrustedCertificates?: boolean
   /** Lowest protocol version. Default TLSv1.2, which RFC 9325 §3.1.1 still admits; everything below never is. */
   minVersion?: 'TLSv1.2' | 'TLSv1.3'
   /** Seconds until a handshake must be complete. Default 10. */
@@ -28,24 +29,24 @@ export interface TlsOptions {
 
 const seconds = (value: number, description: string) =>
   ({ type: 'integer', minimum: 1, maximum: 3600, default: value, description }) as const
-const pem = (description: string) =>
-  ({ accepts: ['string', 'Buffer'], examples: ['-----BEGIN …'], description }) as const
-
 /** Strict JSON Schema of `TlsOptions`. */
 export const tlsOptionsSchema: ObjectSchema = {
   type: 'object',
   additionalProperties: false,
   properties: {
-    key: { ...pem('Private key, PEM.'), writeOnly: true },
-    cert: pem('Certificate, followed by its intermediates, PEM.'),
-    keyFile: { type: 'string', minLength: 1, examples: ['server.key'], description: 'File with the private key.' },
-    certFile: {
-      type: 'string',
-      minLength: 1,
-      examples: ['server.pem'],
-      description: 'File with the certificate and its intermediates.',
+    ...sourceProperties,
+    names: {
+      type: 'object',
+      additionalProperties: { type: 'object', additionalProperties: false, properties: sourceProperties },
+      default: {},
+      description:
+        'Sources by server name, exact or with one leading `*.`; other names get the certificate beside them.',
     },
-    passphrase: { type: 'string', examples: ['…'], writeOnly: true, description: 'Passphrase of an encrypted key.' },
+    dangerouslyAllowUntrustedCertificates: {
+      type: 'boolean',
+      default: false,
+      description: 'Admits certificates that are self-signed, expired, weak, or signed over SHA-1.',
+    },
     minVersion: {
       type: 'string',
       enum: ['TLSv1.2', 'TLSv1.3'],
@@ -74,26 +75,18 @@ const SUITES = [
 const inspect = compileOptions<TlsOptions>(tlsOptionsSchema, check)
 
 function check(options: Readonly<TlsOptions>): Finding[] {
-  const findings: Finding[] = []
-  for (const [text, file, example] of [
-    ['key', 'keyFile', 'server.key'],
-    ['cert', 'certFile', 'server.pem'],
-  ] as const) {
-    if (options[text] === undefined && options[file] === undefined) {
+  const names = Object.entries(options.names ?? {})
+  const findings = checkSource(options, '', names.length === 0)
+  for (const [name, source] of names) {
+    const at = `/names/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`
+    if (!isServerName(name)) {
       findings.push({
-        at: `/${file}`,
-        rule: `${text}-missing`,
-        message: `or ${text} is required; write ${file}: '${example}'`,
-        fix: [{ op: 'add', path: `/${file}`, value: example }],
+        at,
+        rule: 'server-name',
+        message: 'is not a name in lower case, exact or with one leading `*.`; remove it',
+        fix: [{ op: 'remove', path: at }],
       })
-    } else if (options[text] !== undefined && options[file] !== undefined) {
-      findings.push({
-        at: `/${file}`,
-        rule: `${text}-twice`,
-        message: `is given beside ${text}; remove one of them`,
-        fix: [{ op: 'remove', path: `/${file}` }],
-      })
-    }
+    } else findings.push(...checkSource(source, at, true))
   }
   const { headersTimeout = 0, requestTimeout = headersTimeout } = options
   if (headersTimeout > requestTimeout) {
@@ -109,8 +102,9 @@ function check(options: Readonly<TlsOptions>): Finding[] {
 
 /**
  * The `https` part of Fastify's options: TLS 1.3, and 1.2 with ECDHE and AEAD suites only; time-outs that fire.
- * Key and certificate are read and compared now, so that a mistake fails boot and not the first handshake.
- * @param given key and certificate, as PEM or as files
+ * Key and certificate are read and examined now, so that a mistake fails boot and not the first handshake. The room
+ * keeps them fresh: files are watched, `load` is called again, ACME renews.
+ * @param given where the certificate comes from
  * @param now the time at which the certificate must be valid
  * @throws PTC_OPTIONS_INVALID, PTC_HTTPS_KEY_UNUSABLE, PTC_HTTPS_CERTIFICATE_UNUSABLE
  * @example Fastify({ https: tlsServerOptions({ keyFile: 'server.key', certFile: 'server.pem' }), requestTimeout: 30_000 })
@@ -118,13 +112,10 @@ function check(options: Readonly<TlsOptions>): Finding[] {
 export function tlsServerOptions(given: TlsOptions, now: Date = new Date()): ServerOptions {
   const { options, mistakes } = inspect(given)
   if (options === undefined) return refuseToBoot('the options of tlsServerOptions()', mistakes)
-  const key = options.key ?? read(options.keyFile as string, errors.PTC_HTTPS_KEY_UNUSABLE)
-  const cert = options.cert ?? read(options.certFile as string, errors.PTC_HTTPS_CERTIFICATE_UNUSABLE)
-  examine(key, cert, options.passphrase, now)
-  return {
-    key,
-    cert,
-    ...(options.passphrase === undefined ? {} : { passphrase: options.passphrase }),
+  const { names = {}, dangerouslyAllowUntrustedCertificates: allowUntrusted = false } = options
+  const ofItsOwn = (['key', 'keyFile', 'load', 'acme'] as const).some((one) => options[one] !== undefined)
+  const plan = planCertificates(ofItsOwn ? options : undefined, names, { now: now.getTime(), allowUntrusted })
+  const policy: ServerOptions = {
     minVersion: options.minVersion as 'TLSv1.2' | 'TLSv1.3',
     maxVersion: 'TLSv1.3',
     ciphers: SUITES,
@@ -140,36 +131,5 @@ export function tlsServerOptions(given: TlsOptions, now: Date = new Date()): Ser
     // The kernel answers a missing Host itself; Node's own answer carries no field of ours.
     requireHostHeader: false,
   }
-}
-
-function read(file: string, Failure: typeof errors.PTC_HTTPS_KEY_UNUSABLE): Buffer {
-  try {
-    return readFileSync(file)
-  } catch (error) {
-    throw new Failure(`${file} cannot be read (${String((error as NodeJS.ErrnoException).code)})`)
-  }
-}
-
-function examine(key: string | Buffer, cert: string | Buffer, passphrase: string | undefined, now: Date): void {
-  const Certificate = errors.PTC_HTTPS_CERTIFICATE_UNUSABLE
-  const Key = errors.PTC_HTTPS_KEY_UNUSABLE
-  let certificate: X509Certificate
-  let secret: KeyObject
-  try {
-    certificate = new X509Certificate(cert)
-  } catch {
-    throw new Certificate('is not PEM, or damaged')
-  }
-  try {
-    secret = createPrivateKey({ key, format: 'pem', ...(passphrase === undefined ? {} : { passphrase }) })
-  } catch {
-    throw new Key('is not PEM, or damaged, or its passphrase is wrong')
-  }
-  if (!certificate.checkPrivateKey(secret)) throw new Key('does not belong to the certificate')
-  // RFC 9325 §4.5: at least 112 bits of security.
-  if ((secret.asymmetricKeyDetails?.modulusLength ?? 2048) < 2048) throw new Key('is an RSA key of less than 2048 bits')
-  if (now > certificate.validToDate) throw new Certificate(`expired on ${certificate.validToDate.toISOString()}`)
-  if (now < certificate.validFromDate) {
-    throw new Certificate(`is valid from ${certificate.validFromDate.toISOString()} on`)
-  }
+  return { ...policy, ...certificateOptions(plan, policy) }
 }
