@@ -109,14 +109,16 @@ describe('the same text, wherever the API takes one', () => {
   it.each(places)('is text in %s: no error, no row too many, no delay', async (_place, statuses, ask) => {
     const before = await inventory()
     const started = performance.now()
+    const wrong: unknown[] = []
     for (const text of payloads) {
       asked += 1
       const token = tokens[Math.floor(asked / 90) % tokens.length] as string
       const { status, json } = await ask(text, token, `127.0.${1 + Math.floor(asked / 15)}.1`)
-      expect(statuses, text).toContain(status)
-      if (status === 200) expect(json, text).toEqual([])
-      if (status === 201) expect(json.title ?? json.comment).toBe(text)
+      if (!statuses.includes(status)) wrong.push([text, status])
+      if (status === 200 && json.length > 0) wrong.push([text, json])
+      if (status === 201 && (json.title ?? json.comment) !== text) wrong.push([text, json])
     }
+    expect(wrong).toEqual([])
     // One that sleeps would sleep five seconds; the statement's own limit is three.
     expect(performance.now() - started).toBeLessThan(payloads.length * 200)
     expect(await inventory()).toEqual(before)

@@ -72,7 +72,7 @@ const works = () =>
   })
 
 describe('without its database, the demo', () => {
-  it('answers 503 and nothing about the inside, and works again once the server is back', async () => {
+  it('answers 503 and nothing about the inside, and answers again once the server is back', async () => {
     const balance = async () => (await demo.call('GET', '/accounts', { token })).json[0].balance as number
     const before = await balance()
     const pid = serverPid()
@@ -94,7 +94,7 @@ describe('without its database, the demo', () => {
     expect([before, before - 1]).toContain(await balance())
   })
 
-  it('answers 503 when the server is there and says nothing, and works again once it speaks', async () => {
+  it('answers 503 when the server is there and says nothing, and answers again once it speaks', async () => {
     signalAll('SIGSTOP')
     try {
       for (const { status, json } of await askAll()) expect([status, json.code]).toEqual([503, 'DEMO_DATABASE_AWAY'])

@@ -244,11 +244,14 @@ describe('an answer, and a line of the log', () => {
       `POST /refresh HTTP/1.1\r\n${host()}Cookie: __Host-portcullis-refresh=${marker}; ${marker}=1\r\nContent-Length: 0\r\n\r\n`,
     ]
     const answers = await Promise.all(requests.map(say))
-    for (const [index, answer] of answers.entries()) {
-      expect(answer, requests[index]).toMatch(/^HTTP\/1\.1 \d{3} /)
-      expect(answer.toLowerCase(), requests[index]).not.toContain(marker.toLowerCase())
-      expect(answer, requests[index]).toMatch(/nosniff/)
-    }
+    const wrong = answers.flatMap((answer, index) =>
+      /^HTTP\/1\.1 \d{3} /.test(answer) &&
+      /nosniff/.test(answer) &&
+      !answer.toLowerCase().includes(marker.toLowerCase())
+        ? []
+        : [[requests[index], answer]],
+    )
+    expect(wrong).toEqual([])
   })
 
   it('holds no secret', async () => {
@@ -270,12 +273,10 @@ describe('an answer, and a line of the log', () => {
     await demo.call('POST', '/refresh', { headers: { cookie } })
 
     expect(lines.length).toBeGreaterThan(100)
-    for (const secret of [...secrets, 'BEGIN ', 'postgres://', '$argon2']) {
-      expect(
-        lines.filter((line) => line.includes(secret)),
-        secret,
-      ).toEqual([])
-    }
+    const told = [...secrets, 'BEGIN ', 'postgres://', '$argon2'].filter((secret) =>
+      lines.some((line) => line.includes(secret)),
+    )
+    expect(told).toEqual([])
     // What is told: that a cookie came back, and that a credential crossed the network in the clear.
     expect(lines.some((line) => line.includes('authn_token_reuse'))).toBe(true)
     expect(lines.some((line) => line.includes('https.credential-exposed'))).toBe(true)
