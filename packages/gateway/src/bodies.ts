@@ -38,23 +38,68 @@ class BrokenOff extends Error {
   readonly statusCode = 502
 }
 
-/** An answer's body on its way to the client, as slow as the client. */
+/** How slowly a client may read. */
+export interface Patience {
+  /** Milliseconds that a client may let the service wait, whatever it reads. */
+  readonly grace: number
+  /** And the time that reading takes at this rate. */
+  readonly bytesPerSecond: number
+}
+
+/** Why a service's answer was given up; the name is for the log. */
+class GivenUp extends Error {
+  readonly code: 'CLIENT_GONE' | 'CLIENT_TOO_SLOW'
+
+  constructor(code: 'CLIENT_GONE' | 'CLIENT_TOO_SLOW') {
+    super('the answer is no longer wanted')
+    this.code = code
+  }
+}
+
+/** An answer's body on its way to the client, as slow as the client, within the limits of patience. */
 export class Download extends Readable {
   readonly #controller: Dispatcher.DispatchController
+  readonly #patience: Patience
+  readonly #now: () => number
   #complete = false
+  #fed = 0
+  /** Milliseconds that the service has waited for the client, pauses that are over. */
+  #waited = 0
+  #pausedAt = 0
+  #timer: NodeJS.Timeout | undefined
 
-  constructor(controller: Dispatcher.DispatchController) {
+  /** @param now monotonic milliseconds. */
+  constructor(controller: Dispatcher.DispatchController, patience: Patience, now: () => number) {
     super()
     this.#controller = controller
+    this.#patience = patience
+    this.#now = now
   }
 
   /** A piece from the service. */
   feed(chunk: Buffer): void {
-    if (!this.push(chunk)) this.#controller.pause()
+    this.#fed += chunk.length
+    if (!this.push(chunk)) this.#pause()
+  }
+
+  /** While the service waits, it is busy with this client: a few hundred that do not read would keep all others out. */
+  #pause(): void {
+    this.#controller.pause()
+    this.#pausedAt = this.#now()
+    const { grace, bytesPerSecond } = this.#patience
+    const left = grace + (this.#fed / bytesPerSecond) * 1000 - this.#waited
+    this.#timer = setTimeout(
+      () => {
+        this.#controller.abort(new GivenUp('CLIENT_TOO_SLOW'))
+        this.breakOff()
+      },
+      Math.max(left, 0),
+    )
   }
 
   /** The service has sent all of it. */
   complete(): void {
+    clearTimeout(this.#timer)
     this.#complete = true
     this.push(null)
   }
@@ -66,12 +111,16 @@ export class Download extends Readable {
   }
 
   override _read(): void {
-    if (this.#controller.paused) this.#controller.resume()
+    if (!this.#controller.paused) return
+    clearTimeout(this.#timer)
+    this.#waited += this.#now() - this.#pausedAt
+    this.#controller.resume()
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    clearTimeout(this.#timer)
     // Whoever gives the answer up gives the service's up too.
-    if (!this.#complete) this.#controller.abort(new Error('the answer is no longer wanted'))
+    if (!this.#complete) this.#controller.abort(new GivenUp('CLIENT_GONE'))
     done(error)
   }
 }

@@ -10,6 +10,6 @@ export const events: Events<
   'gateway.overloaded': { severity: 'warning', meaning: 'A service already had as many requests as it may have.' },
   'gateway.cut': {
     severity: 'warning',
-    meaning: "A service broke off in the middle of an answer, so the client's was cut.",
+    meaning: 'An answer was cut in the middle: its service broke off, or its client read too slowly.',
   },
 })

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
-import { Download, UploadError } from './bodies.ts'
+import { Download, type Patience, UploadError } from './bodies.ts'
 
 /** How an exchange with a service can fail. */
 export type Failure = 'upstream' | 'time-out' | 'body-too-large' | 'request-malformed'
@@ -44,6 +44,7 @@ export function failureOf(error: Error): Failure {
  */
 export class Exchange implements Dispatcher.DispatchHandler {
   readonly #client: Downstream
+  readonly #patience: Patience
   #controller: Dispatcher.DispatchController | null = null
   #status = 0
   #fields: Fields = {}
@@ -51,8 +52,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #answered = false
   #over = false
 
-  constructor(client: Downstream) {
+  constructor(client: Downstream, patience: Patience) {
     this.#client = client
+    this.#patience = patience
   }
 
   /** The client has gone: the service need not go on. */
@@ -84,7 +86,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
       if (Number(this.#fields['content-length']) === chunk.length) {
         this.#client.answer(this.#status, this.#fields, chunk)
       } else {
-        this.#body = new Download(controller)
+        this.#body = new Download(controller, this.#patience, () => performance.now())
         this.#body.feed(chunk)
         this.#client.answer(this.#status, this.#fields, this.#body)
       }

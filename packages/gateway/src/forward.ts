@@ -81,7 +81,7 @@ export function forward(
     // A body that somebody replaced on its way has another length.
     if (length !== null && source === raw) fields.push('content-length', declared as string)
   }
-  const exchange = new Exchange(new Client(request, reply, route, service, target, upload))
+  const exchange = new Exchange(new Client(request, reply, route, service, target, upload), policy.patience)
   reply.raw.once('close', () => exchange.cancel())
   service.connections.send(
     { path: target, method: request.method, headers: fields, body: upload, headersTimeout: route.headersTimeout },

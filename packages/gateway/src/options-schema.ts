@@ -232,6 +232,21 @@ export const optionsSchema: ObjectSchema = {
       default: 1_048_576,
       description: "Bytes of a request's body, counted while it is forwarded.",
     },
+    slowReaders: {
+      type: 'object',
+      additionalProperties: false,
+      default: {},
+      description: 'How slowly a client may read an answer that the service still holds a part of; then it is cut off.',
+      properties: {
+        grace: seconds('Seconds that the service may wait for a client in any case.', 30),
+        bytesPerSecond: {
+          type: 'integer',
+          minimum: 1,
+          default: 4096,
+          description: 'And as long as the bytes sent so far take at this rate.',
+        },
+      },
+    },
     forwardFields: {
       type: 'array',
       items: { type: 'string', pattern: FIELD_NAME, examples: ['x-tenant'], description: 'The name of a field.' },

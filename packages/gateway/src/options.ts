@@ -78,6 +78,11 @@ export interface GatewayOptions extends RoomOptions {
   bodyLimit?: number
   /** Request fields that travel beside the end-to-end ones of HTTP. Default none. */
   forwardFields?: string[]
+  /**
+   * How slowly a client may read an answer that the service still holds a part of: the service may wait for `grace`
+   * seconds (default 30), and as long as the bytes sent so far take at `bytesPerSecond` (default 4096).
+   */
+  slowReaders?: { grace?: number; bytesPerSecond?: number }
   /** Allows the gateway without the auth room: every route is open to everybody. Default false. */
   dangerouslyWithoutAuth?: boolean
 }

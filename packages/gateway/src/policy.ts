@@ -1,4 +1,5 @@
 import type { HTTPMethods, RouteSecurity } from 'fastify'
+import type { Patience } from './bodies.ts'
 import { readKey, type TokenTerms } from './internal-token.ts'
 import type { GatewayOptions, GatewayRoute, ServiceOptions } from './options.ts'
 import { compileTemplate, type PathTemplate } from './path.ts'
@@ -29,6 +30,7 @@ export interface GatewayPolicy {
   readonly routes: readonly RoutePolicy[]
   readonly forwarded: ReadonlySet<string>
   readonly token: TokenTerms
+  readonly patience: Patience
 }
 
 /**
@@ -41,6 +43,7 @@ export function compilePolicy(options: Readonly<GatewayOptions>, prefix: string)
   const algorithm = internalToken.algorithm ?? 'ES256'
   const key = readKey(internalToken.key, algorithm)
   if (typeof key === 'string') throw new TypeError(`internalToken.key ${key}`)
+  const { grace, bytesPerSecond } = options.slowReaders as Required<NonNullable<GatewayOptions['slowReaders']>>
   return {
     services,
     routes: options.routes.map((route) => compileRoute(route, options, prefix, services)),
@@ -54,6 +57,7 @@ export function compilePolicy(options: Readonly<GatewayOptions>, prefix: string)
       anonymousSubject: internalToken.anonymousSubject,
       claims: internalToken.claims ?? [],
     },
+    patience: { grace: grace * 1000, bytesPerSecond },
   }
 }
 

@@ -225,6 +225,7 @@ describe('the policy', () => {
     const complete = {
       ...options,
       bodyLimit: 10,
+      slowReaders: { grace: 5, bytesPerSecond: 6 },
       internalToken: { ...options.internalToken, lifetime: 30 },
       services: {
         'user-service': {
@@ -236,6 +237,7 @@ describe('the policy', () => {
     }
     const policy = compilePolicy(complete as never, '')
     expect(policy.routes[0]).toMatchObject({ methods: ['GET', 'POST', 'HEAD'], bodyLimit: 10, open: false })
+    expect(policy.patience).toEqual({ grace: 5000, bytesPerSecond: 6 })
     expect(policy.services[0]).toMatchObject({
       timeouts: { connect: 1000, headers: 2000, body: 3000 },
       address: '127.0.0.1',
