@@ -36,6 +36,7 @@ describe('the role of the user service', () => {
     ['become the superuser', 'set role postgres'],
     ['make roles', 'create role mine superuser'],
     ['read password hashes of roles', 'select * from pg_authid'],
+    ['read the passwords of services', 'select * from portcullis_roles.passwords'],
     ['read files', "select pg_read_file('/etc/passwd')"],
     ['run programs', "copy (select 1) to program 'id'"],
   ])('may not %s', async (_what, statement) => {
@@ -101,6 +102,18 @@ describe('the database', () => {
     expect(again.dataFolder).toBeNull()
     await again.close()
     expect((await admin.query('select 1 as alive')).rows).toEqual([{ alive: 1 }])
+  })
+
+  it('is opened by several processes at the same moment, and none shuts another out', async () => {
+    const opened = await Promise.all([1, 2, 3].map(() => openDatabase(database.adminUrl)))
+    for (const { usersUrl, paymentsUrl } of [database, ...opened]) {
+      for (const url of [usersUrl, paymentsUrl]) {
+        const client = new pg.Client({ connectionString: url })
+        await client.connect()
+        expect((await client.query('select 1 as alive')).rows).toEqual([{ alive: 1 }])
+        await client.end()
+      }
+    }
   })
 
   it('is opened by any role that may create roles and owns its database', async () => {

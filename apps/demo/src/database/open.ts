@@ -44,6 +44,8 @@ async function migrate(adminUrl: string): Promise<Awaited<ReturnType<typeof ensu
   admin.on('error', () => {})
   await admin.connect()
   try {
+    // One process at a time: two that make the same things at once get in each other's way.
+    await admin.query(`select pg_advisory_lock(hashtext('portcullis'))`)
     const passwords = await ensureRoles(admin)
     const database = pg.escapeIdentifier(admin.database ?? 'postgres')
     await admin.query(`grant create on database ${database} to ${pg.escapeIdentifier(roles.owner)}`)
