@@ -108,7 +108,7 @@ describe('a token that is refused by its form', () => {
 })
 
 describe('the memory of verified tokens', () => {
-  it('forgets the one used longest ago', () => {
+  it('forgets one that was not used since the last was forgotten', () => {
     const memory = new VerifiedTokens(2)
     const entry = { identity: {} as never, expires: 1, notBefore: 0 }
     memory.set('a', entry)

@@ -25,7 +25,8 @@ const fixed = memoryDecider([{ quota, table: new MemoryTable(fixedWindow(limit, 
 const cells = memoryDecider([{ quota: even, table: new MemoryTable(gcra(limit, 3600, limit), limit, 100_000) }])
 
 await measure('one decision, 10,000 callers', {
-  '@fastify/rate-limit deciding over our table': () => byEngine?.(next()[0] ?? '', null, (_, decision) => decision[0]?.standing.after),
+  '@fastify/rate-limit deciding over our table': () =>
+    byEngine?.(next()[0] ?? '', null, (_, decision) => decision[0]?.standing.after),
   'fixed window, ours': () => fixed(next(), Date.now())[0]?.standing.after,
   'GCRA, ours': () => cells(next(), Date.now())[0]?.standing.after,
 })
