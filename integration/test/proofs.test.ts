@@ -1,6 +1,8 @@
 import { expect, it } from 'vitest'
+import { installed as authorityInstalled, prove as acme } from '../proofs/acme.ts'
 import { prove as demoStart } from '../proofs/demo-start.ts'
 import { prove as fourConcerns } from '../proofs/four-concerns.ts'
+import { prove as rotation } from '../proofs/rotation.ts'
 import { prove as soak } from '../proofs/soak.ts'
 
 it('a whole house under mixed load leaves nothing unanswered and keeps nothing', async () => {
@@ -17,3 +19,16 @@ it('the demo starts, prints its addresses and stops', async () => {
   const [figure] = await demoStart()
   expect(Number(figure?.figure)).toBeGreaterThan(0)
 }, 120_000)
+
+it('certificates change under load, and the policy of the server does not', async () => {
+  for (const { name, figure, bound, ok } of await rotation('small')) expect(ok, `${name} ${figure} ${bound}`).toBe(true)
+}, 120_000)
+
+// A machine without the authority says so; the continuous run installs it.
+it.skipIf(!authorityInstalled() && process.env['CI'] === undefined)(
+  'a real ACME authority issues, renews, disappears and comes back (needs the Debian package pebble)',
+  async () => {
+    for (const { name, figure, bound, ok } of await acme('small')) expect(ok, `${name} ${figure} ${bound}`).toBe(true)
+  },
+  180_000,
+)
