@@ -1,6 +1,7 @@
 import security, { serverOptions } from '@portcullis/security'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { LeafCertificate } from './certificates.ts'
+import { closeInTime } from './closing.ts'
 import { isOutage } from './database/outage.ts'
 import { logging, type LogSettings } from './logging.ts'
 import { answerProblem } from './problem.ts'
@@ -43,6 +44,7 @@ export async function createPrivateService(options: PrivateServiceOptions): Prom
       },
     },
   })
+  closeInTime(app)
   // JSON alone: text is what a page of any origin may post without asking first (Fetch, "CORS-safelisted").
   app.removeContentTypeParser('text/plain')
   app.setErrorHandler((error, request, reply) => {

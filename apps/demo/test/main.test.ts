@@ -5,6 +5,7 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { connect } from 'node:tls'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
@@ -93,6 +94,29 @@ describe('the demo, as a process', () => {
       expect(left()).toEqual([])
     },
   )
+
+  it('ends although clients have connected and say nothing, or half a request', async () => {
+    const demo = await run()
+    await standing(demo)
+    const port = Number(/gateway +https:\/\/localhost:(\d+)/.exec(demo.output())?.[1])
+    const silent = [
+      '',
+      'GET / HTTP/1.1\r\n',
+      'POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{',
+    ].map(async (start) => {
+      // Whether the certificate is good is not the question here.
+      const socket = connect({ port, host: '127.0.0.1', servername: 'localhost', rejectUnauthorized: false })
+      socket.on('error', () => {})
+      await once(socket, 'secureConnect')
+      if (start !== '') socket.write(start)
+      return socket
+    })
+    await Promise.all(silent)
+    demo.child.kill('SIGINT')
+    expect(await demo.ended).toEqual([0, null])
+    expect(left()).toEqual([])
+    for (const socket of await Promise.all(silent)) socket.destroy()
+  })
 
   it('ends just as well when it is told to while it starts', async () => {
     const demo = await run()

@@ -3,6 +3,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import security, { serverOptions } from '@portcullis/security'
 import type {} from '@portcullis/headers'
 import type { LeafCertificate } from '../certificates.ts'
+import { closeInTime } from '../closing.ts'
 import { logging, type LogSettings } from '../logging.ts'
 
 /** What the browser app is made with. */
@@ -27,6 +28,7 @@ export async function createBrowserApp({ certificate, host, api, log }: BrowserA
     ...serverOptions({ trustProxy: false, https: { key, cert } }),
     ...logging('browser-app', log),
   })
+  closeInTime(app)
   await app.register(security, {
     https: { hosts: [host] },
     headers: {

@@ -3,6 +3,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import type { Redis } from 'ioredis'
 import { names, type Ports } from '../addresses.ts'
 import type { LeafCertificate } from '../certificates.ts'
+import { closeInTime } from '../closing.ts'
 import { logging, type LogSettings } from '../logging.ts'
 import { openapiDocument } from '../openapi.ts'
 import { gatewayIssuer } from '../private-service.ts'
@@ -39,6 +40,7 @@ export async function createGateway(parts: GatewayParts): Promise<FastifyInstanc
     ...serverOptions({ trustProxy: false, https: { key, cert } }),
     ...logging('gateway', parts.log),
   })
+  closeInTime(app)
   await app.register(security, {
     https: {
       hosts: [`${names.local}:${ports.gateway}`, `${names.api}:${ports.gateway}`],
