@@ -2,13 +2,13 @@
 const LONGEST_RETRY = 6 * 3_600_000
 
 /**
- * When a certificate is renewed: at two thirds of its lifetime, or up to a thirtieth of it earlier, so that servers
- * started together do not ask together, and so that a renewal in time is over before the last third begins.
+ * When a certificate is renewed: a sixtieth to a thirtieth of its lifetime before two thirds of it are over. Servers
+ * that were started together do not ask together, and a renewal in time is over before the last third begins.
  * @param random from 0 to 1
  */
 export function renewalTime(notBefore: number, notAfter: number, random: number): number {
   const lifetime = notAfter - notBefore
-  return notBefore + Math.floor((lifetime * 2) / 3 - (lifetime / 30) * random)
+  return notBefore + Math.floor((lifetime * 2) / 3 - (lifetime / 60) * (1 + random))
 }
 
 /** When a certificate counts as expiring: when its last third begins. */
