@@ -13,6 +13,8 @@ import { Server, type Field } from './server.ts'
 import { signTokens } from './tokens.ts'
 
 const { values, positionals } = parseArgs({
+  // `pnpm bench -- --rounds 3` hands the dashes on.
+  args: process.argv.slice(2).filter((argument) => argument !== '--'),
   allowPositionals: true,
   options: {
     rounds: { type: 'string', default: '9' },

@@ -1,4 +1,4 @@
-import { createPublicKey, KeyObject } from 'node:crypto'
+import { createPublicKey, generateKeyPairSync, KeyObject } from 'node:crypto'
 
 /** Signature algorithms (RFC 7518 §3.1, RFC 8037 §3.1) that a token may carry. `none` is not one. */
 export const ALGORITHMS = ['HS256', 'RS256', 'PS256', 'ES256', 'EdDSA'] as const
@@ -6,12 +6,13 @@ export const ALGORITHMS = ['HS256', 'RS256', 'PS256', 'ES256', 'EdDSA'] as const
 /** A signature algorithm. */
 export type Algorithm = (typeof ALGORITHMS)[number]
 
-/** Stands in examples. Its private half was thrown away: a published one, as in RFC 7515, is a back door once pasted. */
-export const EXAMPLE_PUBLIC_KEY = `-----BEGIN PUBLIC KEY-----
-MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAELAXvF8Hn3Jtkk4Ai2qImAjSYhMXA
-AUVFZY1In3GjRJPH/ZijAlrL/AQyUJtIuedDzZS4iHyo+KSpbW9o+38VjA==
------END PUBLIC KEY-----
-`
+/**
+ * Stands in examples and fixes: made afresh in every process, its private half thrown away. A fixed one, as in RFC 7515,
+ * would be a back door once pasted.
+ */
+export const EXAMPLE_PUBLIC_KEY: string = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  .publicKey.export({ type: 'spki', format: 'pem' })
+  .toString()
 
 /** A key as options carry it. */
 export type KeyMaterial = string | Buffer | KeyObject

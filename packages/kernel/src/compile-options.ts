@@ -37,9 +37,16 @@ export function compileOptions<T extends object>(
   check: (options: Readonly<T>) => Finding[] = () => [],
   { defaults = true }: { defaults?: boolean } = {},
 ): (given: unknown) => Inspection<T> {
-  const validate = (defaults ? filling : plain).compile(schema)
+  const validate = plain.compile(schema)
+  const fill = defaults ? filling.compile(schema) : undefined
 
-  /** Violations of the schema; fills defaults into `value`. */
+  /** A copy with its defaults. What was written is judged without them: a default must not hide a misspelt key. */
+  const filled = (value: unknown): T => {
+    const options = copy(value)
+    fill?.(options)
+    return options as T
+  }
+  /** Violations of the schema. */
   const violations = (value: unknown): Finding[] => {
     if (validate(value)) return []
     const errors = (validate.errors ?? []) as ErrorObject[]
@@ -53,13 +60,14 @@ export function compileOptions<T extends object>(
   /** All that is wrong with a value: the schema first, then the rules between fields. */
   const everything = (value: unknown): Finding[] => {
     const found = violations(value)
-    return found.length > 0 ? found : distinct(check(value as T))
+    return found.length > 0 ? found : distinct(check(filled(value)))
   }
 
   return (given) => {
-    const options = copy(given ?? {}) as T
-    const broken = violations(options)
+    const written = copy(given ?? {})
+    const broken = violations(written)
     if (broken.length === 0) {
+      const options = filled(written)
       const crossed = distinct(check(options))
       if (crossed.length === 0) return { options: freeze(options), mistakes: [] }
       return { options: undefined, mistakes: complete(given, crossed, everything, copy).findings.map(mistake) }
@@ -67,7 +75,7 @@ export function compileOptions<T extends object>(
     // The rules between fields speak of well-formed options: ask them about the mended ones, and report what
     // they say of places that the mending did not touch.
     const mended = complete(given ?? {}, broken, violations, copy)
-    const crossed = violations(mended.fixed).length > 0 ? [] : check(mended.fixed as T)
+    const crossed = violations(mended.fixed).length > 0 ? [] : check(filled(mended.fixed))
     const touched = mended.findings.flatMap(({ fix }) =>
       fix.flatMap((one) => [one.path, 'from' in one ? one.from : one.path]),
     )

@@ -57,10 +57,11 @@ export class Compiler {
 
   #linksOf(record: RouteRecord, plan: Plan): Map<string, Link> {
     const links = new Map<string, Link>()
+    const concerns = [...plan.keys()]
     for (const [concern, { registration, policy, declared }] of plan) {
       links.set(concern, this.#link(registration, policy, { kind: 'route', declared }))
       for (const method of record.methods)
-        this.#report(registration, { method, url: record.url, declared, policy: policy as never })
+        this.#report(registration, { method, url: record.url, declared, policy: policy as never, concerns })
     }
     return links
   }

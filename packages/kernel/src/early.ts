@@ -6,6 +6,7 @@ import { emitRefusal } from './chain.ts'
 import { watch } from './close.ts'
 import { refusalFor } from './defaults.ts'
 import { emit } from './events.ts'
+import { internal } from './internal.ts'
 import { errors } from './kernel-errors.ts'
 import { bodyOf, dress } from './problem.ts'
 import type { Refusal } from './refusal.ts'
@@ -22,6 +23,7 @@ export function answerFrameworkError(error: FastifyError, request: FastifyReques
     reply.code(refusal.status).type('application/json').send(bodyOf(state, refusal.problem))
     return
   }
+  trusting(request)
   request.security = new RequestSecurityState(chain)
   watch(chain, request, reply)
   decorate(chain, request, reply)
@@ -35,6 +37,15 @@ export function answerFrameworkError(error: FastifyError, request: FastifyReques
       request.log.error({ err: failure }, 'a refusal could not be written')
       reply.raw.destroy()
     })
+}
+
+/**
+ * Fastify makes these requests without the app's `trustProxy`: behind a proxy their scheme, host and address would be
+ * the proxy's. The class that knows it stands under a symbol of the root.
+ */
+function trusting(request: FastifyRequest): void {
+  const known = internal(request.server, 'fastify.Request') as { prototype?: object } | undefined
+  if (known?.prototype !== undefined) Object.setPrototypeOf(request, known.prototype)
 }
 
 const byCode: Readonly<Record<string, Refusal>> = {

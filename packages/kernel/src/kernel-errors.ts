@@ -7,7 +7,7 @@ const table = {
     meaning: 'The options of a room, of serverOptions() or of routes hold mistakes, all listed in `mistakes`.',
   },
   PTC_ROOM_DUPLICATE: {
-    boot: '%s is already registered in this scope; keep one registration, or register the other inside a plugin of its own',
+    boot: '%s is already registered in this scope (@portcullis/security registers the rooms that it names, audit and headers too); keep one registration, or register the other inside a plugin of its own',
     meaning: 'The same concern was registered twice in one scope.',
   },
   PTC_ROOM_MISSING: { boot: '%s', meaning: 'A room needs another concern that no enclosing scope registers.' },

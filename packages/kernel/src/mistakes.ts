@@ -42,16 +42,46 @@ function converted(value: unknown, kinds: readonly string[], schema: Schema): un
   return undefined
 }
 
+/** What to write, in words that can be pasted. A secret is described: an example of one must not end up in use. */
+function written(name: string | undefined, value: unknown, schema: Schema): string {
+  if (value === undefined) return 'remove it'
+  if (schema['writeOnly'] === true)
+    return `give ${String(schema['description'] ?? 'your own')
+      .replace(/^[A-Z](?![A-Z])/, (first) => first.toLowerCase())
+      .replace(/\.$/, '')}`
+  return name === undefined ? `write ${literal(value)}` : `write ${name}: ${literal(value)}`
+}
+
+/** The one option whose own options know a key that does not stand there. */
+function ownerOf(key: string, schema: Schema): string | undefined {
+  const owners = Object.entries((schema['properties'] ?? {}) as Record<string, Schema>).filter(([, { properties }]) =>
+    Object.hasOwn((properties ?? {}) as object, key),
+  )
+  return owners.length === 1 ? owners[0]?.[0] : undefined
+}
+
+/** A key that stands one level too high. */
+function misplaced(here: string, key: string, owner: string, data: object): Finding {
+  const from = `${here}/${token(key)}`
+  const held = (data as Record<string, unknown>)[owner]
+  const path = `${here}/${token(owner)}/${token(key)}`
+  const made: Operation[] = held === undefined ? [{ op: 'add', path: `${here}/${token(owner)}`, value: {} }] : []
+  const free = held === undefined || (typeof held === 'object' && held !== null && !Object.hasOwn(held, key))
+  return {
+    at: from,
+    rule: 'additionalProperties',
+    message: `is not an option here; did you mean \`${owner}.${key}\`?`,
+    fix: free ? [...made, { op: 'move', from, path }] : [{ op: 'remove', path: from }],
+  }
+}
+
 /** One violation of the schema as a finding: what is wrong, what to write, and the patch that does it. */
 export function finding(error: ErrorObject): Finding {
   const schema = (error.parentSchema ?? {}) as Schema
   const params = error.params as Record<string, unknown>
   const here = error.instancePath
   const name = tokens(here).at(-1) ?? ''
-  const pasted = (value: unknown): string => {
-    if (value === undefined) return 'remove it'
-    return /^\d*$/.test(name) ? `write ${literal(value)}` : `write ${member(name)}: ${literal(value)}`
-  }
+  const pasted = (value: unknown): string => written(/^\d*$/.test(name) ? undefined : member(name), value, schema)
   const replace = (value: unknown): Operation[] =>
     value === undefined ? [{ op: 'remove', path: here }] : [{ op: 'replace', path: here, value }]
   const instead = (message: string, value: unknown = sample(schema)): Finding => ({
@@ -69,6 +99,8 @@ export function finding(error: ErrorObject): Finding {
       const known = Object.keys((schema['properties'] ?? {}) as object)
       const data = (error.data ?? {}) as object
       const meant = suggest(key, known)
+      const inside = meant === undefined ? ownerOf(key, schema) : undefined
+      if (inside !== undefined) return misplaced(here, key, inside, data)
       const free = meant !== undefined && !Object.hasOwn(data, meant)
       return {
         at: path,
@@ -79,11 +111,12 @@ export function finding(error: ErrorObject): Finding {
     }
     case 'required': {
       const key = String(params['missingProperty'])
-      const value = sample(((schema['properties'] ?? {}) as Record<string, Schema>)[key] ?? {})
+      const wanted = ((schema['properties'] ?? {}) as Record<string, Schema>)[key] ?? {}
+      const value = sample(wanted)
       return {
         at: `${here}/${token(key)}`,
         rule: error.keyword,
-        message: `is required; write ${member(key)}: ${literal(value)}`,
+        message: `is required; ${written(member(key), value, wanted)}`,
         fix: [{ op: 'add', path: `${here}/${token(key)}`, value }],
       }
     }

@@ -60,7 +60,11 @@ export class Planner {
       if (registration.room !== null) plan.set(concern, { registration, policy: registration.options, declared: false })
     }
     const security = securityOf(record)
-    if (security === undefined) return plan
+    if (security === undefined) {
+      const misspelt = this.#state.active ? misspeltKey(record) : undefined
+      if (misspelt !== undefined) this.#mistakes.push(misspelt)
+      return plan
+    }
     const twin = record.methods.length === 1 && record.methods[0] === 'HEAD'
     if (twin && this.#told.get(record.url)?.has(security)) return plan
 
@@ -92,6 +96,20 @@ export class Planner {
       else mistakes.push(...lay(key, registration, given, plan))
     }
     return mistakes
+  }
+}
+
+/** `config.secrity`: Fastify's `config` takes any key, so this one would be lost without a word. */
+function misspeltKey(record: RouteRecord): Mistake | undefined {
+  const config = record.options.config as Record<string, unknown> | undefined
+  const key = Object.keys(config ?? {}).find((name) => name.length > 5 && suggest(name, ['security']) !== undefined)
+  if (key === undefined || !isPlain(config?.[key])) return undefined
+  return {
+    path: `config.${key}`,
+    rule: 'misspelt-security',
+    message: 'is not read by anybody here; did you mean `security`?',
+    fix: [{ op: 'remove', path: '' }],
+    route: nameOf(record),
   }
 }
 

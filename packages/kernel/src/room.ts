@@ -19,6 +19,8 @@ export interface RouteReport<Policy> {
   readonly url: string
   readonly declared: boolean
   readonly policy: Readonly<Policy>
+  /** Every concern in force on the route, this one too. */
+  readonly concerns: readonly string[]
 }
 
 /** What `setup` returns: how a policy becomes steps. */

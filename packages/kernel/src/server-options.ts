@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import { refuseToBoot } from './boot.ts'
 import { compileOptions } from './compile-options.ts'
 import { answerClientError, answerFrameworkError } from './early.ts'
+import { internal } from './internal.ts'
 import type { Finding, ObjectSchema } from './options.ts'
 import type { Problem } from './refusal.ts'
 import type { ServerSettings } from './state.ts'
@@ -137,8 +138,6 @@ export function serverOptions(given: SecureServerOptions = {}): FastifyServerOpt
 
 /** What `serverOptions()` left for this app. Fastify keeps its options under a symbol of that name. */
 export function settingsOf(app: FastifyInstance): ServerSettings | undefined {
-  const symbol = Object.getOwnPropertySymbols(app).find(({ description }) => description === 'fastify.options')
-  const options =
-    symbol === undefined ? undefined : (app as unknown as Record<symbol, { frameworkErrors?: object }>)[symbol]
+  const options = internal(app, 'fastify.options') as { frameworkErrors?: object } | undefined
   return options?.frameworkErrors === undefined ? undefined : settings.get(options.frameworkErrors)
 }

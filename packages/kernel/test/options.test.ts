@@ -198,3 +198,31 @@ describe('mistakes', () => {
     expect(({} as Record<string, unknown>)['polluted']).toBeUndefined()
   })
 })
+
+describe('a misspelt key', () => {
+  it('beside an option that has a default is moved, not removed', () => {
+    const { mistakes } = inspect({ origins, limt: 7, credental: true })
+    expect(mistakes.map(({ fix }) => fix[0]?.op)).toEqual(['move', 'move'])
+    const given = { origins, limt: 7, credental: true }
+    expect(inspect(fixed(given, inspect(given).mistakes)).options).toMatchObject({ limit: 7, credentials: true })
+  })
+
+  it('one level too high is told where it belongs, and moved there', () => {
+    const given = { origins, depth: 4 }
+    const { mistakes } = inspect(given)
+    expect(mistakes[0]?.message).toBe('is not an option here; did you mean `nested.depth`?')
+    expect(inspect(fixed(given, mistakes)).options).toMatchObject({ nested: { depth: 4 } })
+  })
+})
+
+it('a missing secret is described, not shown by an example', () => {
+  const secret: ObjectSchema = {
+    type: 'object',
+    additionalProperties: false,
+    required: ['key'],
+    properties: {
+      key: { type: 'string', writeOnly: true, description: 'The private key, PEM.', examples: ['-----BEGIN'] },
+    },
+  }
+  expect(compileOptions(secret)({}).mistakes[0]?.message).toBe('is required; give the private key, PEM')
+})

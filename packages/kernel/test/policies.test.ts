@@ -146,3 +146,10 @@ describe('boot stays linear', () => {
     })
   })
 })
+
+it.each(['secrity', 'Security', 'securty'])('refuses a policy under config.%s, which nobody reads', async (key) => {
+  const app = Fastify()
+  app.register(marking('headers'))
+  app.get('/', { config: { [key]: { headers: { value: 'x' } } } as never }, async () => 'x')
+  await expect(app.ready()).rejects.toThrow(new RegExp(`GET / config\\.${key} .*did you mean .security`))
+})

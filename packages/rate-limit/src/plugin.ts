@@ -69,7 +69,7 @@ const plugin: FastifyPluginAsync<RateLimitOptions> = defineRoom<RateLimitOptions
 
       ready(routes) {
         const known = new Map<string, { quota: Quota; route: string }>()
-        for (const { method, url, policy } of routes) {
+        for (const { method, url, policy, concerns } of routes) {
           const route = `${method} ${url}`
           const quotas = policy.policies.map(parsePolicy)
           for (const quota of quotas) {
@@ -77,6 +77,9 @@ const plugin: FastifyPluginAsync<RateLimitOptions> = defineRoom<RateLimitOptions
             if (first === undefined) known.set(quota.name, { quota, route })
             else if (!sameQuota(first.quota, quota))
               throw new errors.PTC_RATE_LIMIT_NAME_REUSED(quota.name, first.route, route)
+          }
+          if (quotas.some(({ partitionBy }) => partitionBy === 'identity') && !concerns.includes('auth')) {
+            app.log.warn({ route }, 'quotas by identity count by address here: no auth room says who is calling')
           }
           if (quotas.every(({ partitionBy }) => partitionBy === 'api-key')) {
             app.log.warn({ route }, 'quotas by API key alone do not bound callers who invent keys; add one by ip')
