@@ -5,11 +5,13 @@ import security, { serverOptions } from '@portcullis/security'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { expect, it } from 'vitest'
 import { admitted, apiKey, houseOptions, open } from '../secured-app.ts'
-import { emptyPages, openSites, read, type Site } from './sites.ts'
+import { emptyPages, type Given, openSites, read, type Site, witness } from './sites.ts'
 
 const PAGE = 'https://app.shop.test'
 const FOREIGN = ['https://evil.shop.test', 'https://evil.test']
 const OURS = 'https://api.shop.test'
+
+const given: Given[] = []
 
 const limited = (name: string) => ({ policies: [{ name, limit: 1, window: 60 }] })
 
@@ -46,6 +48,8 @@ const house: Site = {
     app.get('/overloaded', open, async () => {
       throw Object.assign(new Error('Come back later'), { statusCode: 503 })
     })
+    app.post('/small', { ...open, bodyLimit: 16 }, async () => 'small')
+    witness(app, given)
     return app
   },
 }
@@ -79,15 +83,35 @@ it.each([
   ['a malformed URL', '/%zz', {}, 400, 'PTC_REQUEST_MALFORMED'],
   ['a missing credential', '/orders', {}, 401, 'PTC_AUTH_CREDENTIAL_MISSING'],
   ['an unknown URL', '/nothing', withKey(apiKey), 404, 'PTC_NOT_FOUND'],
+  [
+    'a body that is too large',
+    '/small',
+    { method: 'POST', body: 'more than sixteen bytes' },
+    413,
+    'PTC_BODY_TOO_LARGE',
+  ],
+  [
+    'a body of no known type',
+    '/small',
+    { method: 'POST', headers: { 'content-type': 'text/x; a' }, body: '1' },
+    415,
+    'PTC_MEDIA_TYPE_UNSUPPORTED',
+  ],
   ["the handler's failure", '/broken', {}, 500, 'PTC_INTERNAL'],
   ["the handler's excuse", '/overloaded', {}, 503, 'PTC_INTERNAL'],
   ['a key store that is away', '/orders', withKey('unknown-key-0123456789abcdef'), 503, 'PTC_AUTH_UNAVAILABLE'],
 ])('%s is told to the page and to no foreign one', async (_name, path, init, status, says) => {
-  const seen = await read(await visit(PAGE), OURS + path, init)
+  const page = await visit(PAGE)
+  const seen = await read(page, OURS + path, init)
   expect([seen?.status, seen?.fields['content-type']]).toEqual([status, expect.stringContaining('application/json')])
   expect(seen?.body).toContain(says)
   expect(seen?.body).not.toContain('10.0.0.7')
-  for (const origin of FOREIGN) expect(await read(await visit(origin), OURS + path, init)).toBeNull()
+  given.length = 0
+  for (const origin of FOREIGN) {
+    await page.goto(origin)
+    expect(await read(page, OURS + path, init)).toBeNull()
+  }
+  expect(given.flatMap(({ granted }) => granted)).toEqual([])
 })
 
 it('a spent quota is told to the page with all that it needs to wait, and to no foreign one', async () => {
@@ -110,7 +134,7 @@ it('a spent quota is told to the page with all that it needs to wait, and to no 
     'x-ratelimit-reset': expect.stringMatching(/^\d+$/),
   })
   for (const [index, origin] of FOREIGN.entries()) {
-    const foreign = await visit(origin)
-    for (let i = 0; i < 2; i++) expect(await read(foreign, `${OURS}/scarce-foreign-${index}`)).toBeNull()
+    await page.goto(origin)
+    for (let i = 0; i < 2; i++) expect(await read(page, `${OURS}/scarce-foreign-${index}`)).toBeNull()
   }
 })
