@@ -151,6 +151,7 @@ function describe(operation: Operation): object {
     ...(guarded ? { 401: problem, 403: problem } : {}),
     ...operation.answers,
     429: problem,
+    503: problem,
   }
   const responses = Object.entries(answers).map(([status, schema]) => [
     status,

@@ -161,46 +161,52 @@ describe('a request', () => {
     expect(statuses(await say(`GET /users/profile HTTP/1.1\r\nHost: ${name}\r\n${bearer()}\r\n`))).toEqual([400])
   })
 
-  it.each([
-    '/api/profile',
-    '/api/users',
-    '/users/../api/users',
-    '/users/%2e%2e/api/users',
-    '/users/..;/api/users',
-    '/posts/..%2f..%2fapi%2fusers/comments',
-    '/posts/..%5c..%5capi/comments',
-    String.raw`/posts/\..\/comments`,
-    '/posts/%252e%252e/comments',
-    '/posts/%c0%ae%c0%ae/comments',
-    '/posts/%ef%bc%8e%ef%bc%8e/comments',
-    '/posts/1%2f../comments',
-    '/posts/1%00/comments',
-    '/posts/1%0d%0aX-A:b/comments',
-    '/posts/1;x/comments',
-    '/posts/1.0/comments',
-    '/posts/01/comments',
-    '/posts/%d9%a1/comments',
-    '//users/profile',
-    '/users//profile',
-    '/users/profile/',
-    '/users/profile;x=1',
-    '/users/profile%00',
-    '/users/profile%20',
-    '/users/profile.',
-    '/USERS/PROFILE',
-    '/users%2fprofile',
-    '/users/profile#x',
-    '/accounts?owner=102',
-    '/accounts/1002',
-    'https://user-service.local/api/users',
-    'https://localhost?/users/profile',
-    '*',
-    'users/profile',
-    '@127.0.0.1/',
-  ])('for %s finds no way in', async (target) => {
-    const [status, ...more] = statuses(await say(`GET ${target} HTTP/1.1\r\n${host()}${bearer()}\r\n`))
-    expect([400, 404]).toContain(status)
-    expect(more).toEqual([])
+  it('finds no way in by another spelling of a path', async () => {
+    const targets = [
+      '/api/profile',
+      '/api/users',
+      '/users/../api/users',
+      '/users/%2e%2e/api/users',
+      '/users/..;/api/users',
+      '/posts/..%2f..%2fapi%2fusers/comments',
+      '/posts/..%5c..%5capi/comments',
+      String.raw`/posts/\..\/comments`,
+      '/posts/%252e%252e/comments',
+      '/posts/%c0%ae%c0%ae/comments',
+      '/posts/%ef%bc%8e%ef%bc%8e/comments',
+      '/posts/1%2f../comments',
+      '/posts/1%00/comments',
+      '/posts/1%0d%0aX-A:b/comments',
+      '/posts/1;x/comments',
+      '/posts/1.0/comments',
+      '/posts/01/comments',
+      '/posts/%d9%a1/comments',
+      '//users/profile',
+      '/users//profile',
+      '/users/profile/',
+      '/users/profile;x=1',
+      '/users/profile%00',
+      '/users/profile%20',
+      '/users/profile.',
+      '/USERS/PROFILE',
+      '/users%2fprofile',
+      '/users/profile#x',
+      '/accounts?owner=102',
+      '/accounts/1002',
+      'https://user-service.local/api/users',
+      'https://localhost?/users/profile',
+      '*',
+      'users/profile',
+      '@127.0.0.1/',
+    ]
+    const found = await Promise.all(
+      targets.map(async (target) => [
+        target,
+        ...statuses(await say(`GET ${target} HTTP/1.1\r\n${host()}${bearer()}\r\n`)),
+      ]),
+    )
+    const ways = found.filter(([, ...answers]) => answers.length !== 1 || (answers[0] !== 400 && answers[0] !== 404))
+    expect(ways).toEqual([])
   })
 })
 
