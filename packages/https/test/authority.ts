@@ -11,6 +11,7 @@ const RSA = {
   publicExponent: new Uint8Array([1, 0, 1]),
   hash: 'SHA-256',
 }
+const PSS = { ...RSA, name: 'RSA-PSS', saltLength: 20 }
 
 export interface Made {
   readonly key: string
@@ -27,6 +28,7 @@ export interface Wanted {
   readonly from?: number
   readonly to?: number
   readonly rsa?: number
+  readonly pss?: boolean
   readonly hash?: string
   readonly purpose?: string
 }
@@ -36,7 +38,8 @@ let count = 0
 /** Makes a certificate as a test wants it: by an authority, or signed by itself. */
 export async function makeCertificate(wanted: Wanted = {}): Promise<Made> {
   const { by, ca = false, hosts = ['localhost', '127.0.0.1'], purpose } = wanted
-  const algorithm = wanted.rsa === undefined ? { ...EC } : { ...RSA, modulusLength: wanted.rsa }
+  const algorithm =
+    wanted.rsa === undefined ? { ...EC } : { ...(wanted.pss === true ? PSS : RSA), modulusLength: wanted.rsa }
   const hash = wanted.hash ?? 'SHA-256'
   const keys = (await webcrypto.subtle.generateKey({ ...algorithm, hash } as never, true, [
     'sign',
@@ -53,7 +56,7 @@ export async function makeCertificate(wanted: Wanted = {}): Promise<Made> {
       notAfter: new Date(wanted.to ?? Date.now() + 24 * HOUR),
       publicKey: keys.publicKey as never,
       signingKey: signer.privateKey as never,
-      signingAlgorithm: { ...(signer.privateKey.algorithm as object), hash } as never,
+      signingAlgorithm: { ...(signer.privateKey.algorithm as object), hash, saltLength: 20 } as never,
       extensions: [
         new x509.BasicConstraintsExtension(ca, undefined, true),
         ...(purpose === undefined ? [] : [new x509.ExtendedKeyUsageExtension([purpose])]),

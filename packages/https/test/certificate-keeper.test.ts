@@ -30,11 +30,16 @@ function keeping(source: Source, initial?: Material, hosts: string[] = ['localho
   const told: string[] = []
   const served: Material[] = []
   const keeper = keep({
-    ...{ servedFor: null, source, initial, clock, allowUntrusted: false, strict: false },
+    servedFor: null,
+    source,
+    initial,
+    clock,
+    allowUntrusted: false,
+    strict: false,
     random: () => 0,
     hosts: () => hosts,
     serve: (material) => void served.push(material),
-    tell: (fact, { reason }) => void told.push(reason === undefined ? fact : `${fact}: ${String(reason)}`),
+    tell: (fact, { reason }) => void told.push(reason === undefined ? fact : `${fact}: ${reason as string}`),
   })
   return { keeper, clock, told, served }
 }
@@ -207,7 +212,12 @@ describe('ACME', () => {
 
   it('asks for nothing before the plaintext port is open', async () => {
     let asked = 0
-    const source = acmeSource(options(folder()), async () => authority(async () => (asked++, named(90, start))))
+    const source = acmeSource(options(folder()), async () =>
+      authority(() => {
+        asked++
+        return named(90, start)
+      }),
+    )
     const { keeper, clock } = keeping(source, undefined, ['localhost.test'])
     await keeper.start()
     await clock.pass(DAY)
@@ -221,7 +231,11 @@ describe('ACME', () => {
   it('keeps account and certificate in files that only their owner can read, and uses both again', async () => {
     const dir = folder()
     const accounts: string[] = []
-    const reach = async () => authority(async (key) => (accounts.push(key), named(90, start)))
+    const reach = async () =>
+      authority(async (key) => {
+        accounts.push(key)
+        return named(90, start)
+      })
     for (let turn = 0; turn < 2; turn++) {
       const { keeper, clock } = keeping(acmeSource(options(dir), reach), undefined, ['localhost.test'])
       await keeper.start()
@@ -241,7 +255,12 @@ describe('ACME', () => {
   it('renews before two thirds of the lifetime are over, and nobody is warned', async () => {
     let asked = 0
     const { keeper, clock, told } = keeping(
-      acmeSource(options(folder()), async () => authority(async () => (asked++, named(90, clock.now())))),
+      acmeSource(options(folder()), async () =>
+        authority(() => {
+          asked++
+          return named(90, clock.now())
+        }),
+      ),
       undefined,
       ['localhost.test'],
     )
