@@ -45,11 +45,14 @@ function converted(value: unknown, kinds: readonly string[], schema: Schema): un
 /** What to write, in words that can be pasted. A secret is described: an example of one must not end up in use. */
 function written(name: string | undefined, value: unknown, schema: Schema): string {
   if (value === undefined) return 'remove it'
-  if (schema['writeOnly'] === true)
-    return `give ${String(schema['description'] ?? 'your own')
-      .replace(/^[A-Z](?![A-Z])/, (first) => first.toLowerCase())
-      .replace(/\.$/, '')}`
+  if (schema['writeOnly'] === true) return `give ${described(schema)}`
   return name === undefined ? `write ${literal(value)}` : `write ${name}: ${literal(value)}`
+}
+
+/** The description of an option, as it reads within a sentence. */
+function described({ description }: Schema): string {
+  const text = typeof description === 'string' ? description : 'your own'
+  return text.replace(/^[A-Z](?![A-Z])/, (first) => first.toLowerCase()).replace(/\.$/, '')
 }
 
 /** The one option whose own options know a key that does not stand there. */

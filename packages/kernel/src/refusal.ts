@@ -65,9 +65,9 @@ export class Refusal {
     return new Refusal(this.code, this.status, this.sentence, this.event, details, shown ? undefined : this.told)
   }
 
-  /** The same refusal under another status. */
+  /** The same refusal under another status, in that status's own words. */
   at(status: number): Refusal {
-    return new Refusal(this.code, status, this.sentence, this.event, this.details)
+    return new Refusal(this.code, status, `${STATUS_CODES[status] ?? 'Error'}.`, this.event, this.details)
   }
 
   get problem(): Problem {

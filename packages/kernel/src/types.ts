@@ -22,7 +22,6 @@ declare module 'fastify' {
   }
 
   /** Route policies by concern (camelCase of the room's name); rooms add theirs by augmenting this interface. */
-  // oxlint-disable-next-line no-empty-object-type
   interface RouteSecurity {}
 
   interface FastifyContextConfig {
