@@ -8,6 +8,8 @@ import type { RouteReport, Subject } from './room.ts'
 import { nearest, type Registration, type State } from './state.ts'
 import type { Steps } from './steps.ts'
 
+type Policy = Readonly<Record<string, unknown>>
+
 /** Turns registrations and route policies into chains: once, at `ready`. */
 export class Compiler {
   readonly #state: State
@@ -46,10 +48,10 @@ export class Compiler {
 
   notFoundIn(scope: object): Chain {
     const links = new Map<string, Link>()
-    for (const [concern, registration] of nearest(this.#state, scope)) {
-      if (registration.room !== null)
-        links.set(concern, this.#link(registration, registration.options, { kind: 'not-found', declared: false }))
-    }
+    const held = [...nearest(this.#state, scope)].filter(([, { room }]) => room !== null)
+    const policies = new Map(held.map(([concern, { options }]) => [concern, options]))
+    for (const [concern, registration] of held)
+      links.set(concern, this.#link(registration, policies, { kind: 'not-found', declared: false }))
     const chain = this.#chain(links)
     this.#state.notFound.set(scope, chain)
     return chain
@@ -58,8 +60,9 @@ export class Compiler {
   #linksOf(record: RouteRecord, plan: Plan): Map<string, Link> {
     const links = new Map<string, Link>()
     const concerns = [...plan.keys()]
+    const policies = new Map([...plan].map(([concern, { policy }]) => [concern, policy]))
     for (const [concern, { registration, policy, declared }] of plan) {
-      links.set(concern, this.#link(registration, policy, { kind: 'route', declared }))
+      links.set(concern, this.#link(registration, policies, { kind: 'route', declared }))
       for (const method of record.methods)
         this.#report(registration, { method, url: record.url, declared, policy: policy as never, concerns })
     }
@@ -79,13 +82,16 @@ export class Compiler {
     else known.push(report)
   }
 
-  #link(registration: Registration, policy: Readonly<Record<string, unknown>>, subject: Subject): Link {
+  /** @param policies what holds there, by concern. */
+  #link(registration: Registration, policies: ReadonlyMap<string, Policy>, about: Omit<Subject, 'heeded'>): Link {
     const compiled = this.#compiled.get(registration) ?? new Map<string, Link>()
     this.#compiled.set(registration, compiled)
-    const key = `${subject.kind} ${subject.declared} ${this.#key(policy)}`
+    const policy = policies.get(registration.concern) as Policy
+    const heeded = Object.fromEntries([...policies].filter(([concern]) => registration.heeds.includes(concern)))
+    const key = `${about.kind} ${about.declared} ${this.#key(policy)} ${this.#key(heeded)}`
     const known = compiled.get(key)
     if (known !== undefined) return known
-    const steps: Steps = registration.room?.compile(policy as never, subject) ?? {}
+    const steps: Steps = registration.room?.compile(policy as never, { ...about, heeded }) ?? {}
     const link: Link = { id: this.#links++, registration, policy, steps }
     compiled.set(key, link)
     return link

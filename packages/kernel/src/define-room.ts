@@ -69,6 +69,7 @@ export function defineRoom<Options extends object, Route extends object = Option
       check: crossed,
       schema: optionsSchema,
       requires: definition.requires?.(options) ?? [],
+      heeds: definition.heeds ?? [],
       room: null,
     }
     state.registrations.set(app, scoped.set(concern, registration))

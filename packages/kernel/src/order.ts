@@ -38,6 +38,7 @@ export const order: Readonly<Record<Phase, readonly Place[]>> = {
     { concern: 'auth', does: 'checks ownership and step-up' },
   ],
   onSend: [
+    { concern: 'headers', does: 'keeps errors out of caches' },
     { concern: 'cors', does: 'keeps Origin in Vary' },
     { concern: 'xss', does: 'guards the content type' },
   ],

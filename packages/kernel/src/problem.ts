@@ -55,6 +55,8 @@ export function mediaType(request: FastifyRequest): string {
 export function dress(state: State, request: FastifyRequest, reply: FastifyReply, refusal: Refusal): Buffer {
   const { fields, retryAfter } = refusal.details
   reply.code(refusal.status)
+  // Whatever the route allows of its answers: a refusal that caches keep would be shown to others (RFC 9111 §3).
+  reply.header('cache-control', 'no-store')
   for (const name in fields) reply.header(name, fields[name])
   if (retryAfter !== undefined) reply.header('retry-after', String(retryAfter))
   reply.header('content-type', mediaType(request))

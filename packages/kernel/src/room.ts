@@ -11,6 +11,8 @@ export interface Subject {
   readonly kind: 'route' | 'not-found'
   /** Whether the route itself wrote a policy for this concern (`config.security.<concern>`). */
   readonly declared: boolean
+  /** The effective policies of the concerns that the room heeds; a concern that is off there is absent. */
+  readonly heeded: Readonly<Record<string, Readonly<Record<string, unknown>>>>
 }
 
 /** One route, as a room's `ready` sees it. */
@@ -47,6 +49,11 @@ export interface RoomDefinition<Options extends object, Route extends object = O
   check?(options: Readonly<Options & Partial<Route>>): Finding[]
   /** Concerns whose absence in the same scope or above fails boot. */
   requires?(options: Readonly<Options>): readonly string[]
+  /**
+   * Concerns whose policies `compile` is shown, as data: routes that differ in one of them are compiled apart. Rooms
+   * meet here without knowing one another; a room must work as well when nobody registers what it heeds.
+   */
+  readonly heeds?: readonly string[]
   /** Opens resources, once per registration. `app` is the scope that registered the room. */
   setup(
     options: Readonly<Options>,

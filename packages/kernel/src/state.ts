@@ -23,6 +23,8 @@ export interface Registration {
   readonly check: Inspector
   readonly schema: ObjectSchema
   readonly requires: readonly string[]
+  /** Concerns whose policies its room is shown. */
+  readonly heeds: readonly string[]
   /** Null while `enabled: false`. */
   room: Room<never> | null
 }

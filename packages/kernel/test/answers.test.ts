@@ -109,6 +109,20 @@ describe('a refusal', () => {
     expect([stream.destroyed, sent]).toEqual([true, 2])
   })
 
+  it('is never kept by caches, whatever the route allows of its answers', async () => {
+    const app = Fastify()
+    app.addHook('onRequest', async (_request, reply) => void reply.header('cache-control', 'public, max-age=60'))
+    app.register(room({ preHandler: () => errors.PTC_TEST_REFUSED }))
+    app.get('/', async () => 'x')
+    app.get('/off', policy({ auth: false }), async () => 'x')
+    app.get('/throws', policy({ auth: false }), async () => {
+      throw new Error('x')
+    })
+    const caching = async (url: string) => (await app.inject(url)).headers['cache-control']
+    expect([await caching('/'), await caching('/throws')]).toEqual(['no-store', 'no-store'])
+    expect(await caching('/off')).toBe('public, max-age=60')
+  })
+
   it('can be given by a handler', async () => {
     const app = Fastify()
     app.register(headers)

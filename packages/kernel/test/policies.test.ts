@@ -56,6 +56,39 @@ it('takes plain objects of another realm for what they are', async () => {
   expect(headers['x-headers']).toBe('{"value":"default","list":["x"],"nested":{"a":1,"b":2}}')
 })
 
+it('shows a room the policies that it heeds, and compiles it once for each', async () => {
+  let compiled = 0
+  const app = Fastify()
+  app.register(marking('cors'))
+  app.register(marking('auth'))
+  app.register(
+    defineRoom({
+      concern: 'headers',
+      optionsSchema: { type: 'object', additionalProperties: false },
+      heeds: ['cors', 'csrf'],
+      setup: () => ({
+        compile(_policy, { kind, heeded }) {
+          compiled++
+          const told = JSON.stringify({ kind, ...heeded })
+          return { onRequest: (_request, reply) => void reply.header('x-told', told) }
+        },
+      }),
+    }),
+  )
+  app.get('/', async () => 'x')
+  app.get('/other', policy({ auth: { value: 'b' } }), async () => 'x')
+  app.get('/open', policy({ cors: { value: 'all' } }), async () => 'x')
+  app.get('/closed', policy({ cors: false }), async () => 'x')
+  const told = async (url: string): Promise<unknown> => JSON.parse(String((await app.inject(url)).headers['x-told']))
+  const cors = { value: 'default', enabled: true, reportOnly: false }
+  expect(await told('/')).toEqual({ kind: 'route', cors })
+  expect(await told('/other')).toEqual({ kind: 'route', cors })
+  expect(await told('/open')).toEqual({ kind: 'route', cors: { ...cors, value: 'all' } })
+  expect(await told('/closed')).toEqual({ kind: 'route' })
+  expect(await told('/nowhere')).toEqual({ kind: 'not-found', cors })
+  expect(compiled).toBe(4)
+})
+
 describe('describeSecurity', () => {
   const open = (options: object) => {
     const app = Fastify()
