@@ -26,7 +26,8 @@ export function parseDestination(text: string): Destination | undefined {
   const parts = HOST.exec(text)
   const name = parts?.[1]
   if (name === undefined || name.length > 253) return undefined
-  if (name.startsWith('[') && !URL.canParse(`https://${name}`)) return undefined
+  // Browsers read a last label of digits as an IPv4 address (WHATWG URL §3.5): `a.0` is no host, `127.1` is another one.
+  if (!URL.canParse(`https://${name}`) || new URL(`https://${name}`).hostname !== name) return undefined
   const port = Number(parts?.[2] ?? 443)
   if (port > 65535) return undefined
   return { name, port, authority: port === 443 ? name : `${name}:${port}` }

@@ -40,6 +40,9 @@ describe('hosts', () => {
     'a@b',
     'a\n',
     `${'a'.repeat(64)}.b`,
+    'a.0',
+    '127.1',
+    '0x7f.1',
   ])('refuses %j', (text) => expect(parseDestination(text)).toBeUndefined())
 
   it('admits only texts that a URL reads back as the same authority', () => {
