@@ -58,16 +58,21 @@ export function runners(state: State, notFound: (request: FastifyRequest) => Cha
       }
       if (!isThenable(verdict)) return failed(request, reply, new TypeError(NO_VERDICT))
       const before = current
-      verdict
-        .then((settled) => {
-          if (settled === reply || reply.sent) return
-          if (isRefusal(settled)) return answer(state, request, reply, settled)
-          const stream = isStream(settled) && payload !== undefined
-          if (settled !== undefined && !stream) return failed(request, reply, new TypeError(NO_VERDICT))
-          run(steps, i + 1, end, request, reply, stream ? settled : before, done)
-        })
-        // What a step rejects with, and what answering throws: nobody else would catch it.
-        .then(undefined, (error: unknown) => failed(request, reply, error))
+      verdict.then(
+        (settled) => {
+          // What answering throws, nobody else would catch.
+          try {
+            if (settled === reply || reply.sent) return
+            if (isRefusal(settled)) return answer(state, request, reply, settled)
+            const stream = isStream(settled) && payload !== undefined
+            if (settled !== undefined && !stream) return failed(request, reply, new TypeError(NO_VERDICT))
+            run(steps, i + 1, end, request, reply, stream ? settled : before, done)
+          } catch (error) {
+            failed(request, reply, error)
+          }
+        },
+        (error: unknown) => failed(request, reply, error),
+      )
       return
     }
     done(current)
