@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { isHost } from './host.ts'
 import { errors } from './kernel-errors.ts'
 import type { Refusal } from './refusal.ts'
 import type { State } from './state.ts'
@@ -15,7 +16,6 @@ export function gate(state: State): Step {
     }
     const { raw } = request
     // RFC 9112 §3.2: a 400 for HTTP/1.1 without Host, and for any with two or with one that is none.
-    // HTTP/2 has :authority instead.
     if (raw.httpVersionMajor === 1) {
       const { host } = raw.headers
       const refusal = host === undefined ? missing(raw) : host === lastHost || isHost(host) ? repeated(raw) : invalid
@@ -25,6 +25,10 @@ export function gate(state: State): Step {
       }
       // Most requests name the same one.
       lastHost = host
+    } else {
+      // RFC 9113 §8.3.1: HTTP/2 has :authority instead; a Host beside it that differs would be read by somebody else.
+      const { host, ':authority': authority } = raw.headers
+      if (host !== undefined && authority !== undefined && host !== authority) return invalid
     }
     // RFC 9110 §10.1.1: 100-continue is the only expectation; Node has answered it already.
     const { expect } = raw.headers
@@ -40,11 +44,6 @@ const invalid = errors.PTC_HOST_INVALID
 
 function missing({ httpVersionMinor }: IncomingMessage): Refusal | undefined {
   return httpVersionMinor === 1 ? errors.PTC_HOST_MISSING : undefined
-}
-
-/** RFC 3986 §3.2.2: a registered name, an IPv4 address or an address in brackets, then perhaps a port; or nothing. */
-function isHost(host: string): boolean {
-  return /^(?:[\w.~!$&'()*+,;=%-]*|\[[\dA-Fa-f:.]+\])(?::\d{0,5})?$/.test(host)
 }
 
 /** Node takes the first of two Host fields; a proxy before it may take the second. */

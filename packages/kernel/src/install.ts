@@ -5,6 +5,8 @@ import type { Chain } from './chain.ts'
 import { rememberFailure } from './defaults.ts'
 import { logChains } from './describe.ts'
 import { answerExpectations, answerOnEveryAddress } from './early.ts'
+import { guardSessions, limitArrival } from './http2-sessions.ts'
+import { internal } from './internal.ts'
 import { errors } from './kernel-errors.ts'
 import { recordRoutes } from './record.ts'
 import { runners } from './run.ts'
@@ -42,6 +44,7 @@ function install(app: FastifyInstance): void {
     () => unrecorded(compiler, state),
   )
   app.addHook('onRoute', recordRoutes(state))
+  listenCarefully(state)
   app.addHook('onRequest', run.onRequest)
   app.addHook('preParsing', run.preParsing)
   app.addHook('preValidation', run.preValidation)
@@ -63,6 +66,25 @@ function install(app: FastifyInstance): void {
     done()
   })
   app.decorateReply('hijack', hijack)
+}
+
+/** What `serverOptions()` promised: forwarding fields that are settled, and HTTP/2 sessions that end. */
+function listenCarefully({ root, settings }: State): void {
+  if (settings === undefined) return
+  const { forwarding, http2 } = settings
+  forwarding.warnTo(root.log)
+  root.addHook('onRequest', (request, _reply, done) => {
+    forwarding.settle(request.raw)
+    done()
+  })
+  if (http2 === undefined) return
+  guardSessions(root.server, http2)
+  root.addHook('onRequest', limitArrival(http2))
+  // For localhost there is a second server.
+  root.addHook('onListen', (done) => {
+    for (const server of (internal(root, 'fastify.serverBindings') ?? []) as object[]) guardSessions(server, http2)
+    done()
+  })
 }
 
 /** A route without a record is refused, after what decorates answers. */

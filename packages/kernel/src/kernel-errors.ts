@@ -52,7 +52,9 @@ const table = {
     status: 400,
     sentence: 'The Host field is invalid.',
     event: events['request.rejected'],
-    meaning: 'An HTTP/1.1 request with two Host fields, or with one that names no host (RFC 9112 §3.2).',
+    meaning:
+      'An HTTP/1.1 request with two Host fields, or with one that names no host (RFC 9112 §3.2), or an HTTP/2 request ' +
+      'whose Host is not its :authority (RFC 9113 §8.3.1).',
   },
   PTC_REQUEST_MALFORMED: {
     status: 400,

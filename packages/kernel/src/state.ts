@@ -1,6 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import type { Chain } from './chain.ts'
 import type { SecurityEvent } from './events.ts'
+import type { Forwarding } from './forwarding.ts'
+import type { SessionTimeOuts } from './http2-sessions.ts'
 import { errors } from './kernel-errors.ts'
 import type { ObjectSchema } from './options.ts'
 import type { Refusal, Problem } from './refusal.ts'
@@ -32,6 +34,9 @@ export interface Registration {
 /** What `serverOptions()` left for the app. */
 export interface ServerSettings {
   readonly formatProblem: ((problem: Problem) => object) | undefined
+  readonly forwarding: Forwarding
+  /** Undefined for an app that speaks HTTP/1.1 alone. */
+  readonly http2: SessionTimeOuts | undefined
 }
 
 /** A router over the records. */
