@@ -29,7 +29,7 @@ async function theirs(origins: string[]): Promise<() => void> {
 }
 
 function ours(origins: string[]): () => void {
-  const { onRequest } = stepsOf(decide({ origins }), () => answer, decide)
+  const { onRequest } = stepsOf({ origins }, () => answer, decide)
   const read = reader(origins.slice(-1))
   return () => void onRequest?.(request(read()) as FastifyRequest, reply() as FastifyReply)
 }

@@ -1,12 +1,16 @@
 import type { ObjectSchema, RoomOptions, Schema } from '@portcullis/kernel'
+import type { FindOrigin, LookupSettings } from './lookup.ts'
 
 /** What one route may say for itself (`config.security.cors`): laid over the registration's options; lists replace. */
 export interface CorsRoute extends Pick<RoomOptions, 'reportOnly'> {
   /**
-   * Who may read: exact origins as browsers send them (`https://app.example.com`), or one leading wildcard label
-   * (`https://*.example.com`: exactly one label, as in a TLS certificate), or `['*']` alone for everybody.
+   * Who may read: exact origins as browsers send them (`https://app.example.com`), with one leading wildcard label
+   * (`https://*.example.com`: exactly one label, as in a TLS certificate), with any port (`http://localhost:*`), or
+   * `['*']` alone for everybody. Or a function that is asked and says true or false, now or later.
    */
-  origins?: readonly string[]
+  origins?: readonly string[] | FindOrigin
+  /** How the answers of `origins`, if it is a function, are waited for and remembered. */
+  lookup?: Partial<LookupSettings>
   /** Whether pages may send cookies, client certificates and HTTP authentication along. Needs listed origins. */
   credentials?: boolean
   /** Methods that preflights may be granted, at most. Absent: every method that exists at the URL. */
@@ -23,17 +27,20 @@ export interface CorsRoute extends Pick<RoomOptions, 'reportOnly'> {
 
 /** Options of `@portcullis/cors`. */
 export interface CorsOptions extends CorsRoute, RoomOptions {
-  origins: readonly string[]
+  origins: readonly string[] | FindOrigin
+  /** Says in the body of a refusal why it was refused. For development: it tells attackers what others may do. */
+  debug?: boolean
 }
 
 // RFC 9110 §5.6.2
 const token = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
 
 const origins: Schema = {
-  type: 'array',
+  accepts: ['array', 'function'],
   description:
     'Origins that may read the answers: exact (`https://app.example.com`), with one leading wildcard label ' +
-    "(`https://*.example.com`), or `['*']` alone for everybody.",
+    "(`https://*.example.com`), with any port (`http://localhost:*`), or `['*']` alone for everybody. " +
+    'Or a function that is asked and answers true or false, now or later.',
   items: {
     type: 'string',
     description: 'One origin: scheme, host and, if it is not the default, port. Nothing after it.',
@@ -41,6 +48,28 @@ const origins: Schema = {
   },
   minItems: 1,
   examples: [['https://app.example.com']],
+}
+
+/** @param given how each number is completed: with its default, or on a route with an example */
+const lookup = (given: 'default' | 'examples'): Schema => {
+  const number = (value: number, bounds: object, description: string): Schema => ({
+    type: 'integer',
+    ...bounds,
+    description,
+    [given]: given === 'default' ? value : [value],
+  })
+  return {
+    type: 'object',
+    description: 'How the answers of `origins`, if it is a function, are waited for and remembered.',
+    additionalProperties: false,
+    ...(given === 'default' ? { default: {} } : { examples: [{ ttl: 60 }] }),
+    properties: {
+      deadlineMs: number(1000, { minimum: 1, maximum: 30_000 }, 'Milliseconds until an answer that has not come is a no.'),
+      ttl: number(60, { minimum: 0, maximum: 86_400 }, 'Seconds that an answer is remembered.'),
+      maxEntries: number(10_000, { minimum: 1, maximum: 1_000_000 }, 'Answers remembered at most; the oldest goes first.'),
+      maxPending: number(100, { minimum: 1, maximum: 10_000 }, 'Questions waited for at a time; one more is a no.'),
+    },
+  }
 }
 
 const credentials: Schema = {
@@ -88,12 +117,19 @@ export const optionsSchema: ObjectSchema = {
   required: ['origins'],
   properties: {
     origins,
+    lookup: lookup('default'),
     credentials: { ...credentials, default: false },
     methods,
     requestHeaders: { ...requestHeaders, default: ['Content-Type', 'Authorization'] },
     exposedHeaders: { ...exposedHeaders, default: [] },
     maxAge: { ...maxAge, default: 60 },
     refuseForeignOrigins: { ...refuseForeignOrigins, default: false },
+    debug: {
+      type: 'boolean',
+      description:
+        'Says in the body of a refusal why it was refused. For development: it tells attackers what others may do.',
+      default: false,
+    },
   },
 }
 
@@ -103,6 +139,7 @@ export const routeSchema: ObjectSchema = {
   additionalProperties: false,
   properties: {
     origins,
+    lookup: lookup('examples'),
     credentials: { ...credentials, examples: [false] },
     methods,
     requestHeaders: { ...requestHeaders, examples: [['Content-Type', 'Authorization']] },

@@ -1,7 +1,10 @@
+import { isPublicSuffix } from './public-suffix.ts'
+
 /** A configured origin as read. */
 export interface Origin {
-  readonly kind: 'any' | 'exact' | 'wildcard'
-  /** The text, which is exactly what a browser sends, but for a wildcard. */
+  /** `pattern`: any first label, any port, or both. */
+  readonly kind: 'any' | 'exact' | 'pattern'
+  /** The text, which is exactly what a browser sends, but for a pattern. */
   readonly text: string
   /** True if what travels between this origin and us cannot be read or changed on the way. */
   readonly confidential: boolean
@@ -52,9 +55,11 @@ export function readOrigin(text: string): Origin | OriginMistake {
   if (end !== -1) return tail(rest.slice(end), `${scheme}://${rest.slice(0, end)}`)
   const at = rest.lastIndexOf('@')
   if (at !== -1) return mistake('origin-userinfo', 'holds a user name', `${scheme}://${rest.slice(at + 1)}`)
+  if (rest.startsWith('[') && !rest.includes(']')) return mistake('origin-host', 'has a host that no browser accepts')
   const colon = rest.indexOf(':', rest.lastIndexOf(']') + 1)
   const host = colon === -1 ? rest : rest.slice(0, colon)
   const port = colon === -1 ? undefined : rest.slice(colon + 1)
+  if (port === '*') return withHost(text, scheme, host, ':*')
   if (port !== undefined && (!PORT.test(port) || Number(port) > 65_535)) {
     return mistake('origin-port', 'has no port between 1 and 65535 after its colon', `${scheme}://${host}`)
   }
@@ -111,7 +116,10 @@ function withHost(text: string, scheme: string, given: string, port: string): Or
   if (wildcard && !host.includes('.') && host !== 'localhost') {
     return mistake('origin-wildcard-too-broad', "admits a whole top-level domain; name a domain after '*.'")
   }
-  return { kind: wildcard ? 'wildcard' : 'exact', text, confidential: scheme === 'https' || isLoopback(host) }
+  if (wildcard && host !== 'localhost' && isPublicSuffix(host)) {
+    return mistake('origin-public-suffix', 'admits everybody who registers a name there; name your own domain')
+  }
+  return { kind: wildcard || port === ':*' ? 'pattern' : 'exact', text, confidential: scheme === 'https' || isLoopback(host) }
 }
 
 /** The host as a browser serializes it (WHATWG URL, host parsing); undefined if it is none. */

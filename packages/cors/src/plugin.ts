@@ -1,8 +1,9 @@
-import { defineRoom } from '@portcullis/kernel'
+import { defineRoom, emit } from '@portcullis/kernel'
 import Fastify, { type FastifyPluginAsync } from 'fastify'
 import { askEngine, type Answer } from './engine.ts'
 import { errors } from './errors.ts'
 import { events } from './events.ts'
+import type { LookupFailed } from './lookup.ts'
 import { optionsSchema, routeSchema, type CorsOptions, type CorsRoute } from './options.ts'
 import { decide, type Decision } from './policy.ts'
 import { check } from './rules.ts'
@@ -16,21 +17,30 @@ const plugin: FastifyPluginAsync<CorsOptions> = defineRoom<CorsOptions, CorsRout
   errors,
   events,
   check,
-  setup() {
+  setup(_, app) {
     const decisions = new WeakMap<object, Decision>()
+    const failed: LookupFailed = (reason, error) => {
+      if (reason === 'threw') app.log.error({ err: error }, 'the function that says which origins may read threw')
+      emit(app, events['cors.lookup-failed'], { outcome: 'denied', detail: { reason } })
+    }
     const decisionOf = (policy: Readonly<CorsOptions>): Decision => {
       let decision = decisions.get(policy)
-      if (decision === undefined) decisions.set(policy, (decision = decide(policy)))
+      if (decision === undefined) decisions.set(policy, (decision = decide(policy, failed)))
       return decision
     }
+    let warned = false
     const answers = new Map<string, { answer: Answer | null; decision: Decision }>()
     return {
       compile(policy) {
         const decision = decisionOf(policy)
+        if (decision.tellsWhy && !warned) {
+          warned = true
+          app.log.warn('cors: `debug` is on; refusals tell clients why')
+        }
         const key = JSON.stringify(decision.question)
         const asked = answers.get(key) ?? { answer: null, decision }
         answers.set(key, asked)
-        return stepsOf(decision, () => asked.answer as Answer, decisionOf)
+        return stepsOf(policy, () => asked.answer as Answer, decisionOf)
       },
       async ready() {
         const open = [...answers.values()].filter(({ answer }) => answer === null)

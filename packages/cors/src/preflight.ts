@@ -21,6 +21,9 @@ export function listMethods(methods: ReadonlySet<string>): string {
   return [...ORDER.filter((method) => methods.has(method)), ...rest].join(', ')
 }
 
+/** Lists of header fields that are remembered. */
+const KEPT = 32
+
 /** Says whether every requested header field may be sent. */
 export type AdmitsHeaders = (requested: string | undefined) => boolean
 
@@ -32,13 +35,16 @@ export type AdmitsHeaders = (requested: string | undefined) => boolean
 export function compileRequestHeaders(names: readonly string[]): AdmitsHeaders {
   const known = new Set(names.map((name) => name.toLowerCase()))
   const longest = 2 * names.join(', ').length + 128
+  // Browsers write the same list in the same way: what was admitted once needs no second reading.
+  const admitted = new Set<string>()
   return (requested) => {
-    if (requested === undefined) return true
+    if (requested === undefined || admitted.has(requested)) return true
     if (requested.length > longest) return false
     for (const element of requested.split(',')) {
       const name = element.trim().toLowerCase()
       if (name !== '' && !known.has(name)) return false
     }
+    if (admitted.size < KEPT) admitted.add(requested)
     return true
   }
 }

@@ -44,7 +44,8 @@ const FORBIDDEN_RESPONSE_HEADERS = new Set(['set-cookie', 'set-cookie2'])
 
 /** The rules that a schema cannot say. Every finding brings the patch that makes it right. */
 export function check(options: Readonly<CorsOptions>): Finding[] {
-  const everybody = options.origins.length === 1 && options.origins[0] === '*'
+  const origins = typeof options.origins === 'function' ? [] : options.origins
+  const everybody = origins.length === 1 && origins[0] === '*'
   const findings: Finding[] = []
   if (everybody && options.credentials === true) {
     findings.push({
@@ -55,7 +56,7 @@ export function check(options: Readonly<CorsOptions>): Finding[] {
     })
   }
   findings.push(
-    ...judge('origins', options.origins, EXAMPLE, (text) => judgeOrigin(text, everybody, options.credentials === true)),
+    ...judge('origins', origins, EXAMPLE, (text) => judgeOrigin(text, everybody, options.credentials === true)),
     ...judge('methods', options.methods ?? [], 'GET', judgeMethod),
     ...judge('requestHeaders', options.requestHeaders ?? [], undefined, judgeRequestHeader),
     ...judge('exposedHeaders', options.exposedHeaders ?? [], undefined, (name) =>
@@ -126,27 +127,25 @@ function judge(
 
 function judgeOrigin(text: string, everybody: boolean, credentials: boolean): Complaint | undefined {
   const read = readOrigin(text)
-  const secure = (origin: string): string => {
-    const again = readOrigin(origin)
-    if (!credentials || 'rule' in again || again.confidential) return origin
-    return origin.replace(/^http:/, 'https:').replace(/:443$/, '')
+  const secure = (origin: string): string => origin.replace(/^http:/, 'https:').replace(/:443$/, '')
+  if ('rule' in read) {
+    const instead = repair(read).filter((right) => right !== '*')
+    return { ...read, instead: credentials ? instead.map((right) => (isInsecure(right) ? secure(right) : right)) : instead }
   }
-  if ('rule' in read)
-    return {
-      ...read,
-      instead: repair(read)
-        .filter((right) => right !== '*')
-        .map(secure),
-    }
   if (read.kind === 'any' && !everybody) {
     return { rule: 'wildcard-with-origins', wrong: "is '*', which makes the other entries pointless", instead: [] }
   }
-  if (secure(text) === text) return undefined
+  if (!credentials || read.confidential) return undefined
   return {
     rule: 'insecure-with-credentials',
     wrong: 'is plain http, where anybody on the way can act with the credentials',
     instead: [secure(text)],
   }
+}
+
+function isInsecure(origin: string): boolean {
+  const read = readOrigin(origin)
+  return !('rule' in read) && !read.confidential
 }
 
 function judgeMethod(method: string): Complaint | undefined {
@@ -172,6 +171,9 @@ function judgeRequestHeader(name: string): Complaint | undefined {
   }
   if (FORBIDDEN_REQUEST_HEADERS.has(lower) || lower.startsWith('sec-') || lower.startsWith('proxy-')) {
     return { rule: 'header-forbidden', wrong: 'is a field that browsers let no page set', instead: [] }
+  }
+  if (lower.startsWith('access-control-')) {
+    return { rule: 'header-of-answers', wrong: 'is a field of answers, which this room writes', instead: [] }
   }
   return undefined
 }

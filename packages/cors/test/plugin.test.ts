@@ -202,7 +202,7 @@ describe('a request', () => {
 
   it('keeps Origin in the Vary of answers whose hook or handler sets a Vary of its own', async () => {
     const answer = { allowOrigin: null, actual: [], preflight: [] }
-    const steps = stepsOf(decide({ origins: [origin] }), () => answer, decide)
+    const steps = stepsOf({ origins: [origin] }, () => answer, decide)
     const app = Fastify()
     open.push(app)
     app.addHook('onSend', (request, reply, payload, done) => {

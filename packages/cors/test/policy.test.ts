@@ -12,6 +12,10 @@ describe('the allowlist', () => {
     'http://localhost:5173',
     'https://*.example.org',
     'https://*.example.net:8443',
+    'http://127.0.0.1:*',
+    'http://[::1]:*',
+    'https://any.example.edu:*',
+    'https://*.any.example.edu:*',
   ])
 
   it.each([
@@ -22,6 +26,15 @@ describe('the allowlist', () => {
     'https://under_score.example.org',
     `https://${'a'.repeat(63)}.example.org`,
     'https://a.example.net:8443',
+    'http://127.0.0.1',
+    'http://127.0.0.1:1',
+    'http://127.0.0.1:65535',
+    'http://127.0.0.1:443',
+    'http://[::1]',
+    'http://[::1]:3000',
+    'https://any.example.edu',
+    'https://any.example.edu:80',
+    'https://a.any.example.edu:8443',
   ])('admits %s', (origin) => expect(allows(origin)).toBe(true))
 
   it.each([
@@ -44,6 +57,20 @@ describe('the allowlist', () => {
     ['the wildcard domain with another port', 'https://a.example.org:8443'],
     ['the wildcard domain without its port', 'https://a.example.net'],
     ['the wildcard domain as a prefix', 'https://a.example.org.evil.test'],
+    ['any port spelt as its pattern', 'http://127.0.0.1:*'],
+    ['any port without a port', 'http://127.0.0.1:'],
+    ['any port of 0', 'http://127.0.0.1:0'],
+    ['any port with a leading zero', 'http://127.0.0.1:080'],
+    ['any port beyond 65535', 'http://127.0.0.1:65536'],
+    ['any port of six digits', 'http://127.0.0.1:100000'],
+    ['any port that is the default one', 'http://127.0.0.1:80'],
+    ['any port and then more', 'http://127.0.0.1:80.evil.test'],
+    ['any port as a user name', 'http://127.0.0.1:8080@evil.test'],
+    ['any port twice', 'http://127.0.0.1:8080:8081'],
+    ['any port under the other scheme', 'https://127.0.0.1:8443'],
+    ['any port of a host that ends alike', 'http://7.127.0.0.1:8080'],
+    ['any port of an address without brackets', 'http://::1'],
+    ['any port two labels down', 'https://a.b.any.example.edu:8443'],
     ['null', 'null'],
     ['an empty text', ''],
     ['a dot', '.'],
@@ -65,6 +92,23 @@ describe('the allowlist', () => {
         const { origin } = new URL(other)
         expect(asks(origin)).toBe(origins.includes(origin))
       }),
+    )
+  })
+})
+
+describe('a pattern for any port', () => {
+  it('admits exactly the origins of its host, as the URL standard serializes them', () => {
+    const allows = compileAllowlist(['https://any.example.edu:*'])
+    const port = fc.oneof(fc.integer({ min: 1, max: 70_000 }).map(String), fc.string({ maxLength: 6 }), fc.constantFrom('', '0443', '443'))
+    fc.assert(
+      fc.property(fc.constantFrom('any.example.edu', 'other.example.edu', 'example.edu'), port, (host, text) => {
+        const origin = `https://${host}:${text}`
+        // No server listens on port 0.
+        fc.pre(!/^0+$/.test(text))
+        const serialized = URL.canParse(origin) ? new URL(origin).origin : undefined
+        expect(allows(origin)).toBe(serialized === origin && host === 'any.example.edu')
+      }),
+      { numRuns: 2000 },
     )
   })
 })
@@ -135,6 +179,8 @@ describe('an origin', () => {
     ['http://[::1]:3000', true],
     ['http://128.0.0.1', false],
     ['http://*.localhost:3000', true],
+    ['http://localhost:*', true],
+    ['http://app.example.com:*', false],
   ])('%s is confidential: %s', (text, confidential) => {
     expect(readOrigin(text)).toMatchObject({ confidential })
   })
