@@ -110,7 +110,10 @@ const good: [string, (house: House) => SecurityOptions][] = [
     () => ({ headers: { profile: 'web', contentSecurityPolicy: { 'style-src': ["'self'", "'nonce'"] } } }),
   ],
   ['headers with a cache', () => ({ headers: { cacheControl: 'public, max-age=60' } })],
-  ['headers that only report', () => ({ headers: { contentSecurityPolicyReportOnly: true } })],
+  [
+    'headers that report a stricter policy',
+    () => ({ headers: { contentSecurityPolicyReportOnly: { 'img-src': ["'none'"] } } }),
+  ],
   ['cors for one origin', () => ({ cors: { origins: ['https://app.example.com'] } })],
   ['cors for subdomains', () => ({ cors: { origins: ['https://*.example.com'] } })],
   ['cors for everybody', () => ({ cors: { origins: ['*'] } })],

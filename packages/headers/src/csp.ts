@@ -17,21 +17,18 @@ const keywords = new Set([
   'nonce',
 ])
 /** Keywords that mean something to every source list; the others speak about code. */
-const anywhere = new Set(["'none'", "'self'", "'report-sample'"])
+const anywhere = new Set(["'none'", "'self'"])
+const unsafe = new Set(["'unsafe-inline'", "'unsafe-eval'", "'unsafe-hashes'"])
+const EVERY_HOST = /^(?:[a-z][a-z0-9+.-]*:\/\/)?\*(?:[:/]|$)/i
+/** Whoever sits on the way writes the script. Not so on the machine itself. */
+const PLAIN_HTTP = /^http:\/\/(?!(?:localhost|127\.0\.0\.1)(?:[:/]|$))/i
+
 /**
  * Sources that let an injected script run. Beside a nonce newer browsers ignore some of them (CSP3 §6.7.3.2);
  * who writes them for the others says so aloud.
  */
-const unsafe = new Set([
-  "'unsafe-inline'",
-  "'unsafe-eval'",
-  "'unsafe-hashes'",
-  '*',
-  'data:',
-  'blob:',
-  'http:',
-  'https:',
-])
+const isUnsafe = (entry: string): boolean =>
+  unsafe.has(entry) || SCHEME.test(entry) || EVERY_HOST.test(entry) || PLAIN_HTTP.test(entry)
 
 const HASH = /^'sha(?:256|384|512)-[A-Za-z0-9+/_-]+={0,2}'$/
 const SCHEME = /^[a-z][a-z0-9+.-]*:$/i
@@ -40,6 +37,8 @@ const HOST =
 const BARE_CODE = /^(?:nonce|sha(?:256|384|512))-/
 const CONSTANT_NONCE = /^'?nonce-.*$/
 const SEPARATOR = /[\s;,]/
+/** The key of a structured dictionary (RFC 9651 §3.1.2): the only names that Reporting-Endpoints can give. */
+const ENDPOINT = /^[a-z*][a-z0-9_.*-]*$/
 
 type Fault = { readonly rule: string; readonly says: string; readonly instead: string | null }
 
@@ -62,6 +61,11 @@ function faultOf(directive: string, entry: string): Fault | null {
     if (entry.startsWith('/') || URL.canParse(entry)) return null
     return { rule: 'not-a-url', says: 'is neither a path nor a URL', instead: null }
   }
+  if (kind === 'endpoint') {
+    // The engine takes some names for keywords that lost their quotes.
+    if (ENDPOINT.test(entry) && !keywords.has(entry) && !BARE_CODE.test(entry)) return null
+    return { rule: 'not-an-endpoint', says: 'is not the name of an endpoint', instead: null }
+  }
   if (kind === 'names') {
     // The engine takes such a name for a keyword that lost its quotes.
     if (keywords.has(entry) || BARE_CODE.test(entry)) {
@@ -71,7 +75,7 @@ function faultOf(directive: string, entry: string): Fault | null {
     return { rule: 'not-a-policy-name', says: 'is not the name of a Trusted Types policy', instead: null }
   }
   if (CONSTANT_NONCE.test(entry)) {
-    const instead = kind === 'code' ? NONCE : null
+    const instead = faultOf(directive, NONCE) === null ? NONCE : null
     return {
       rule: 'constant-nonce',
       says: `is the same for everybody; write ${NONCE} and each answer gets its own`,
@@ -89,7 +93,9 @@ function faultOf(directive: string, entry: string): Fault | null {
   if (entry.startsWith("'")) {
     const known = HASH.test(entry) || (entry.endsWith("'") && keywords.has(entry.slice(1, -1)))
     if (!known) return { rule: 'unknown-keyword', says: 'is no keyword, nonce or hash of CSP', instead: null }
-    if (kind !== 'code' && !anywhere.has(entry)) {
+    // Attributes have no nonce of their own (CSP3 §6.7.3.3).
+    const onAttribute = entry === NONCE && directive.endsWith('-attr')
+    if (onAttribute || (kind !== 'code' && !anywhere.has(entry))) {
       return { rule: 'keyword-without-effect', says: `means nothing in ${directive}; leave it out`, instead: null }
     }
     return null
@@ -106,17 +112,24 @@ const isRoot = (entry: string): boolean => entry === NONCE || HASH.test(entry)
  * same fix, the repaired list, so that they can be applied in any order.
  * @param written lists by directive; booleans belong to flags and are left alone.
  * @param allowUnsafeScripts whether sources that let injected scripts run are wanted.
+ * @param policy where the lists stand in the options.
  */
-export function checkPolicy(written: Readonly<Record<string, unknown>>, allowUnsafeScripts: boolean): Finding[] {
+export function checkPolicy(
+  written: Readonly<Record<string, unknown>>,
+  allowUnsafeScripts: boolean,
+  policy = 'contentSecurityPolicy',
+): Finding[] {
   const findings: Finding[] = []
   for (const [directive, list] of Object.entries(written)) {
     if (!Array.isArray(list)) continue
-    const at = `/contentSecurityPolicy/${directive}`
+    const at = `/${policy}/${directive}`
     const faults: { rule: string; message: string }[] = []
     let repaired: string[] = []
     for (const entry of list as string[]) {
       const fault = faultOf(directive, entry)
-      if (fault === null) repaired.push(entry)
+      if (fault === null && repaired.includes(entry))
+        faults.push({ rule: 'duplicate-source', message: `${entry} stands there twice; remove one` })
+      else if (fault === null) repaired.push(entry)
       else {
         faults.push({ rule: fault.rule, message: `${JSON.stringify(entry)} ${fault.says}` })
         if (fault.instead !== null && !repaired.includes(fault.instead)) repaired.push(fault.instead)
@@ -127,15 +140,15 @@ export function checkPolicy(written: Readonly<Record<string, unknown>>, allowUns
       repaired = repaired.filter((entry) => entry !== "'none'")
     }
     if (scriptDirectives.has(directive) && !allowUnsafeScripts) {
-      const loose = repaired.filter((entry) => unsafe.has(entry))
+      const loose = repaired.filter(isUnsafe)
       if (loose.length > 0) {
         const message = `${loose.join(' ')} lets injected scripts run; remove it, or set dangerouslyAllowUnsafeScripts: true`
         faults.push({ rule: 'unsafe-script-source', message })
-        repaired = repaired.filter((entry) => !unsafe.has(entry))
+        repaired = repaired.filter((entry) => !isUnsafe(entry))
       }
     }
     if (repaired.includes("'strict-dynamic'")) {
-      if (!scriptDirectives.has(directive)) {
+      if (!scriptDirectives.has(directive) || directive.endsWith('-attr')) {
         faults.push({
           rule: 'keyword-without-effect',
           message: `'strict-dynamic' means nothing in ${directive}; leave it out`,
@@ -146,7 +159,8 @@ export function checkPolicy(written: Readonly<Record<string, unknown>>, allowUns
           rule: 'strict-dynamic-without-nonce',
           message: `'strict-dynamic' admits nothing by itself; add ${NONCE} or a hash`,
         })
-        repaired = [NONCE, ...repaired]
+        repaired =
+          directive === 'default-src' ? repaired.filter((entry) => entry !== "'strict-dynamic'") : [NONCE, ...repaired]
       }
     }
     if (repaired.length === 0 && directive !== 'sandbox') {
@@ -162,5 +176,25 @@ export function checkPolicy(written: Readonly<Record<string, unknown>>, allowUns
 function substitute(directive: string): string {
   const { kind, among } = directives[directive] ?? { kind: 'sources' }
   if (kind === 'urls') return '/csp-reports'
+  if (kind === 'endpoint') return 'csp'
   return kind === 'tokens' ? (among?.[0] ?? "'none'") : "'none'"
+}
+
+/**
+ * Looks for names that cannot be those of Trusted Types policies. All mistakes carry the same fix, the repaired list.
+ * @param at where the names stand in the options.
+ */
+export function checkNames(names: readonly string[], at: string): Finding[] {
+  const faults = names.flatMap((name, index) => {
+    const fault = /^'|\*/.test(name)
+      ? { rule: 'not-a-policy-name', says: 'is not the name of a Trusted Types policy' }
+      : faultOf('trusted-types', name)
+    if (fault !== null) return [{ name, rule: fault.rule, message: `${JSON.stringify(name)} ${fault.says}` }]
+    if (names.indexOf(name) === index) return []
+    return [{ name, rule: 'duplicate-source', message: `${name} stands there twice; remove one` }]
+  })
+  const value = [...new Set(names)].filter(
+    (name) => !faults.some((fault) => fault.name === name && fault.rule !== 'duplicate-source'),
+  )
+  return faults.map(({ rule, message }) => ({ at, rule, message, fix: [{ op: 'replace', path: at, value }] }))
 }

@@ -1,8 +1,9 @@
 /**
  * What a directive's list holds. `sources`: a source list; `code`: a source list that may name code (keywords,
- * nonces, hashes); `ancestors`: as `sources`, without code; `tokens`: words of `among`; `urls`; `names`: policy names; `flag`: no list.
+ * nonces, hashes); `ancestors`: as `sources`, without code; `tokens`: words of `among`; `urls`; `names`: policy names;
+ * `endpoint`: one name of `reportingEndpoints`; `flag`: no list.
  */
-export type DirectiveKind = 'code' | 'sources' | 'ancestors' | 'tokens' | 'urls' | 'names' | 'flag'
+export type DirectiveKind = 'code' | 'sources' | 'ancestors' | 'tokens' | 'urls' | 'names' | 'endpoint' | 'flag'
 
 /** One directive of CSP3 as this room knows it. */
 export interface Directive {
@@ -10,6 +11,20 @@ export interface Directive {
   readonly governs: string
   readonly among?: readonly string[]
 }
+
+/** Directives that take a list. */
+export type ListDirective =
+  | `${'default' | 'script' | 'style' | 'worker' | 'connect' | 'img' | 'font' | 'media' | 'object'}-src`
+  | `${'manifest' | 'frame' | 'child'}-src`
+  | `${'script' | 'style'}-src-${'elem' | 'attr'}`
+  | 'base-uri'
+  | 'form-action'
+  | 'frame-ancestors'
+  | 'sandbox'
+  | 'report-to'
+  | 'report-uri'
+  | 'require-trusted-types-for'
+  | 'trusted-types'
 
 const sandboxTokens = [
   'allow-downloads',
@@ -32,7 +47,7 @@ const sandboxTokens = [
  * The directives a policy may set (CSP3 §6, Trusted Types, Upgrade Insecure Requests). Withdrawn ones
  * (`plugin-types`, `referrer`, `block-all-mixed-content`, `navigate-to`) are absent on purpose.
  */
-export const directives: Readonly<Record<string, Directive>> = {
+const byName: Readonly<Record<ListDirective | 'upgrade-insecure-requests', Directive>> = {
   'default-src': { kind: 'code', governs: 'whatever no other directive names' },
   'script-src': { kind: 'code', governs: 'scripts' },
   'script-src-elem': { kind: 'code', governs: 'script elements' },
@@ -53,11 +68,15 @@ export const directives: Readonly<Record<string, Directive>> = {
   'form-action': { kind: 'sources', governs: 'where forms may be sent' },
   'frame-ancestors': { kind: 'ancestors', governs: 'who may frame the page' },
   sandbox: { kind: 'tokens', governs: 'the sandbox the page lives in', among: sandboxTokens },
-  'report-uri': { kind: 'urls', governs: 'where violations are reported' },
+  'report-to': { kind: 'endpoint', governs: 'which of the reportingEndpoints hears of violations' },
+  'report-uri': { kind: 'urls', governs: 'where browsers without report-to report violations' },
   'require-trusted-types-for': { kind: 'tokens', governs: 'DOM sinks that want Trusted Types', among: ["'script'"] },
   'trusted-types': { kind: 'names', governs: 'the names of Trusted Types policies' },
   'upgrade-insecure-requests': { kind: 'flag', governs: 'whether http: subresources are asked over https:' },
 }
+
+/** The same for names that may be anything. */
+export const directives: Readonly<Record<string, Directive>> = byName
 
 /** Directives whose list decides which scripts run. */
 export const scriptDirectives: ReadonlySet<string> = new Set([

@@ -1,11 +1,11 @@
 import { PLACEHOLDER } from './policy.ts'
 
-/** The fields of one policy, ready to be written: constants, and at most one field that holds nonces. */
+/** The fields of one policy, ready to be written: constants, and the fields that hold nonces. */
 export interface Fields {
   readonly names: readonly string[]
   readonly values: readonly string[]
-  /** The field with nonces, cut at each nonce. */
-  readonly template: { readonly name: string; readonly parts: readonly string[] } | null
+  /** The fields with nonces, cut at each nonce. */
+  readonly templates: readonly { readonly name: string; readonly parts: readonly string[] }[]
 }
 
 /** Fields that @fastify/helmet may have written; everything else in its answer is Fastify's. */
@@ -37,16 +37,16 @@ export function helmetFields(answer: Readonly<Record<string, unknown>>): Record<
 export function compileFields(fields: Readonly<Record<string, string>>, placeholder: string = PLACEHOLDER): Fields {
   const names: string[] = []
   const values: string[] = []
-  let template: Fields['template'] = null
+  const templates: { name: string; parts: string[] }[] = []
   for (const [name, value] of Object.entries(fields)) {
     const parts = value.split(placeholder)
-    if (parts.length > 1) template = { name, parts }
+    if (parts.length > 1) templates.push({ name, parts })
     else {
       names.push(name)
       values.push(value)
     }
   }
-  return { names, values, template }
+  return { names, values, templates }
 }
 
 /** Puts a nonce into every gap. */
@@ -63,17 +63,16 @@ export type Write = (
 ) => undefined
 
 /** Prepares the writing: nothing is decided per request. */
-export function writer({ names, values, template }: Fields, nextNonce: () => string): Write {
+export function writer({ names, values, templates }: Fields, nextNonce: () => string): Write {
   const count = names.length
   const constants: Write = (_request, reply) => {
     for (let i = 0; i < count; i++) reply.header(names[i] as string, values[i] as string)
   }
-  if (template === null) return constants
-  const { name, parts } = template
+  if (templates.length === 0) return constants
   return (request, reply) => {
     const nonce = nextNonce()
     request.security.cspNonce = nonce
-    reply.header(name, fill(parts, nonce))
+    for (const { name, parts } of templates) reply.header(name, fill(parts, nonce))
     constants(request, reply)
   }
 }

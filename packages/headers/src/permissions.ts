@@ -3,13 +3,18 @@ import type { Finding } from '@portcullis/kernel'
 /** Features that a Permissions-Policy may govern, as browsers ship them. */
 export const features = [
   'accelerometer',
+  'ambient-light-sensor',
+  'attribution-reporting',
   'autoplay',
   'bluetooth',
   'browsing-topics',
   'camera',
+  'captured-surface-control',
   'clipboard-read',
   'clipboard-write',
+  'compute-pressure',
   'cross-origin-isolated',
+  'digital-credentials-get',
   'display-capture',
   'encrypted-media',
   'fullscreen',
@@ -20,19 +25,27 @@ export const features = [
   'identity-credentials-get',
   'idle-detection',
   'keyboard-map',
+  'language-detector',
   'local-fonts',
+  'local-network-access',
   'magnetometer',
   'microphone',
   'midi',
   'otp-credentials',
   'payment',
   'picture-in-picture',
+  'private-state-token-issuance',
+  'private-state-token-redemption',
   'publickey-credentials-create',
   'publickey-credentials-get',
   'screen-wake-lock',
   'serial',
+  'shared-storage',
+  'speaker-selection',
   'storage-access',
+  'summarizer',
   'sync-xhr',
+  'translator',
   'unload',
   'usb',
   'web-share',
@@ -56,15 +69,25 @@ export function checkPermissions(written: Readonly<Record<string, readonly strin
   const findings: Finding[] = []
   for (const [feature, list] of Object.entries(written)) {
     const at = `/permissionsPolicy/${feature}`
-    const fixed = list.map((entry) => entry.replaceAll(/^['"]|['"]$/g, '')).filter((entry) => isMember(entry))
-    const fix = [{ op: 'replace' as const, path: at, value: fixed }]
-    for (const entry of list) {
-      if (isMember(entry)) continue
-      const message = `${JSON.stringify(entry)} is not self, * or an origin such as https://maps.example.com`
-      findings.push({ at, rule: 'not-an-allowlist-member', message, fix })
+    const members = [...new Set(list.map(repaired).filter(isMember))]
+    const fix = [{ op: 'replace' as const, path: at, value: members.includes('*') ? ['*'] : members }]
+    for (const [index, entry] of list.entries()) {
+      if (!isMember(entry)) {
+        const message = `${JSON.stringify(entry)} is not self, * or an origin such as https://maps.example.com`
+        findings.push({ at, rule: 'not-an-allowlist-member', message, fix })
+      } else if (list.indexOf(entry) !== index)
+        findings.push({ at, rule: 'duplicate-member', message: `${entry} stands there twice; remove one`, fix })
     }
+    if (list.includes('*') && list.some((entry) => entry !== '*'))
+      findings.push({ at, rule: 'star-with-others', message: '* admits everybody; remove the others, or it', fix })
   }
   return findings
+}
+
+/** Without quotes, and an address cut down to its origin. */
+function repaired(entry: string): string {
+  const bare = entry.replaceAll(/^['"]|['"]$/g, '')
+  return isMember(bare) || !URL.canParse(bare) ? bare : new URL(bare).origin
 }
 
 const isMember = (entry: string): boolean => entry === 'self' || entry === '*' || isOrigin(entry)

@@ -1,78 +1,11 @@
 import { NONCE } from './csp.ts'
-import type { HeadersRoute, PermissionsPolicy, Profile } from './options.ts'
+import type { HeadersRoute } from './options.ts'
 import { writePermissions } from './permissions.ts'
+import { enforcedLists, type Lists, nothing, profiles, reportedLists } from './profiles.ts'
+import { writeEndpoints } from './reporting.ts'
 
 /** Where the nonce goes in helmet's answer: a valid nonce of 128 zero bits that no real answer carries. */
 export const PLACEHOLDER = 'AAAAAAAAAAAAAAAAAAAAAA=='
-
-type Lists = Readonly<Record<string, readonly string[] | boolean>>
-
-/** An answer of an API is data: whatever a browser might make of it is forbidden (OWASP REST Security). */
-const nothing: Lists = {
-  'default-src': ["'none'"],
-  'frame-ancestors': ["'none'"],
-  'base-uri': ["'none'"],
-  'form-action': ["'none'"],
-}
-
-/** A strict CSP: scripts by nonce, whatever they load by 'strict-dynamic' (CSP3 §8.2). */
-const strict: Lists = {
-  'default-src': ["'self'"],
-  'script-src': [NONCE, "'strict-dynamic'"],
-  'style-src': ["'self'", NONCE],
-  'img-src': ["'self'", 'data:'],
-  'object-src': ["'none'"],
-  'base-uri': ["'none'"],
-  'form-action': ["'self'"],
-  'frame-ancestors': ["'none'"],
-}
-
-/** Features that an ordinary page never needs; each one asked for is one more thing an injected script may use. */
-const noDevices: PermissionsPolicy = {
-  accelerometer: [],
-  camera: [],
-  'display-capture': [],
-  geolocation: [],
-  gyroscope: [],
-  hid: [],
-  magnetometer: [],
-  microphone: [],
-  midi: [],
-  payment: [],
-  'screen-wake-lock': [],
-  serial: [],
-  usb: [],
-  'xr-spatial-tracking': [],
-}
-
-type Defaults = Omit<HeadersRoute, 'profile' | 'contentSecurityPolicy'>
-
-/** What each profile says where the options say nothing. */
-const profiles: Readonly<Record<Profile, { lists: Lists; defaults: Defaults; page: boolean }>> = {
-  api: {
-    lists: nothing,
-    page: false,
-    defaults: {
-      crossOriginResourcePolicy: 'same-origin',
-      referrerPolicy: 'no-referrer',
-      xFrameOptions: 'DENY',
-      cacheControl: 'no-store',
-    },
-  },
-  web: {
-    lists: strict,
-    page: true,
-    defaults: {
-      crossOriginResourcePolicy: 'same-origin',
-      crossOriginOpenerPolicy: 'same-origin',
-      crossOriginEmbedderPolicy: 'require-corp',
-      referrerPolicy: 'no-referrer',
-      xFrameOptions: 'DENY',
-      permissionsPolicy: noDevices,
-      cacheControl: 'no-store',
-    },
-  },
-}
 
 /** What to ask of @fastify/helmet, in its own words. */
 export interface HelmetQuestion {
@@ -89,59 +22,126 @@ export interface HelmetQuestion {
 /** Options, decided: what helmet is asked, and the fields that it does not know. */
 export interface Decision {
   readonly question: HelmetQuestion
+  /** The same for answers over plain HTTP, if they differ. */
+  readonly plain: HelmetQuestion | null
+  /** The twin that is only reported. */
+  readonly twin: HelmetQuestion | null
   readonly own: Readonly<Record<string, string>>
-  /** For answers that no request object exists for, and so no nonce. */
-  readonly early: HelmetQuestion
+  /** For answers that no request object exists for, and so no nonce: they are all errors. */
+  readonly early: { readonly question: HelmetQuestion; readonly own: Readonly<Record<string, string>> }
+  /** What to write into the Cache-Control of errors where the policy lets other answers be kept. */
+  readonly keptByCaches: string | null
 }
+
+/** What of a route decides beside its own policy. */
+export interface Circumstances {
+  readonly kind: 'route' | 'not-found'
+  /** The policy of the room `cors` there, if it is on. */
+  readonly cors?: Readonly<Record<string, unknown>> | undefined
+}
+
+/**
+ * The policy as it suits its place. What everybody may read, everybody may embed (Fetch §3.6); listed origins read
+ * with CORS, which asks no Cross-Origin-Resource-Policy, and opening for them would open for all. An answer to an
+ * unknown URL is an error: caches do not keep it.
+ */
+export function suited(options: Readonly<HeadersRoute>, { kind, cors }: Circumstances): Readonly<HeadersRoute> {
+  const origins = cors?.['origins']
+  const readByAll = Array.isArray(origins) && origins.includes('*') && cors?.['credentials'] !== true
+  return {
+    ...(readByAll ? { crossOriginResourcePolicy: 'cross-origin' } : {}),
+    ...options,
+    ...(kind === 'not-found' && keepable(options.cacheControl) ? { cacheControl: 'no-store' } : {}),
+  }
+}
+
+const keepable = (cacheControl: string | undefined): boolean =>
+  cacheControl !== undefined && !/\bno-store\b/.test(cacheControl)
 
 const named = <T extends string>(policy: T | undefined): false | { policy: T } =>
   policy === undefined || policy === 'unsafe-none' ? false : { policy }
 
-function directivesOf(lists: Lists): Record<string, string[]> {
+function csp(lists: Lists, reportOnly = false): HelmetQuestion['contentSecurityPolicy'] {
   const directives: Record<string, string[]> = {}
   for (const [directive, entries] of Object.entries(lists)) {
     if (entries === true) directives[directive] = []
     else if (entries !== false)
       directives[directive] = entries.map((entry) => (entry === NONCE ? `'nonce-${PLACEHOLDER}'` : entry))
   }
-  return directives
+  return { useDefaults: false, reportOnly, directives }
+}
+
+/**
+ * What browsers without frame-ancestors are told: the same, as far as they have words for it. Null: they have none,
+ * and either word would lie.
+ */
+export function frameOptions(ancestors: readonly string[] | boolean | undefined): 'DENY' | 'SAMEORIGIN' | null {
+  const [only, ...others] = Array.isArray(ancestors) ? (ancestors as readonly string[]) : ["'none'"]
+  if (others.length > 0) return null
+  return only === "'none'" ? 'DENY' : only === "'self'" ? 'SAMEORIGIN' : null
+}
+
+/** Helmet writes this field unless it is told not to. */
+const silent: HelmetQuestion = {
+  contentSecurityPolicy: false,
+  crossOriginEmbedderPolicy: false,
+  crossOriginOpenerPolicy: false,
+  crossOriginResourcePolicy: false,
+  originAgentCluster: false,
+  referrerPolicy: false,
+  // RFC 6797 §7.2 forbids it on plain HTTP: only the room that knows about TLS may write it.
+  strictTransportSecurity: false,
+  xContentTypeOptions: false,
+  xDnsPrefetchControl: false,
+  // Internet Explorer's, and a filter that browsers have removed.
+  xDownloadOptions: false,
+  xXssProtection: false,
+  xFrameOptions: false,
+  xPermittedCrossDomainPolicies: false,
 }
 
 /** Lays options over their profile. */
 export function decide(options: Readonly<HeadersRoute>): Decision {
-  const { lists, defaults, page } = profiles[options.profile ?? 'api']
-  const chosen = { ...defaults, ...options }
-  const csp = (over: Lists): HelmetQuestion['contentSecurityPolicy'] =>
-    options.dangerouslyDisableContentSecurityPolicy === true
-      ? false
-      : {
-          useDefaults: false,
-          reportOnly: options.contentSecurityPolicyReportOnly ?? false,
-          directives: directivesOf(over),
-        }
+  const { fields, page } = profiles[options.profile ?? 'api']
+  const chosen = { ...fields, ...options }
+  const enforced = enforcedLists(options)
+  const off = options.dangerouslyDisableContentSecurityPolicy === true
+  const frames = options.xFrameOptions ?? frameOptions(off ? undefined : enforced['frame-ancestors'])
+  const { originAgentCluster: _on, xContentTypeOptions: _nosniff, ...rest } = silent
   const common = {
+    ...rest,
     crossOriginEmbedderPolicy: named(chosen.crossOriginEmbedderPolicy),
     crossOriginOpenerPolicy: named(chosen.crossOriginOpenerPolicy),
     crossOriginResourcePolicy: named(chosen.crossOriginResourcePolicy),
     // On unless refused; it takes no options.
     ...(page ? {} : { originAgentCluster: false }),
     referrerPolicy: named(chosen.referrerPolicy),
-    // RFC 6797 §7.2 forbids it on plain HTTP: only the room that knows about TLS may write it.
-    strictTransportSecurity: false,
     xDnsPrefetchControl: page && {},
-    // Internet Explorer's, and a filter that browsers have removed.
-    xDownloadOptions: false,
-    xXssProtection: false,
-    xFrameOptions: { action: chosen.xFrameOptions?.toLowerCase() },
+    xFrameOptions: frames !== null && { action: frames.toLowerCase() },
     xPermittedCrossDomainPolicies: page && {},
   }
-  const permissions = { ...defaults.permissionsPolicy, ...options.permissionsPolicy } as Record<string, string[]>
+  const asked = (lists: Lists): HelmetQuestion => ({ ...common, contentSecurityPolicy: off ? false : csp(lists) })
+
+  const permissions = { ...fields.permissionsPolicy, ...options.permissionsPolicy } as Record<string, string[]>
   const own: Record<string, string> = {}
   if (Object.keys(permissions).length > 0) own['permissions-policy'] = writePermissions(permissions)
+  const endpoints = Object.entries(chosen.reportingEndpoints ?? {})
   if (chosen.cacheControl !== undefined) own['cache-control'] = chosen.cacheControl
+
+  const reported = reportedLists(options)
   return Object.freeze({
-    question: { ...common, contentSecurityPolicy: csp({ ...lists, ...options.contentSecurityPolicy }) },
-    own: Object.freeze(own),
-    early: { ...common, contentSecurityPolicy: csp(nothing) },
+    question: asked(enforced),
+    // On plain HTTP it would break what it cannot upgrade, such as a page under development.
+    plain:
+      enforced['upgrade-insecure-requests'] === true
+        ? asked({ ...enforced, 'upgrade-insecure-requests': false })
+        : null,
+    twin: reported === null ? null : { ...silent, contentSecurityPolicy: csp(reported, true) },
+    own: Object.freeze(endpoints.length === 0 ? own : { ...own, 'reporting-endpoints': writeEndpoints(endpoints) }),
+    early: {
+      question: asked(nothing),
+      own: Object.freeze(keepable(own['cache-control']) ? { ...own, 'cache-control': 'no-store' } : own),
+    },
+    keptByCaches: keepable(own['cache-control']) ? (own['cache-control'] as string) : null,
   })
 }

@@ -147,15 +147,36 @@ describe('headers', () => {
     expect((await app.inject('/')).headers['cache-control']).toBe('private, max-age=5')
   })
 
-  it('only reports under contentSecurityPolicyReportOnly', async () => {
+  it('enforces one policy and reports a stricter one, with one nonce for both', async () => {
     await app.register(headers, {
-      contentSecurityPolicyReportOnly: true,
-      contentSecurityPolicy: { 'report-uri': ['/csp'] },
+      profile: 'web',
+      reportingEndpoints: { csp: '/csp' },
+      contentSecurityPolicy: { 'upgrade-insecure-requests': true },
+      contentSecurityPolicyReportOnly: { 'style-src': ["'nonce'"], 'report-to': ['csp'] },
+    })
+    app.get('/', async (request) => request.security.cspNonce)
+    const { headers: fields, body } = await app.inject('/')
+    const [enforced, reported] = ['content-security-policy', 'content-security-policy-report-only'].map((name) =>
+      String(fields[name]),
+    )
+    expect(enforced).toContain("style-src 'self' 'nonce-")
+    expect(enforced).not.toContain('report-to')
+    expect(reported).toMatch(/style-src 'nonce-[^']+';.*;report-to csp$/)
+    // Browsers ignore it there, and say so in the console.
+    expect(reported).not.toContain('upgrade-insecure-requests')
+    expect(new Set([...noncesOf(enforced), ...noncesOf(reported)])).toEqual(new Set([body]))
+    expect(fields['reporting-endpoints']).toBe('csp="/csp"')
+  })
+
+  it('only reports, where the enforced policy is off', async () => {
+    await app.register(headers, {
+      dangerouslyDisableContentSecurityPolicy: true,
+      contentSecurityPolicyReportOnly: { 'report-uri': ['/csp'] },
     })
     app.get('/', async () => 'x')
     const { headers: fields } = await app.inject('/')
     expect(fields).not.toHaveProperty('content-security-policy')
-    expect(fields['content-security-policy-report-only']).toContain('report-uri /csp')
+    expect(fields['content-security-policy-report-only']).toBe(`${api['content-security-policy']};report-uri /csp`)
   })
 
   it('warns once at boot of a dangerous option', async () => {

@@ -1,8 +1,12 @@
+import { CspEvaluator, STRICTCSP_CHECKS } from 'csp_evaluator/dist/evaluator.js'
+import { CspParser } from 'csp_evaluator/dist/parser.js'
 import fc from 'fast-check'
+import Fastify from 'fastify'
 import { describe, expect, it } from 'vitest'
 import { checkPolicy, NONCE } from '../src/csp.ts'
 import { directives } from '../src/directives.ts'
 import { compileFields, fill, helmetFields } from '../src/fields.ts'
+import headers, { type HeadersOptions } from '../src/index.ts'
 import { features, writePermissions } from '../src/permissions.ts'
 import { decide, PLACEHOLDER } from '../src/policy.ts'
 
@@ -132,9 +136,9 @@ describe('fields', () => {
   })
 
   it('put the nonce into every gap', () => {
-    const { template, names } = compileFields({ a: 'x', b: `1'nonce-${PLACEHOLDER}' 2'nonce-${PLACEHOLDER}'3` })
+    const { templates, names } = compileFields({ a: 'x', b: `1'nonce-${PLACEHOLDER}' 2'nonce-${PLACEHOLDER}'3` })
     expect(names).toEqual(['a'])
-    expect(fill(template?.parts ?? [], 'N')).toBe("1'nonce-N' 2'nonce-N'3")
+    expect(fill(templates[0]?.parts ?? [], 'N')).toBe("1'nonce-N' 2'nonce-N'3")
   })
 })
 
@@ -146,5 +150,35 @@ describe('writePermissions', () => {
 
   it('knows no feature twice', () => {
     expect(new Set(features).size).toBe(features.length)
+  })
+})
+
+describe('csp_evaluator', () => {
+  const policyOf = async (options: HeadersOptions): Promise<string> => {
+    const app = Fastify()
+    await app.register(headers, options)
+    app.get('/', async () => 'x')
+    const { headers: fields } = await app.inject('/')
+    await app.close()
+    return String(fields['content-security-policy'])
+  }
+  const judge = (policy: string) => new CspEvaluator(new CspParser(policy).csp)
+  const told = (findings: readonly { directive: string; description: string }[]) =>
+    findings.map(({ directive, description }) => `${directive}: ${description}`)
+
+  it.each<HeadersOptions>([{}, { profile: 'web' }, { profile: 'web', trustedTypes: [] }])(
+    'finds nothing in the policy of %j',
+    async (options) => {
+      expect(told(judge(await policyOf(options)).evaluate())).toEqual([])
+    },
+  )
+
+  it('asks no more of a strict page than ways around for old browsers', async () => {
+    const policy = await policyOf({ profile: 'web', trustedTypes: [] })
+    expect(told(judge(policy).evaluate([], STRICTCSP_CHECKS)).filter((one) => !one.includes('backward'))).toEqual([])
+  })
+
+  it('finds what it is made to find', () => {
+    expect(told(judge("script-src 'unsafe-inline' https:").evaluate())).not.toEqual([])
   })
 })

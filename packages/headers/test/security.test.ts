@@ -123,4 +123,66 @@ describe('attacks', () => {
     ours.get('/', async () => 'x')
     expect((await fieldsOf(ours, '/%ff'))['x-content-type-options']).toBe('nosniff')
   })
+
+  it('an error is kept by a shared cache and takes the page away from everybody', async () => {
+    await theirs.register(helmet)
+    theirs.get('/', (_request, reply) => {
+      reply.header('cache-control', 'public, max-age=3600')
+      throw new Error('one bad request field')
+    })
+    const poisoned = await theirs.inject('/')
+    expect([poisoned.statusCode, poisoned.headers['cache-control']]).toEqual([500, 'public, max-age=3600'])
+
+    await ours.register(headers, { cacheControl: 'public, max-age=3600' })
+    ours.get('/', (request, reply) => {
+      reply.header('cache-control', 'public, max-age=3600')
+      if (request.headers['x-bad'] !== undefined) throw new Error('one bad request field')
+      return reply.send('x')
+    })
+    expect((await fieldsOf(ours))['cache-control']).toBe('public, max-age=3600')
+    const refusedOnes = await Promise.all([
+      ours.inject({ url: '/', headers: { 'x-bad': '1' } }),
+      ours.inject('/nowhere'),
+    ])
+    expect(refusedOnes.map(({ headers: fields }) => fields['cache-control'])).toEqual(['no-store', 'no-store'])
+  })
+
+  it('scripts come over plain HTTP, from whoever sits on the way', async () => {
+    const directives = { scriptSrc: ['http://cdn.example.com'] }
+    await theirs.register(helmet, { contentSecurityPolicy: { directives } })
+    theirs.get('/', async () => 'x')
+    expect((await fieldsOf(theirs))['content-security-policy']).toContain('script-src http://cdn.example.com')
+
+    const mistakes = await refused(() =>
+      ours.register(headers, { contentSecurityPolicy: { 'script-src': ['http://cdn.example.com'] } }),
+    )
+    expect(mistakes[0]).toMatchObject({ rule: 'unsafe-script-source' })
+    ours = Fastify()
+  })
+
+  it('a page is framed where two fields contradict each other and browsers heed the open one', async () => {
+    await theirs.register(helmet, {
+      frameguard: { action: 'deny' },
+      contentSecurityPolicy: { directives: { frameAncestors: ['https://evil.example'] } },
+    })
+    theirs.get('/', async () => 'x')
+    expect(await fieldsOf(theirs)).toMatchObject({
+      'x-frame-options': 'DENY',
+      'content-security-policy': expect.stringContaining('frame-ancestors https://evil.example') as string,
+    })
+
+    const mistakes = await refused(() =>
+      ours.register(headers, { xFrameOptions: 'DENY', contentSecurityPolicy: { 'frame-ancestors': ["'self'"] } }),
+    )
+    expect(mistakes[0]).toMatchObject({ path: 'xFrameOptions', rule: 'contradicts-frame-ancestors' })
+    ours = Fastify()
+  })
+
+  it('a page under development breaks because its own files are asked over https:', async () => {
+    await theirs.register(helmet)
+    await ours.register(headers, { profile: 'web' })
+    for (const app of [theirs, ours]) app.get('/', async () => 'x')
+    expect((await fieldsOf(theirs))['content-security-policy']).toContain('upgrade-insecure-requests')
+    expect((await fieldsOf(ours))['content-security-policy']).not.toContain('upgrade-insecure-requests')
+  })
 })
