@@ -1,4 +1,4 @@
-import type { FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { buildChain, type Chain, type Link } from './chain.ts'
 import { errors } from './kernel-errors.ts'
 import { Planner, type Plan } from './plan.ts'
@@ -19,20 +19,91 @@ export class Compiler {
   readonly #chains = new Map<string, Chain>()
   readonly #reports = new Map<Registration, RouteReport<never>[]>()
   #links = 0
+  /** Compiling, and after it one replacement after the other. */
+  #turn: Promise<void> | undefined
 
   constructor(state: State) {
     this.#state = state
   }
 
   /** Compiles every route, or throws with all mistakes of all routes. */
-  async run(): Promise<void> {
+  run(): Promise<void> {
+    return (this.#turn = this.#run())
+  }
+
+  /**
+   * Replaces a registration's options: everything is compiled beside the old and changes over at once.
+   * @throws PTC_OPTIONS_INVALID, PTC_ROOM_MISSING; then the old has stayed
+   */
+  replace(scope: FastifyInstance, concern: string, options: unknown): Promise<void> {
+    const before = this.#turn
+    const replaced = this.#replace(before, scope, concern, options)
+    if (before !== undefined) this.#turn = replaced
+    return replaced
+  }
+
+  async #replace(
+    before: Promise<void> | undefined,
+    scope: FastifyInstance,
+    concern: string,
+    options: unknown,
+  ): Promise<void> {
+    await before?.catch(() => undefined)
+    const scoped = this.#state.registrations.get(scope) as Map<string, Registration>
+    const next = await scoped.get(concern)?.renew?.(options)
+    if (next === undefined) return
+    // Before `ready` nothing is compiled yet.
+    if (this.#turn === undefined) scoped.set(concern, next)
+    else if (before === undefined) await this.replace(scope, concern, options)
+    else await this.#changeOver(next)
+  }
+
+  async #changeOver(next: Registration): Promise<void> {
+    const { concern, scope } = next
+    const registrations = new Map(this.#state.registrations)
+    const scoped = new Map(registrations.get(scope)).set(concern, next)
+    const state = { ...this.#state, registrations: registrations.set(scope, scoped) }
+    this.#reports.clear()
+    try {
+      const plans = new Planner(state).plans()
+      this.#missing(state)
+      const chains = plans.map(([record, plan]) => [record, this.#chain(this.#linksOf(record, plan))] as const)
+      const scopes = [state.root, ...registrations.keys()]
+      const notFound = scopes.map((at) => [at, this.#chain(this.#notFoundLinks(state, at))] as const)
+      for (const registration of [...registrations.values()].flatMap((all) => [...all.values()])) {
+        if (registration !== next && !registration.heeds.includes(concern)) continue
+        await registration.room?.ready?.(this.#reports.get(registration) ?? [])
+      }
+      // From here on nothing waits and nothing fails: a request meets all of the old or all of the new.
+      this.#state.registrations.set(scope, scoped)
+      for (const [record, chain] of chains) record.chain = chain
+      this.#state.notFound.clear()
+      for (const [at, chain] of notFound) this.#state.notFound.set(at, chain)
+    } finally {
+      this.#forget()
+    }
+  }
+
+  /** Drops what no route needs: the replaced, or after a mistake the replacing. */
+  #forget(): void {
+    const chains = new Set([...this.#state.records.map(({ chain }) => chain), ...this.#state.notFound.values()])
+    const links = new Set([...chains].flatMap((chain) => [...(chain?.links.values() ?? [])]))
+    for (const [key, chain] of this.#chains) if (!chains.has(chain)) this.#chains.delete(key)
+    for (const [registration, compiled] of this.#compiled) {
+      for (const [key, link] of compiled) if (!links.has(link)) compiled.delete(key)
+      if (compiled.size === 0) this.#compiled.delete(registration)
+    }
+    this.#reports.clear()
+  }
+
+  async #run(): Promise<void> {
     const { registrations, root, active, failures } = this.#state
     // Fastify lets a caller swallow the error of a plugin: the door stays shut nevertheless.
     if (failures.length > 0) throw failures[0]
     if (active) this.#lost()
     const plans = new Planner(this.#state).plans()
     if (!active) return
-    this.#missing()
+    this.#missing(this.#state)
     for (const [record, plan] of plans) record.chain = this.#chain(this.#linksOf(record, plan))
     for (const at of [root, ...registrations.keys()]) this.notFoundIn(at)
     for (const scoped of registrations.values()) {
@@ -47,14 +118,18 @@ export class Compiler {
   }
 
   notFoundIn(scope: object): Chain {
+    const chain = this.#chain(this.#notFoundLinks(this.#state, scope))
+    this.#state.notFound.set(scope, chain)
+    return chain
+  }
+
+  #notFoundLinks(state: State, scope: object): Map<string, Link> {
     const links = new Map<string, Link>()
-    const held = [...nearest(this.#state, scope)].filter(([, { room }]) => room !== null)
+    const held = [...nearest(state, scope)].filter(([, { room }]) => room !== null)
     const policies = new Map(held.map(([concern, { options }]) => [concern, options]))
     for (const [concern, registration] of held)
       links.set(concern, this.#link(registration, policies, { kind: 'not-found', declared: false }))
-    const chain = this.#chain(links)
-    this.#state.notFound.set(scope, chain)
-    return chain
+    return links
   }
 
   #linksOf(record: RouteRecord, plan: Plan): Map<string, Link> {
@@ -106,10 +181,10 @@ export class Compiler {
   }
 
   /** Concerns that registered rooms need and nobody registered. */
-  #missing(): void {
+  #missing(state: State): void {
     const missing: string[] = []
-    for (const [scope, scoped] of this.#state.registrations) {
-      const held = nearest(this.#state, scope)
+    for (const [scope, scoped] of state.registrations) {
+      const held = nearest(state, scope)
       for (const { concern, requires, room } of scoped.values()) {
         if (room === null) continue
         for (const needed of requires) {

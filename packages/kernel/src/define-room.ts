@@ -59,9 +59,17 @@ export function defineRoom<Options extends object, Route extends object = Option
   async function register(state: State, app: FastifyInstance, given: unknown): Promise<void> {
     const scoped = state.registrations.get(app) ?? new Map<string, Registration>()
     if (scoped.has(concern)) throw new errors.PTC_ROOM_DUPLICATE(name)
+    const registration = declare(app, given)
+    state.registrations.set(app, scoped.set(concern, registration))
+    state.active = true
+    registration.room = await open(registration)
+  }
+
+  /** A registration of validated options, without its room. */
+  function declare(app: FastifyInstance, given: unknown): Registration {
     const { options, mistakes } = inspect(withoutRegisterOptions(given))
     if (options === undefined) refuseToBoot(`the options of ${name}`, mistakes)
-    const registration: Registration = {
+    return {
       concern,
       scope: app,
       options: options as Readonly<Record<string, unknown>>,
@@ -71,11 +79,19 @@ export function defineRoom<Options extends object, Route extends object = Option
       requires: definition.requires?.(options) ?? [],
       heeds: definition.heeds ?? [],
       room: null,
+      renew: definition.reconfigurable === true ? renew : undefined,
     }
-    state.registrations.set(app, scoped.set(concern, registration))
-    state.active = true
-    if (options.enabled === false) return
-    registration.room = (await definition.setup(options, app)) as Registration['room']
+  }
+
+  async function open({ options, scope }: Registration): Promise<Registration['room']> {
+    if (options['enabled'] === false) return null
+    return (await definition.setup(options as Readonly<Options>, scope)) as Registration['room']
+  }
+
+  async function renew(this: Registration, given: unknown): Promise<Registration> {
+    const next = declare(this.scope, given)
+    if (next.options['enabled'] !== false) next.room = this.room ?? (await open(next))
+    return next
   }
 
   const room: RoomPlugin = {

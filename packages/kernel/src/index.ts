@@ -10,6 +10,7 @@ export { emit, onSecurityEvent, type SecurityEvent, type SecurityEventListener }
 export type { Accepted, Finding, Mistake, ObjectSchema, Operation, Schema } from './options.ts'
 export { order, type Place } from './order.ts'
 export type { Problem, Refusal, RefusalDetails } from './refusal.ts'
+export { reconfigure } from './reconfigure.ts'
 export { refuse } from './refuse.ts'
 export type { Room, RoomDefinition, RoomOptions, RoomPlugin, RouteReport, Subject } from './room.ts'
 export { routesAt, type RouteFact } from './routes.ts'

@@ -34,6 +34,7 @@ function install(app: FastifyInstance): void {
     active: false,
     closing: false,
     lookup: undefined,
+    replace: (scope, concern, options) => compiler.replace(scope, concern, options),
   }
   Object.defineProperty(app, STATE, { value: state })
 

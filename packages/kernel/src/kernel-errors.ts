@@ -2,6 +2,10 @@ import { defineErrors, type Errors } from './errors.ts'
 import { events } from './kernel-events.ts'
 
 const table = {
+  PTC_ROOM_NOT_RECONFIGURABLE: {
+    boot: '%s is not registered on this very instance, or its options cannot change while the app runs',
+    meaning: '`reconfigure` was called for a room that is elsewhere, or that keeps what it opened at boot.',
+  },
   PTC_OPTIONS_INVALID: {
     boot: '%s',
     meaning: 'The options of a room, of serverOptions() or of routes hold mistakes, all listed in `mistakes`.',

@@ -47,6 +47,11 @@ export interface RoomDefinition<Options extends object, Route extends object = O
   readonly events?: Events<string>
   /** Rules between fields, of the registration's options and of every route's merged policy. */
   check?(options: Readonly<Options & Partial<Route>>): Finding[]
+  /**
+   * Whether options may be replaced while the app runs (`reconfigure`). Then all that `compile` needs comes from the
+   * policy, and what `setup` has opened outlives the options that it was opened with.
+   */
+  readonly reconfigurable?: boolean
   /** Concerns whose absence in the same scope or above fails boot. */
   requires?(options: Readonly<Options>): readonly string[]
   /**

@@ -29,6 +29,8 @@ export interface Registration {
   readonly heeds: readonly string[]
   /** Null while `enabled: false`. */
   room: Room<never> | null
+  /** The same registration with other options, validated and ready to take its place; undefined if it cannot. */
+  readonly renew: ((this: Registration, given: unknown) => Promise<Registration>) | undefined
 }
 
 /** What `serverOptions()` left for the app. */
@@ -68,6 +70,8 @@ export interface State {
   closing: boolean
   /** Which routes exist at a path; made when first asked. */
   lookup: RouteLookup | undefined
+  /** Replaces a registration by one with other options, everywhere at once. */
+  replace(scope: FastifyInstance, concern: string, options: unknown): Promise<void>
 }
 
 /** The kernel's state of the app that a scope belongs to. */
