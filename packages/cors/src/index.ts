@@ -5,4 +5,5 @@ export type { CorsOptions, CorsRoute } from './options.ts'
 export { optionsSchema, routeSchema } from './options.ts'
 export { errors } from './errors.ts'
 export { events } from './events.ts'
+export { reconfigure } from './reconfigure.ts'
 export default plugin

@@ -17,6 +17,7 @@ const plugin: FastifyPluginAsync<CorsOptions> = defineRoom<CorsOptions, CorsRout
   errors,
   events,
   check,
+  reconfigurable: true,
   setup(_, app) {
     const decisions = new WeakMap<object, Decision>()
     const failed: LookupFailed = (reason, error) => {
