@@ -64,7 +64,7 @@ async function rotate(overHttp2: boolean, rotations: number): Promise<Figure[]> 
     ...(overHttp2 ? { http2: true } : {}),
     // What the user adds around our options has to survive too.
     https: {
-      ...tlsServerOptions({ keyFile, certFile, minVersion: 'TLSv1.3', names: { 'turn-0.test': pem(first) } }),
+      ...tlsServerOptions({ keyFile, certFile, policy: 'modern', names: { 'turn-0.test': pem(first) } }),
       ...(overHttp2 ? { allowHTTP1: true } : {}),
       ca: clients.cert,
       requestCert: true,

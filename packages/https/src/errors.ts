@@ -15,6 +15,30 @@ const table = {
     meaning:
       'The request came over plaintext and carries a credential: following a redirect would hide that it leaked.',
   },
+  PTC_HTTPS_MISDIRECTED: {
+    status: 421,
+    sentence: 'This connection is for another host. Open one for the host of the request.',
+    event: events['https.misdirected'],
+    meaning: 'An HTTP/2 request is for another host than the one that its TLS handshake asked for (RFC 9110 §15.5.20).',
+  },
+  PTC_HTTPS_CLIENT_CERTIFICATE_REFUSED: {
+    status: 403,
+    sentence: 'This API does not admit the certificate of the client.',
+    event: events['https.client-certificate-refused'],
+    meaning: "A client's certificate is missing, not trusted or not allowed. Mostly its connection is closed before.",
+  },
+  PTC_HTTPS_CLIENT_AUTHORITY_UNUSABLE: {
+    boot: 'the certificates of the authorities that vouch for clients (clientCertificates) %s',
+    meaning: 'They cannot be read, have expired, or may not sign.',
+  },
+  PTC_HTTPS_OUTBOUND_PLAINTEXT: {
+    boot: 'secureDispatcher() does not send to %s: it speaks https only',
+    meaning: 'Thrown to the caller of a request whose URL, or redirect, leads to plaintext.',
+  },
+  PTC_HTTPS_OUTBOUND_AUTHORITY_UNUSABLE: {
+    boot: 'the certificates that secureDispatcher() should trust (ca) %s',
+    meaning: 'They cannot be read, have expired, or may not sign.',
+  },
   PTC_HTTPS_UNREACHABLE: {
     boot: 'this app can never see TLS: it has no TLS server and trusts no proxy to say that one stands in front. Write one of%s',
     meaning: 'The room was registered on an app on which every request would be plaintext.',

@@ -5,6 +5,8 @@ export const events: Events<
   | 'https.redirected'
   | 'https.refused'
   | 'https.credential-exposed'
+  | 'https.misdirected'
+  | 'https.client-certificate-refused'
   | 'https.certificate-replaced'
   | 'https.certificate-rejected'
   | 'https.certificate-failed'
@@ -24,6 +26,16 @@ export const events: Events<
     meaning:
       'A credential crossed the network in the clear. `detail.credentials` lists each with its field and the SHA-256 ' +
       'of its value (no hash for Basic and Digest: passwords are guessable): find it and revoke it.',
+  },
+  'https.misdirected': {
+    severity: 'info',
+    meaning: 'An HTTP/2 request was for another host than its connection. Browsers repeat it on a new one.',
+  },
+  'https.client-certificate-refused': {
+    severity: 'warning',
+    meaning:
+      'A client has no certificate (`detail.refused`: `missing`), one that is not trusted (`untrusted`), or one ' +
+      'without an allowed name (`not-allowed`). `detail`: remoteAddress, and what is known of it.',
   },
   'https.certificate-replaced': {
     severity: 'info',

@@ -11,12 +11,19 @@ export interface HstsOptions {
   preload?: boolean
 }
 
-/** The plaintext listener. */
+/** What becomes of plaintext. */
 export interface PlaintextOptions {
-  /** TCP port; 0 lets the system choose (see `plaintextAddress`). */
-  port: number
+  /**
+   * `redirect` (the default): GET and HEAD without a credential are sent to the same path on TLS, the rest is refused.
+   * `refuse`: everything is. `off`: no port is open; what a proxy says came over plaintext is refused.
+   */
+  mode?: 'redirect' | 'refuse' | 'off'
+  /** TCP port to listen on; 0 lets the system choose (see `plaintextAddress`). Default: none is opened. */
+  port?: number
   /** Address or name to listen on. Default: the one the app listens on. */
   host?: string
+  /** Redirects credentials and every method too (308): the leak is told in an event, and goes on. Default false. */
+  dangerouslyRedirectAll?: boolean
 }
 
 /** Options of `@portcullis/https`. */
@@ -26,7 +33,7 @@ export interface HttpsOptions extends RoomOptions {
    * one whose name the client asked for, else to the first.
    */
   hosts: string[]
-  /** Listens on a plaintext port too, to redirect or refuse what arrives there. Default: no such listener. */
+  /** What becomes of plaintext, and the port that listens for it. Default: `redirect`, and no port. */
   plaintext?: PlaintextOptions
   /** Strict-Transport-Security on answers over TLS; `false` leaves it out. */
   hsts?: HstsOptions | false
@@ -60,6 +67,39 @@ const hsts = {
   },
 } as const
 
+const plaintext = {
+  type: 'object',
+  additionalProperties: false,
+  properties: {
+    mode: {
+      type: 'string',
+      enum: ['redirect', 'refuse', 'off'],
+      default: 'redirect',
+      description: 'Redirects GET and HEAD without a credential and refuses the rest; refuses all; or opens no port.',
+    },
+    port: {
+      type: 'integer',
+      minimum: 0,
+      maximum: 65_535,
+      examples: [8080],
+      description: 'TCP port to listen on; 0 lets the system choose; absent, none is opened.',
+    },
+    host: {
+      type: 'string',
+      minLength: 1,
+      examples: ['127.0.0.1'],
+      description: 'Address or name to listen on; absent, the one the app listens on.',
+    },
+    dangerouslyRedirectAll: {
+      type: 'boolean',
+      default: false,
+      description: 'Redirects credentials and every method too (308): the leak is told in an event, and goes on.',
+    },
+  },
+  examples: [{ port: 8080 }],
+  description: 'What becomes of plaintext, and the port that listens for it.',
+} as const
+
 /** Strict JSON Schema of the options; the only place where their defaults are written. */
 export const optionsSchema: ObjectSchema = {
   type: 'object',
@@ -74,28 +114,7 @@ export const optionsSchema: ObjectSchema = {
       examples: [['api.example.com']],
       description: 'Hosts under which clients reach this API on TLS, `host` or `host:port`; redirects lead only there.',
     },
-    plaintext: {
-      type: 'object',
-      additionalProperties: false,
-      required: ['port'],
-      properties: {
-        port: {
-          type: 'integer',
-          minimum: 0,
-          maximum: 65_535,
-          examples: [8080],
-          description: 'TCP port; 0 lets the system choose.',
-        },
-        host: {
-          type: 'string',
-          minLength: 1,
-          examples: ['127.0.0.1'],
-          description: 'Address or name to listen on; absent, the one the app listens on.',
-        },
-      },
-      examples: [{ port: 8080 }],
-      description: 'Listens on a plaintext port too, to redirect or refuse what arrives there.',
-    },
+    plaintext,
     hsts,
     credentialFields: {
       type: 'array',
@@ -135,26 +154,7 @@ export const optionsSchema: ObjectSchema = {
 
 /** Rules between fields. */
 export function check(options: Readonly<HttpsOptions>): Finding[] {
-  const findings: Finding[] = []
-  options.hosts.forEach((text, index) => {
-    const at = `/hosts/${index}`
-    const mistake = hostMistake(text)
-    if (mistake !== undefined) {
-      const { rule, message, instead } = mistake
-      const value = instead ?? 'api.example.com'
-      findings.push({ at, rule, message: `${message}; write '${value}'`, fix: [{ op: 'replace', path: at, value }] })
-      return
-    }
-    const destination = parseDestination(text)
-    if (destination !== undefined && destination.port === options.plaintext?.port) {
-      findings.push({
-        at,
-        rule: 'redirect-loop',
-        message: `names the plaintext port, so redirects would lead back to it; write the TLS port, such as '${destination.name}'`,
-        fix: [{ op: 'replace', path: at, value: destination.name }],
-      })
-    }
-  })
+  const findings = [...checkHosts(options), ...checkPlaintext(options.plaintext ?? {})]
   if ((options.hsts as unknown) === true) {
     findings.push({
       at: '/hsts',
@@ -181,5 +181,44 @@ export function check(options: Readonly<HttpsOptions>): Finding[] {
       })
     }
   }
+  return findings
+}
+
+function checkHosts(options: Readonly<HttpsOptions>): Finding[] {
+  const findings: Finding[] = []
+  options.hosts.forEach((text, index) => {
+    const at = `/hosts/${index}`
+    const mistake = hostMistake(text)
+    if (mistake !== undefined) {
+      const { rule, message, instead } = mistake
+      const value = instead ?? 'api.example.com'
+      findings.push({ at, rule, message: `${message}; write '${value}'`, fix: [{ op: 'replace', path: at, value }] })
+      return
+    }
+    const destination = parseDestination(text)
+    if (destination !== undefined && destination.port === options.plaintext?.port) {
+      findings.push({
+        at,
+        rule: 'redirect-loop',
+        message: `names the plaintext port, so redirects would lead back to it; write the TLS port, such as '${destination.name}'`,
+        fix: [{ op: 'replace', path: at, value: destination.name }],
+      })
+    }
+  })
+  return findings
+}
+
+function checkPlaintext({ mode, port, host, dangerouslyRedirectAll }: Readonly<PlaintextOptions>): Finding[] {
+  const findings: Finding[] = []
+  const find = (key: string, rule: string, message: string): void => {
+    const at = `/plaintext/${key}`
+    findings.push({ at, rule, message, fix: [{ op: 'remove', path: at }] })
+  }
+  if (mode === 'off' && port !== undefined)
+    find('port', 'port-that-is-off', "is opened, and mode: 'off' says that none is; remove it, or write mode: 'refuse'")
+  if (port === undefined && host !== undefined)
+    find('host', 'host-without-port', 'says where the port listens, and there is none; remove it, or write port: 8080')
+  if (mode !== 'redirect' && mode !== undefined && dangerouslyRedirectAll === true)
+    find('dangerouslyRedirectAll', 'redirect-that-is-refused', `redirects, and mode: '${mode}' refuses; remove it`)
   return findings
 }

@@ -1,11 +1,15 @@
 import { Server as TlsServer } from 'node:tls'
 import type { AddressInfo } from 'node:net'
-import { defineRoom, emit } from '@portcullis/kernel'
-import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import { defineRoom, emit, type Refusal } from '@portcullis/kernel'
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import { openCertificates } from './certificates/attach.ts'
+import type { RefusedClient } from './client-certificates.ts'
+import { clientOf, clientPolicyOf } from './client-guard.ts'
 import { errors, reachable } from './errors.ts'
 import { events } from './events.ts'
+import { isMisdirected } from './misdirected.ts'
 import { check, optionsSchema, type HttpsOptions } from './options.ts'
+import { mayBeForwarded, overTls, overTlsOrInjected, proxyKnower } from './over-tls.ts'
 import { attachPlaintextListener, type PlaintextListener } from './plaintext-listener.ts'
 import { compilePolicy, hstsValue } from './policy.ts'
 
@@ -32,8 +36,10 @@ const plugin: FastifyPluginAsync<HttpsOptions> = defineRoom<HttpsOptions>({
   async setup(options, app) {
     const terminatesTls = (app.server as unknown) instanceof TlsServer
     if (!terminatesTls && !mayBeForwarded(app)) throw new errors.PTC_HTTPS_UNREACHABLE(reachable)
-    if (options.plaintext !== undefined) openWith(app, options.plaintext)
+    if (options.plaintext?.port !== undefined) openWith(app, options.plaintext.port, options.plaintext.host)
     const certificates = await openCertificates(app, options.hosts, listeners.has(app.server))
+    const clients = clientPolicyOf(app)
+    const isProxy = proxyKnower(app)
     const isSecure = terminatesTls ? overTlsOrInjected : overTls
     return {
       compile(policy) {
@@ -46,6 +52,15 @@ const plugin: FastifyPluginAsync<HttpsOptions> = defineRoom<HttpsOptions>({
             if (isSecure(request)) {
               // RFC 6797 §7.2: never over plaintext.
               if (hsts !== null) reply.header('strict-transport-security', hsts)
+              const { raw } = request
+              if (clients !== undefined && !('isLightMyRequest' in raw)) {
+                const client = clientOf(clients, raw.socket)
+                if (client.refused !== undefined) return refusedClient(client)
+                request.security.clientCertificate = client.certificate
+              }
+              // A proxy may ask for another name in its handshake than its clients do.
+              if (raw.httpVersionMajor === 2 && isMisdirected(raw as never) && !isProxy(raw.socket.remoteAddress))
+                return errors.PTC_HTTPS_MISDIRECTED
               return undefined
             }
             const { method, host, originalUrl, headers } = request
@@ -59,8 +74,12 @@ const plugin: FastifyPluginAsync<HttpsOptions> = defineRoom<HttpsOptions>({
             // RFC 9112 §3.2: 400, whatever else the answer would be.
             if (headers.host === undefined && request.raw.httpVersion === '1.1') return HOSTLESS
             if (decision.kind === 'refuse') return errors.PTC_HTTPS_REQUIRED
-            emit(request, events['https.redirected'], { outcome: observing ? 'observed' : 'denied' })
-            return observing ? undefined : redirect(reply, decision.location)
+            const outcome = observing ? 'observed' : 'denied'
+            const { credentials, status, location } = decision
+            if (credentials.length === 0) emit(request, events['https.redirected'], { outcome })
+            else
+              emit(request, events['https.credential-exposed'], { outcome, detail: { credentials, redirected: true } })
+            return observing ? undefined : reply.code(status).header('location', location).send()
           },
         }
       },
@@ -73,36 +92,11 @@ const plugin: FastifyPluginAsync<HttpsOptions> = defineRoom<HttpsOptions>({
 })
 export default plugin
 
-/** RFC 9110 §15.4.2: 301 for GET and HEAD, whose method survives it. */
-function redirect(reply: FastifyReply, location: string): FastifyReply {
-  return reply.code(301).header('location', location).send()
+function refusedClient({ refused, detail }: RefusedClient): Refusal {
+  return errors.PTC_HTTPS_CLIENT_CERTIFICATE_REFUSED.with({ detail: { refused, ...detail } })
 }
 
-/** A trusted proxy may spell the scheme in capitals; untrusted peers are not asked (`trustProxy`). */
-function overTls({ protocol }: FastifyRequest): boolean {
-  return protocol === 'https' || (protocol as string | undefined)?.toLowerCase() === 'https'
-}
-
-/** An injected request has no connection: it counts as one to the main server, unless a trusted proxy says otherwise. */
-function overTlsOrInjected(request: FastifyRequest): boolean {
-  if (overTls(request)) return true
-  if (!('isLightMyRequest' in request.raw)) return false
-  Object.assign(request.raw.socket, { encrypted: true })
-  return overTls(request)
-}
-
-/** Whether something in front may speak TLS for this app. Fastify keeps `trustProxy` out of `initialConfig`. */
-function mayBeForwarded(app: FastifyInstance): boolean {
-  for (let at: object | null = app; at !== null; at = Object.getPrototypeOf(at)) {
-    const symbol = Object.getOwnPropertySymbols(at).find((one) => one.description === 'fastify.options')
-    if (symbol === undefined) continue
-    const { trustProxy } = (at as Record<symbol, { trustProxy?: unknown }>)[symbol] ?? {}
-    return trustProxy !== undefined && trustProxy !== false && trustProxy !== null && trustProxy !== ''
-  }
-  return true
-}
-
-function openWith(app: FastifyInstance, { port, host }: NonNullable<HttpsOptions['plaintext']>): void {
+function openWith(app: FastifyInstance, port: number, host: string | undefined): void {
   if (listeners.has(app.server)) throw new errors.PTC_HTTPS_PLAINTEXT_DUPLICATE()
   // The app's own router, so that audit, headers and this room act on what arrives here too.
   const listener = attachPlaintextListener(app.server, (request, response) => app.routing(request, response), {

@@ -15,7 +15,13 @@ export interface PlaintextRequest {
 
 /** What to do with a plaintext request. */
 export type PlaintextDecision =
-  | { readonly kind: 'redirect'; readonly location: string }
+  | {
+      readonly kind: 'redirect'
+      readonly status: 301 | 308
+      readonly location: string
+      /** What is exposed and redirected all the same (`dangerouslyRedirectAll`). */
+      readonly credentials: readonly ExposedCredential[]
+    }
   | { readonly kind: 'refuse' }
   | { readonly kind: 'exposed'; readonly credentials: readonly ExposedCredential[] }
 
@@ -35,6 +41,7 @@ export function compilePolicy(options: Readonly<HttpsOptions>): HttpsPolicy {
   const first = destinations[0] as Destination
   const byName = new Map<string, Destination>()
   for (const destination of destinations) if (!byName.has(destination.name)) byName.set(destination.name, destination)
+  const { mode = 'redirect', dangerouslyRedirectAll: redirectsAll = false } = options.plaintext ?? {}
   const places = { fields: options.credentialFields ?? [], parameters: new Set(options.credentialParameters) }
 
   return Object.freeze({
@@ -42,14 +49,22 @@ export function compilePolicy(options: Readonly<HttpsOptions>): HttpsPolicy {
     decide({ method, host, target, fields }) {
       // Refused even before the method is looked at: a redirect would hide from its owner that the credential leaked.
       const credentials = exposedCredentials(places, fields, target)
-      if (credentials.length > 0) return { kind: 'exposed', credentials }
-      if (method !== 'GET' && method !== 'HEAD') return REFUSE
+      if (credentials.length > 0 && !redirectsAll) return { kind: 'exposed', credentials }
+      if (mode !== 'redirect') return REFUSE
+      const safe = method === 'GET' || method === 'HEAD'
+      if (!safe && !redirectsAll) return REFUSE
       // RFC 6455 §4.1: browsers do not follow redirects of a handshake.
       if (mentions(fields['upgrade'], 'websocket')) return REFUSE
       const path = pathOf(target)
       if (path === undefined) return REFUSE
       const destination = byName.get(requestedName(host)) ?? first
-      return { kind: 'redirect', location: `https://${destination.authority}${path}` }
+      // RFC 9110 §15.4.9: of the permanent ones only 308 keeps a method that is not GET or HEAD.
+      return {
+        kind: 'redirect',
+        status: safe ? 301 : 308,
+        location: `https://${destination.authority}${path}`,
+        credentials,
+      }
     },
   } satisfies HttpsPolicy)
 }

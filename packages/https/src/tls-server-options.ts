@@ -2,8 +2,17 @@ import { constants } from 'node:crypto'
 import type { ServerOptions } from 'node:https'
 import { compileOptions, type Finding, type ObjectSchema, refuseToBoot } from '@portcullis/kernel'
 import { isServerName } from './certificates/names.ts'
-import { certificateOptions, planCertificates } from './certificates/plan.ts'
+import { certificateOptions, planCertificates, readFile } from './certificates/plan.ts'
 import { checkSource, sourceProperties, type CertificateSource } from './certificates/source-options.ts'
+import {
+  checkClientCertificates,
+  clientCertificatesSchema,
+  flawOfAuthorities,
+  type ClientCertificateOptions,
+} from './client-certificates.ts'
+import { demandCertificates } from './client-guard.ts'
+import { errors } from './errors.ts'
+import { policySchema, protocolOptions, type TlsPolicy } from './tls-policy.ts'
 
 /**
  * What `tlsServerOptions` needs: where the certificate comes from (PEM, files, a function, ACME), and what differs from
@@ -17,8 +26,10 @@ export interface TlsOptions extends CertificateSource {
   names?: Record<string, CertificateSource>
   /** Admits certificates that are self-signed, expired, weak, or signed over SHA-1. */
   dangerouslyAllowUntrustedCertificates?: boolean
-  /** Lowest protocol version. Default TLSv1.2, which RFC 9325 §3.1.1 still admits; everything below never is. */
-  minVersion?: 'TLSv1.2' | 'TLSv1.3'
+  /** Protocol versions. Default `intermediate`: TLS 1.3, and 1.2 with ECDHE and AEAD; `modern`: 1.3 alone. */
+  policy?: TlsPolicy
+  /** Asks clients for certificates (mutual TLS). Default: not. */
+  clientCertificates?: ClientCertificateOptions
   /** Seconds until a handshake must be complete. Default 10. */
   handshakeTimeout?: number
   /** Seconds until a request's header section must be complete. Default 10. */
@@ -47,36 +58,22 @@ export const tlsOptionsSchema: ObjectSchema = {
       default: false,
       description: 'Admits certificates that are self-signed, expired, weak, or signed over SHA-1.',
     },
-    minVersion: {
-      type: 'string',
-      enum: ['TLSv1.2', 'TLSv1.3'],
-      default: 'TLSv1.2',
-      description: 'Lowest protocol version.',
-    },
+    policy: policySchema,
+    clientCertificates: clientCertificatesSchema,
     handshakeTimeout: seconds(10, 'Seconds until a handshake must be complete.'),
     headersTimeout: seconds(10, "Seconds until a request's header section must be complete."),
     requestTimeout: seconds(30, 'Seconds until a whole request must be complete.'),
   },
 }
 
-// RFC 9325 §4.2: forward secrecy and authenticated encryption only. ECDSA and RSA certificates both find theirs.
-const SUITES = [
-  'TLS_AES_128_GCM_SHA256',
-  'TLS_AES_256_GCM_SHA384',
-  'TLS_CHACHA20_POLY1305_SHA256',
-  'ECDHE-ECDSA-AES128-GCM-SHA256',
-  'ECDHE-RSA-AES128-GCM-SHA256',
-  'ECDHE-ECDSA-AES256-GCM-SHA384',
-  'ECDHE-RSA-AES256-GCM-SHA384',
-  'ECDHE-ECDSA-CHACHA20-POLY1305',
-  'ECDHE-RSA-CHACHA20-POLY1305',
-].join(':')
-
 const inspect = compileOptions<TlsOptions>(tlsOptionsSchema, check)
 
 function check(options: Readonly<TlsOptions>): Finding[] {
   const names = Object.entries(options.names ?? {})
-  const findings = checkSource(options, '', names.length === 0)
+  const findings = [
+    ...checkSource(options, '', names.length === 0),
+    ...checkClientCertificates(options.clientCertificates),
+  ]
   for (const [name, source] of names) {
     const at = `/names/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`
     if (!isServerName(name)) {
@@ -106,7 +103,8 @@ function check(options: Readonly<TlsOptions>): Finding[] {
  * keeps them fresh: files are watched, `load` is called again, ACME renews.
  * @param given where the certificate comes from
  * @param now the time at which the certificate must be valid
- * @throws PTC_OPTIONS_INVALID, PTC_HTTPS_KEY_UNUSABLE, PTC_HTTPS_CERTIFICATE_UNUSABLE
+ * @throws PTC_OPTIONS_INVALID, PTC_HTTPS_KEY_UNUSABLE, PTC_HTTPS_CERTIFICATE_UNUSABLE,
+ *   PTC_HTTPS_CLIENT_AUTHORITY_UNUSABLE
  * @example Fastify({ https: tlsServerOptions({ keyFile: 'server.key', certFile: 'server.pem' }), requestTimeout: 30_000 })
  */
 export function tlsServerOptions(given: TlsOptions, now: Date = new Date()): ServerOptions {
@@ -115,10 +113,10 @@ export function tlsServerOptions(given: TlsOptions, now: Date = new Date()): Ser
   const { names = {}, dangerouslyAllowUntrustedCertificates: allowUntrusted = false } = options
   const ofItsOwn = (['key', 'keyFile', 'load', 'acme'] as const).some((one) => options[one] !== undefined)
   const plan = planCertificates(ofItsOwn ? options : undefined, names, { now: now.getTime(), allowUntrusted })
+  const clients = clientOptions(options.clientCertificates, now.getTime())
   const policy: ServerOptions = {
-    minVersion: options.minVersion as 'TLSv1.2' | 'TLSv1.3',
-    maxVersion: 'TLSv1.3',
-    ciphers: SUITES,
+    ...protocolOptions(options.policy as TlsPolicy),
+    ...clients,
     honorCipherOrder: true,
     // CVE-2011-1473: renegotiation lets a client make the server work for nothing.
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
@@ -131,5 +129,21 @@ export function tlsServerOptions(given: TlsOptions, now: Date = new Date()): Ser
     // The kernel answers a missing Host itself; Node's own answer carries no field of ours.
     requireHostHeader: false,
   }
-  return { ...policy, ...certificateOptions(plan, policy) }
+  const made = { ...policy, ...certificateOptions(plan, policy) }
+  const { required = true, allow } = options.clientCertificates ?? {}
+  if (clients !== undefined)
+    demandCertificates(made, { required, allow: allow === undefined ? undefined : new Set(allow) })
+  return made
+}
+
+/** Node refuses a bad certificate only if none is optional; where one is, the guard refuses the bad ones. */
+function clientOptions(
+  given: Readonly<ClientCertificateOptions> | undefined,
+  now: number,
+): Pick<ServerOptions, 'ca' | 'requestCert' | 'rejectUnauthorized'> | undefined {
+  if (given === undefined) return undefined
+  const ca = given.ca ?? readFile(given.caFile as string, errors.PTC_HTTPS_CLIENT_AUTHORITY_UNUSABLE)
+  const flaw = flawOfAuthorities(ca, now)
+  if (flaw !== undefined) throw new errors.PTC_HTTPS_CLIENT_AUTHORITY_UNUSABLE(flaw)
+  return { ca, requestCert: true, rejectUnauthorized: given.required !== false }
 }

@@ -164,7 +164,7 @@ describe('a swap', () => {
     await expect(statusOf(await swapped(authority), client)).rejects.toThrow()
 
     const { keyFile, certFile } = files(first)
-    const { port, told } = await listen({ keyFile, certFile, minVersion: 'TLSv1.3' }, authority)
+    const { port, told } = await listen({ keyFile, certFile, policy: 'modern' }, authority)
     writeFileSync(keyFile, second.key)
     writeFileSync(certFile, second.cert)
     await told('certificate-replaced')

@@ -13,7 +13,7 @@ import { certificates, folder } from './tls.ts'
 const { key, cert, ca } = certificates
 const app = Fastify(serverOptions({ https: tlsServerOptions({ key, cert, handshakeTimeout: 1 }) }))
 app.get('/', async () => 'ok')
-const modern = Fastify(serverOptions({ https: tlsServerOptions({ key, cert, minVersion: 'TLSv1.3' }) }))
+const modern = Fastify(serverOptions({ https: tlsServerOptions({ key, cert, policy: 'modern' }) }))
 beforeAll(async () => {
   await app.listen({ port: 0, host: '127.0.0.1' })
   await modern.listen({ port: 0, host: '127.0.0.1' })
@@ -125,8 +125,8 @@ describe('key and certificate', () => {
     [{}, 'keyFile', 'key-missing'],
     [{ key, keyFile, cert }, 'keyFile', 'key-twice'],
     [{ key }, 'certFile', 'cert-missing'],
-    [{ key, cert, minVersion: 'TLSv1.1' }, 'minVersion', 'enum'],
-    [{ key, cert, minVersoin: 'TLSv1.3' }, 'minVersoin', 'additionalProperties'],
+    [{ key, cert, policy: 'old' }, 'policy', 'enum'],
+    [{ key, cert, plicy: 'modern' }, 'plicy', 'additionalProperties'],
     [{ key, cert, handshakeTimeout: '10' }, 'handshakeTimeout', 'type'],
     [{ key, cert, requestTimeout: 0 }, 'requestTimeout', 'minimum'],
     [{ key, cert, headersTimeout: 31 }, 'headersTimeout', 'headers-outlast-request'],

@@ -13,7 +13,7 @@ export const worded: HttpsOptions = { hosts: ['a'], hsts: { maxAge: '1 year' } }
 // @ts-expect-error not an option
 export const unknown: HttpsOptions = { hosts: ['a'], redirect: true }
 // @ts-expect-error nothing below 1.2
-tlsServerOptions({ minVersion: 'TLSv1.1' })
+tlsServerOptions({ policy: 'old' })
 
 export const off = { https: false } satisfies RouteSecurity
 // @ts-expect-error a route can only switch it off

@@ -1,6 +1,6 @@
-import type { SecureContextOptions, Server } from 'node:tls'
 import { emit } from '@portcullis/kernel'
 import type { FastifyInstance } from 'fastify'
+import { serversOf, tlsOptionsOf } from '../app-internals.ts'
 import { errors } from '../errors.ts'
 import { events } from '../events.ts'
 import { parseDestination } from '../host.ts'
@@ -40,7 +40,7 @@ export async function openCertificates(
   hosts: readonly string[],
   answersPlaintext: boolean,
 ): Promise<Keeping | undefined> {
-  const tls = optionsOf(app)
+  const tls = tlsOptionsOf(app)
   const plan = planOf(tls)
   if (plan === undefined || tls === undefined) return undefined
   const names = hosts.map((host) => parseDestination(host)?.name).filter((name) => name !== undefined)
@@ -77,25 +77,4 @@ export async function openCertificates(
   })
   app.addHook('onListen', async () => keeping.listening())
   return keeping
-}
-
-/** A member that Fastify keeps on the root under a symbol of that name. */
-function member(app: FastifyInstance, name: string): unknown {
-  for (let at: object | null = app; at !== null; at = Object.getPrototypeOf(at)) {
-    const symbol = Object.getOwnPropertySymbols(at).find(({ description }) => description === name)
-    if (symbol !== undefined) return (at as Record<symbol, unknown>)[symbol]
-  }
-  return undefined
-}
-
-/** The TLS options as the app was made with them, whatever was spread around ours. */
-function optionsOf(app: FastifyInstance): SecureContextOptions | undefined {
-  const { https } = (member(app, 'fastify.options') ?? {}) as { https?: unknown }
-  return typeof https === 'object' && https !== null ? https : undefined
-}
-
-/** The main server, and those that Fastify opens for the other addresses of localhost. */
-function serversOf(app: FastifyInstance): Server[] {
-  const others = member(app, 'fastify.serverBindings')
-  return [app.server, ...(Array.isArray(others) ? others : [])] as unknown as Server[]
 }

@@ -88,13 +88,14 @@ export function certificateOptions(plan: CertificatePlan, policy: ServerOptions)
 function readNow({ key, keyFile, cert, certFile, passphrase }: Readonly<CertificateSource>): Material | undefined {
   if ((key ?? keyFile) === undefined) return undefined
   return {
-    key: key ?? read(keyFile as string, errors.PTC_HTTPS_KEY_UNUSABLE),
-    cert: cert ?? read(certFile as string, errors.PTC_HTTPS_CERTIFICATE_UNUSABLE),
+    key: key ?? readFile(keyFile as string, errors.PTC_HTTPS_KEY_UNUSABLE),
+    cert: cert ?? readFile(certFile as string, errors.PTC_HTTPS_CERTIFICATE_UNUSABLE),
     ...(passphrase === undefined ? {} : { passphrase }),
   }
 }
 
-function read(file: string, Failure: typeof errors.PTC_HTTPS_KEY_UNUSABLE): Buffer {
+/** Reads a file now. @throws the given error, with what is wrong */
+export function readFile(file: string, Failure: typeof errors.PTC_HTTPS_KEY_UNUSABLE): Buffer {
   try {
     return readFileSync(file)
   } catch (error) {
