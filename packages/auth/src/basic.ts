@@ -5,15 +5,16 @@ import { ask, type LookUp } from './look-up.ts'
 
 /** What a `verify` function says of a caller it knows. */
 export interface BasicIdentity {
-  /** Defaults to the user name. */
-  readonly subject?: string
+  /** Whose password it is, usually the user name. Required, so that no empty answer of a database admits anybody. */
+  readonly subject: string
   readonly scopes?: readonly string[]
   readonly claims?: Readonly<Record<string, unknown>>
 }
 
 /**
  * Checks a user name and a password: an identity, or null for a wrong pair. Takes the same time whether the user exists
- * (hash a dummy password if not). A throw means "cannot tell" and becomes a 503, never a 401.
+ * (hash a dummy password if not). The password may be empty, which an LDAP bind takes for a success (RFC 4513 §5.1.2).
+ * A throw, or anything but null and a plain identity, means "cannot tell" and becomes a 503, never a 401.
  */
 export type VerifyBasic = (user: string, password: string) => BasicIdentity | null | Promise<BasicIdentity | null>
 
@@ -43,28 +44,38 @@ export function basicStrategy({ verify, ...lookUp }: LookUp & { readonly verify:
     verify(credentials) {
       const pair = readBasic(credentials)
       if (pair === null) return 'malformed'
-      return ask(
-        () => verify(pair.user, pair.password),
-        (value) => read(value, pair.user),
-        lookUp,
-      )
+      return ask(() => verify(pair.user, pair.password), read, lookUp)
     },
   }
 }
 
-function read(value: unknown, user: string): Outcome {
+const MEMBERS: readonly string[] = ['subject', 'scopes', 'claims'] satisfies (keyof BasicIdentity)[]
+
+/**
+ * Rows, results and errors are objects too (`[]`, `{ rowCount: 0 }`, `{ ok: false }`): only an object that is nothing but
+ * an identity admits its caller.
+ */
+function read(value: unknown): Outcome {
   if (value === null || value === undefined) return 'unknown'
-  const { subject = user, scopes, claims } = value as Partial<Record<keyof BasicIdentity, unknown>>
+  const { subject, scopes, claims } = value as Partial<Record<keyof BasicIdentity, unknown>>
   const good =
-    typeof value === 'object' &&
+    isPlain(value) &&
+    Object.keys(value).every((member) => MEMBERS.includes(member)) &&
     isName(subject) &&
     (scopes === undefined || areScopes(scopes)) &&
-    (claims === undefined || (typeof claims === 'object' && claims !== null))
-  if (!good) throw new TypeError('verify returned neither null nor { subject, scopes, claims }')
+    (claims === undefined || isPlain(claims))
+  if (!good) throw new TypeError('verify returned neither null nor { subject, scopes, claims } and nothing else')
   return identityOf({
     subject,
     scheme: 'basic',
     scopes,
     claims: claims as Readonly<Record<string, unknown>> | undefined,
   })
+}
+
+/** True for an object literal, of whatever realm. */
+function isPlain(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === null || Object.getPrototypeOf(prototype) === null
 }

@@ -71,7 +71,10 @@ export const SCOPE_PATTERN = '^[\\x21\\x23-\\x5B\\x5D-\\x7E]+$'
 
 const SCOPE = new RegExp(SCOPE_PATTERN)
 
-/** True for a list of scope tokens. */
+/** True for a list of scope tokens, without holes. */
 export function areScopes(value: unknown): value is string[] {
-  return Array.isArray(value) && value.every((scope) => typeof scope === 'string' && SCOPE.test(scope))
+  if (!Array.isArray(value)) return false
+  // `every` would pass over holes.
+  for (const scope of value as unknown[]) if (typeof scope !== 'string' || !SCOPE.test(scope)) return false
+  return true
 }

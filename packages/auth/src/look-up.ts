@@ -16,7 +16,12 @@ export function ask<Answer>(
   { timeoutMs, onFailure }: LookUp,
 ): Answer | 'unavailable' | Promise<Answer | 'unavailable'> {
   const fail = (error: unknown): 'unavailable' => {
-    onFailure(error)
+    try {
+      onFailure(error)
+    } catch {
+      // What was thrown may be anything, a Proxy that throws when it is logged too.
+      onFailure(new TypeError('what was thrown cannot be read'))
+    }
     return 'unavailable'
   }
   try {

@@ -182,7 +182,7 @@ describe('an API key', () => {
 
 describe('a user name and a password', () => {
   const verify = async (user: string, password: string) =>
-    user === 'masum' && password === 'naïve: pass' ? { scopes: ['profile:read'] } : null
+    user === 'masum' && password === 'naïve: pass' ? { subject: user, scopes: ['profile:read'] } : null
 
   it('are checked by the function', async () => {
     const { app } = await guarded({ basic: { verify } })
@@ -208,7 +208,7 @@ describe('a user name and a password', () => {
     ['nothing', ''],
     ['too much', Buffer.from(`a:${'x'.repeat(2000)}`).toString('base64')],
   ])('that are malformed never reach the function: %s', async (_name, credentials) => {
-    const asked = vi.fn<VerifyBasic>(() => ({}))
+    const asked = vi.fn<VerifyBasic>((subject) => ({ subject }))
     const { app } = await guarded({ basic: { verify: asked } })
     expect((await get(app, '/any', `Basic ${credentials}`)).statusCode).toBe(401)
     expect(asked).not.toHaveBeenCalled()
