@@ -87,6 +87,7 @@ function clone(value: unknown): unknown {
 const entry = apiKeys.keys[0] as (typeof apiKeys.keys)[number]
 const p384 = generateKeyPairSync('ec', { namedCurve: 'P-384' }).publicKey
 const rsa1024 = generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey
+const der64 = es256.publicKey.export({ type: 'spki', format: 'der' }).toString('base64')
 const hs = { ...jwt, algorithms: ['HS256'] }
 
 describe('options that are refused, with a fix that boots', () => {
@@ -153,6 +154,7 @@ describe('options that are refused, with a fix that boots', () => {
     ['a curve that ES256 is not made for', 'jwt.key', 'unusable-key', { jwt: { ...jwt, key: p384 } }],
     ['a short RSA key', 'jwt.key', 'unusable-key', { jwt: { ...jwt, algorithms: ['RS256'], key: rsa1024 } }],
     ['a damaged PEM', 'jwt.key', 'unusable-key', { jwt: { ...jwt, key: pem.replace('A', '!') } }],
+    ['a public key in base64', 'jwt.key', 'unusable-key', { jwt: { ...jwt, key: der64 } }],
     ['a short secret', 'jwt.key', 'weak-secret', { jwt: { ...hs, key: 'a' } }],
     ['a secret of one byte too few', 'jwt.key', 'weak-secret', { jwt: { ...hs, key: secret.slice(1) } }],
     ['an unset secret', 'jwt.key', 'weak-secret', { jwt: { ...hs, key: 'undefined' } }],
@@ -194,6 +196,12 @@ describe('options that are refused, with a fix that boots', () => {
     ],
     ['one key twice', 'apiKeys.keys[1].id', 'repeated-key', { apiKeys: { keys: [entry, entry] } }],
     ['a header with capitals', 'apiKeys.header', 'pattern', { apiKeys: { ...apiKeys, header: 'X-Api-Key' } }],
+    [
+      'a field of which Node keeps the first',
+      'apiKeys.header',
+      'header-taken',
+      { apiKeys: { ...apiKeys, header: 'user-agent' } },
+    ],
     ['the Authorization field', 'apiKeys.header', 'header-taken', { apiKeys: { ...apiKeys, header: 'authorization' } }],
     [
       'a scope with a space',
