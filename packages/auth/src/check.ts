@@ -99,6 +99,27 @@ const TAKEN = new Set([
   'origin',
   'forwarded',
   'x-forwarded-for',
+  'transfer-encoding',
+  'upgrade',
+  'te',
+  'trailer',
+  'keep-alive',
+  'expect',
+  'set-cookie',
+  // Of two of these Node keeps the first and says nothing; of others it joins both, and no key has a comma.
+  'age',
+  'etag',
+  'expires',
+  'from',
+  'if-modified-since',
+  'if-unmodified-since',
+  'last-modified',
+  'location',
+  'max-forwards',
+  'referer',
+  'retry-after',
+  'server',
+  'user-agent',
 ])
 
 /** Hashes of what stands in a key's place when somebody forgot it. */

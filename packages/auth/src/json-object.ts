@@ -12,6 +12,7 @@ export function readEncodedObject(encoded: string): Record<string, unknown> | nu
   const bytes = decodeCanonical(encoded)
   if (bytes === null || !isUtf8(bytes)) return null
   const text = bytes.toString('utf8')
+  if (!isShallow(text)) return null
   try {
     const value: unknown = JSON.parse(text)
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return null
@@ -44,7 +45,8 @@ export function hasPlainMembers(text: string): boolean {
     if (char === 0x22) {
       const end = endOfString(text, at)
       if (expectsName) {
-        const name = JSON.parse(text.slice(at, end + 1)) as string
+        const spelt = text.slice(at + 1, end)
+        const name = spelt.includes('\\') ? (JSON.parse(`"${spelt}"`) as string) : spelt
         const names = open.at(-1)
         if (name === '__proto__' || names === null || names === undefined || names.has(name)) return false
         names.add(name)
@@ -52,10 +54,10 @@ export function hasPlainMembers(text: string): boolean {
       }
       at = end
     } else if (char === 0x7b) {
-      if (open.push(new Set()) > MAX_DEPTH) return false
+      open.push(new Set())
       expectsName = true
     } else if (char === 0x5b) {
-      if (open.push(null) > MAX_DEPTH) return false
+      open.push(null)
       expectsName = false
     } else if (char === 0x7d || char === 0x5d) {
       open.pop()
@@ -63,6 +65,21 @@ export function hasPlainMembers(text: string): boolean {
     } else if (char === 0x2c) {
       expectsName = open.at(-1) !== null
     }
+  }
+  return true
+}
+
+/** Whether any text, JSON or not, opens no more brackets than that: `JSON.parse` is slow on thousands of them. */
+export function isShallow(text: string): boolean {
+  let depth = 0
+  for (let at = 0; at < text.length; at++) {
+    const char = text.charCodeAt(at)
+    if (char === 0x22) {
+      at++
+      while (at < text.length && text.charCodeAt(at) !== 0x22) at += text.charCodeAt(at) === 0x5c ? 2 : 1
+    } else if (char === 0x7b || char === 0x5b) {
+      if (++depth > MAX_DEPTH) return false
+    } else if (char === 0x7d || char === 0x5d) depth--
   }
   return true
 }

@@ -106,6 +106,9 @@ function isDate(value: unknown): value is number {
   return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= LATEST
 }
 
+/** Scope tokens (RFC 6749 §3.3) and spaces. */
+const SCOPES = /^[\x20\x21\x23-\x5B\x5D-\x7E]*$/
+
 /**
  * The scopes of a token: `scope` (RFC 9068 §2.2.3: names separated by spaces), else `scp`, else `scopes` (lists, or
  * names separated by spaces, as issuers write them). All that are present must be well formed; only the first counts.
@@ -116,9 +119,14 @@ export function scopesOf(claims: Readonly<Record<string, unknown>>): readonly st
   for (const name of ['scope', 'scp', 'scopes'] as const) {
     const value = claims[name]
     if (value === undefined) continue
-    const list = typeof value === 'string' ? value.split(' ').filter((scope) => scope !== '') : value
-    if (!areScopes(list) || (name === 'scope' && typeof value !== 'string')) return null
-    found ??= list
+    if (typeof value === 'string') {
+      // One look at the whole text: a token may spell thousands of scopes, and its signature is not checked yet.
+      if (!SCOPES.test(value)) return null
+      found ??= value.split(' ').filter((scope) => scope !== '')
+    } else {
+      if (name === 'scope' || !areScopes(value)) return null
+      found ??= value
+    }
   }
   return found ?? []
 }

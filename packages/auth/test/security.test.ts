@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import fc from 'fast-check'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { describe, expect, it, vi } from 'vitest'
+import auth from '../src/index.ts'
 import { apiKey, apiKeys, get, guarded, jwt, official } from './apps.ts'
 import {
   audience,
@@ -19,6 +20,7 @@ import {
   withHs256,
 } from './forge.ts'
 import { hostileToEs256, hostileToHs256 } from './hostile-tokens.ts'
+import { statusOverHttp2 } from './over-http2.ts'
 
 const hardened = { algorithms: ['ES256'], allowedIss: issuer, allowedAud: audience }
 // As hard as its options make it.
@@ -213,6 +215,29 @@ describe('the scheme', () => {
 })
 
 describe('two Authorization fields', () => {
+  it('in HTTP/2 are refused too, where Node also keeps the first', async () => {
+    const bare = Fastify({ http2: true })
+    bare.get('/any', async () => 'ok')
+    const app = Fastify({ http2: true })
+    await app.register(auth, { jwt })
+    app.get('/any', { config: { security: { auth: {} } } }, async () => 'ok')
+    const ports: number[] = []
+    for (const one of [bare, app]) {
+      await one.listen({ host: '127.0.0.1', port: 0 })
+      ports.push((one.server.address() as AddressInfo).port)
+    }
+    const good = `Bearer ${token()}`
+    for (const [second, theirs, ours] of [
+      [[], 200, 200],
+      [['Bearer other'], 200, 400],
+      [[good], 200, 400],
+    ] as const) {
+      expect(await statusOverHttp2(ports[0] as number, [good, ...second])).toBe(theirs)
+      expect(await statusOverHttp2(ports[1] as number, [good, ...second])).toBe(ours)
+    }
+    await Promise.all([bare.close(), app.close()])
+  })
+
   it('leave the second unseen by Node, and are refused here', async () => {
     const lines = (given: string) =>
       `GET /any HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${given}\r\nauthorization: Bearer other\r\nConnection: close\r\n\r\n`

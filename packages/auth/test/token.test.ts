@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { decodeCanonical, hasPlainMembers, readEncodedObject } from '../src/json-object.ts'
+import { decodeCanonical, hasPlainMembers, isShallow, readEncodedObject } from '../src/json-object.ts'
 import { jwtStrategy } from '../src/jwt.ts'
 import { rulesOf, scopesOf } from '../src/token.ts'
 import { readKey, type VerificationKey } from '../src/verification-key.ts'
@@ -189,6 +189,23 @@ describe('scopes', () => {
 })
 
 describe('a JSON object', () => {
+  it('of any text opens at most 16 brackets at a time, those in strings not counted', () => {
+    const nested = (depth: number): string => `${'['.repeat(depth)}"]]{[\\"[["${']'.repeat(depth)}`
+    expect([isShallow(nested(16)), isShallow(nested(17))]).toEqual([true, false])
+    fc.assert(
+      fc.property(fc.string({ unit: fc.constantFrom('[', ']', '{', '}', '"', '\\', 'x', '') }), (text) => {
+        expect(typeof isShallow(text)).toBe('boolean')
+      }),
+    )
+    const depthOf = (value: unknown): number =>
+      typeof value === 'object' && value !== null ? 1 + Math.max(0, ...Object.values(value).map(depthOf)) : 0
+    fc.assert(
+      fc.property(fc.jsonValue({ maxDepth: 25, depthSize: 'max' }), (value) => {
+        expect(isShallow(JSON.stringify(value))).toBe(depthOf(value) <= 16)
+      }),
+    )
+  })
+
   it('is read as JSON.parse reads it, if no name occurs twice', () => {
     fc.assert(
       fc.property(fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 4 })), (value) => {
