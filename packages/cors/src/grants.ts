@@ -58,7 +58,7 @@ export function compileGrants(
     if (routes.every((route) => route.policy === policy)) return everywhere(routes)
     const verdicts = routes.map(({ policy: theirs }) => theirs !== undefined && decisionOf(theirs).admits(origin))
     if (verdicts.every((verdict) => typeof verdict === 'boolean')) return granted(routes, verdicts)
-    return Promise.all(verdicts).then((settled) => granted(routes, settled))
+    return Promise.all(verdicts.map(async (verdict) => verdict)).then((settled) => granted(routes, settled))
   }
 }
 

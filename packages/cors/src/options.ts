@@ -64,9 +64,17 @@ const lookup = (given: 'default' | 'examples'): Schema => {
     additionalProperties: false,
     ...(given === 'default' ? { default: {} } : { examples: [{ ttl: 60 }] }),
     properties: {
-      deadlineMs: number(1000, { minimum: 1, maximum: 30_000 }, 'Milliseconds until an answer that has not come is a no.'),
+      deadlineMs: number(
+        1000,
+        { minimum: 1, maximum: 30_000 },
+        'Milliseconds until an answer that has not come is a no.',
+      ),
       ttl: number(60, { minimum: 0, maximum: 86_400 }, 'Seconds that an answer is remembered.'),
-      maxEntries: number(10_000, { minimum: 1, maximum: 1_000_000 }, 'Answers remembered at most; the oldest goes first.'),
+      maxEntries: number(
+        10_000,
+        { minimum: 1, maximum: 1_000_000 },
+        'Answers remembered at most; the oldest goes first.',
+      ),
       maxPending: number(100, { minimum: 1, maximum: 10_000 }, 'Questions waited for at a time; one more is a no.'),
     },
   }

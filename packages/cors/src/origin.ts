@@ -119,7 +119,11 @@ function withHost(text: string, scheme: string, given: string, port: string): Or
   if (wildcard && host !== 'localhost' && isPublicSuffix(host)) {
     return mistake('origin-public-suffix', 'admits everybody who registers a name there; name your own domain')
   }
-  return { kind: wildcard || port === ':*' ? 'pattern' : 'exact', text, confidential: scheme === 'https' || isLoopback(host) }
+  return {
+    kind: wildcard || port === ':*' ? 'pattern' : 'exact',
+    text,
+    confidential: scheme === 'https' || isLoopback(host),
+  }
 }
 
 /** The host as a browser serializes it (WHATWG URL, host parsing); undefined if it is none. */

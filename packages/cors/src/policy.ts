@@ -1,5 +1,12 @@
 import { compileAllowlist } from './allowlist.ts'
-import { compileLookup, systemClock, type Clock, type Lookup, type LookupFailed, type LookupSettings } from './lookup.ts'
+import {
+  compileLookup,
+  systemClock,
+  type Clock,
+  type Lookup,
+  type LookupFailed,
+  type LookupSettings,
+} from './lookup.ts'
 import type { CorsOptions } from './options.ts'
 import { LONGEST_ORIGIN, readOrigin } from './origin.ts'
 import { compileRequestHeaders, holdsMethod, type AdmitsHeaders } from './preflight.ts'

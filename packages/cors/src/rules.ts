@@ -130,7 +130,10 @@ function judgeOrigin(text: string, everybody: boolean, credentials: boolean): Co
   const secure = (origin: string): string => origin.replace(/^http:/, 'https:').replace(/:443$/, '')
   if ('rule' in read) {
     const instead = repair(read).filter((right) => right !== '*')
-    return { ...read, instead: credentials ? instead.map((right) => (isInsecure(right) ? secure(right) : right)) : instead }
+    return {
+      ...read,
+      instead: credentials ? instead.map((right) => (isInsecure(right) ? secure(right) : right)) : instead,
+    }
   }
   if (read.kind === 'any' && !everybody) {
     return { rule: 'wildcard-with-origins', wrong: "is '*', which makes the other entries pointless", instead: [] }

@@ -99,7 +99,11 @@ describe('the allowlist', () => {
 describe('a pattern for any port', () => {
   it('admits exactly the origins of its host, as the URL standard serializes them', () => {
     const allows = compileAllowlist(['https://any.example.edu:*'])
-    const port = fc.oneof(fc.integer({ min: 1, max: 70_000 }).map(String), fc.string({ maxLength: 6 }), fc.constantFrom('', '0443', '443'))
+    const port = fc.oneof(
+      fc.integer({ min: 1, max: 70_000 }).map(String),
+      fc.string({ maxLength: 6 }),
+      fc.constantFrom('', '0443', '443'),
+    )
     fc.assert(
       fc.property(fc.constantFrom('any.example.edu', 'other.example.edu', 'example.edu'), port, (host, text) => {
         const origin = `https://${host}:${text}`

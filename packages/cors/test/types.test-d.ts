@@ -1,5 +1,6 @@
 import type { FastifyPluginAsync, RouteSecurity } from 'fastify'
-import cors, { type CorsOptions, type CorsRoute } from '@portcullis/cors'
+import Fastify from 'fastify'
+import cors, { defineCors, type CorsOptions, type CorsRoute } from '@portcullis/cors'
 
 cors satisfies FastifyPluginAsync<CorsOptions>
 
@@ -23,3 +24,56 @@ export const pattern: CorsOptions = { origins: [/example/] }
 export const misspelt: CorsRoute = { orgins: ['*'] }
 // @ts-expect-error `true` is no policy: leave it out
 export const on: RouteSecurity = { cors: true }
+
+// Literals, checked by the compiler.
+const list: string[] = []
+declare const tenant: string
+export const right: CorsOptions[] = [
+  defineCors({ origins: ['https://app.example.com'], credentials: true, methods: ['GET', 'PROPFIND'] }),
+  defineCors({ origins: ['https://*.example.com:8443', 'http://localhost:*', 'https://a.example.com:80'] }),
+  defineCors({ origins: ['*'] }),
+  defineCors({ origins: list, methods: list }),
+  defineCors({ origins: ['https://app.example.com', ...list] }),
+  defineCors({ origins: [`https://${tenant}.example.com`] }),
+  defineCors({ origins: async (origin) => origin.endsWith('.example') }),
+]
+export const onRoute: CorsRoute = defineCors({ methods: ['GET'] })
+// @ts-expect-error an origin ends without a slash
+defineCors({ origins: ['https://app.example.com/'] })
+// @ts-expect-error an origin ends after host and port
+defineCors({ origins: ['https://app.example.com', 'https://app.example.com/login'] })
+// @ts-expect-error an origin ends after host and port
+defineCors({ origins: ['https://app.example.com?a=1'] })
+// @ts-expect-error an origin leaves the default port out
+defineCors({ origins: ['https://app.example.com:443'] })
+// @ts-expect-error an origin leaves the default port out
+defineCors({ origins: ['http://localhost:80'] })
+// @ts-expect-error an origin is in lower case
+defineCors({ origins: ['https://App.example.com'] })
+// @ts-expect-error an origin has no user name
+defineCors({ origins: ['https://me@app.example.com'] })
+// @ts-expect-error an origin begins with https:// or http://
+defineCors({ origins: ['app.example.com'] })
+// @ts-expect-error an origin needs a host
+defineCors({ origins: ['https://'] })
+// @ts-expect-error 'null' is what every sandboxed frame sends
+defineCors({ origins: ['null'] })
+// @ts-expect-error each origin is an entry of its own
+defineCors({ origins: ['https://a.example.com,https://b.example.com'] })
+// @ts-expect-error a wildcard is the first label of a domain
+defineCors({ origins: ['https://*'] })
+// @ts-expect-error a wildcard is the first label of a domain
+defineCors({ origins: ['https://a.*.example.com'] })
+// @ts-expect-error needs listed origins
+defineCors({ origins: ['*'], credentials: true })
+// @ts-expect-error a method is in upper case
+defineCors({ origins: list, methods: ['get'] })
+// @ts-expect-error browsers never send this method
+defineCors({ origins: list, methods: ['TRACE'] })
+// @ts-expect-error misspelt
+defineCors({ orgins: ['https://app.example.com'] })
+// @ts-expect-error seconds are a number
+defineCors({ origins: list, maxAge: '60' })
+void Fastify().register(cors, defineCors({ origins: ['https://app.example.com'] }))
+// @ts-expect-error an origin ends without a slash
+void Fastify().register(cors, defineCors({ origins: ['https://app.example.com/'] }))
