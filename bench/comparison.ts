@@ -23,6 +23,8 @@ export interface Comparison {
   readonly official: string
   /** The subject whose constant fields the others may write. */
   readonly constantOf?: string
+  /** Requests are preflights for a POST, answered 204 without content, instead of GETs. */
+  readonly preflights?: boolean
 }
 
 /** What a server process is asked. */

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import autocannon from 'autocannon'
 
-/** Sends the one request that all subjects answer: keep-alive, 40 connections, the tokens in rotation. */
+/** Sends the one request that all subjects answer: keep-alive, 40 connections, the tokens in rotation; or preflights. */
 export interface Load {
   readonly tool: 'wrk' | 'autocannon'
   /** @returns the number of answers, all of them 2xx. @throws if any was not. */
@@ -16,12 +16,19 @@ export interface Load {
 
 const CONNECTIONS = 40
 
+/** What a browser asks before a page's POST of JSON with a token. */
+export const PREFLIGHT = {
+  'access-control-request-method': 'POST',
+  'access-control-request-headers': 'authorization,content-type',
+} as const
+
 /** wrk where it is installed; autocannon, which takes more CPU than the servers, only as a smoke test. */
-export function openLoad(tokens: readonly string[], origin: string): Load {
-  return spawnSync('wrk', ['-v']).error === undefined ? wrk(tokens, origin) : cannon(tokens, origin)
+export function openLoad(tokens: readonly string[], origin: string, preflights = false): Load {
+  const wrkIsHere = spawnSync('wrk', ['-v']).error === undefined
+  return wrkIsHere ? wrk(tokens, origin, preflights) : cannon(tokens, origin, preflights)
 }
 
-function wrk(tokens: readonly string[], origin: string): Load {
+function wrk(tokens: readonly string[], origin: string, preflights: boolean): Load {
   const folder = mkdtempSync(join(tmpdir(), 'portcullis-bench-'))
   const list = join(folder, 'tokens')
   writeFileSync(list, tokens.join('\n'))
@@ -29,7 +36,18 @@ function wrk(tokens: readonly string[], origin: string): Load {
   return {
     tool: 'wrk',
     async run(url, seconds) {
-      const given = ['-t1', `-c${CONNECTIONS}`, `-d${seconds}s`, '-s', script, url, '--', list, origin]
+      const given = [
+        '-t1',
+        `-c${CONNECTIONS}`,
+        `-d${seconds}s`,
+        '-s',
+        script,
+        url,
+        '--',
+        list,
+        origin,
+        ...(preflights ? ['POST'] : []),
+      ]
       const child = spawn('wrk', given, { stdio: ['ignore', 'pipe', 'inherit'] })
       let output = ''
       child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
@@ -41,8 +59,10 @@ function wrk(tokens: readonly string[], origin: string): Load {
   }
 }
 
-function cannon(tokens: readonly string[], origin: string): Load {
-  const requests = tokens.map((token) => ({ headers: { authorization: `Bearer ${token}`, origin } }))
+function cannon(tokens: readonly string[], origin: string, preflights: boolean): Load {
+  const requests = preflights
+    ? [{ method: 'OPTIONS' as const, headers: { origin, ...PREFLIGHT } }]
+    : tokens.map((token) => ({ headers: { authorization: `Bearer ${token}`, origin } }))
   return {
     tool: 'autocannon',
     async run(url, seconds) {

@@ -6,7 +6,7 @@ import { writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 import type { Comparison, Setup } from './comparison.ts'
-import { openLoad } from './load.ts'
+import { openLoad, PREFLIGHT } from './load.ts'
 import { median } from './measure.ts'
 import { profile } from './profile.ts'
 import { Server, type Field } from './server.ts'
@@ -38,8 +38,12 @@ const subjects = Object.keys(comparison.subjects).filter(
 const names = { issuer: 'https://id.example.com', audience: 'https://api.example.com' }
 const origin = 'https://app.example.com'
 const { publicKey, tokens } = signTokens(1000, names)
-const headers = { origin, authorization: `Bearer ${tokens[0] ?? ''}` }
-const load = openLoad(tokens, origin)
+const { preflights = false } = comparison
+const method = preflights ? 'OPTIONS' : 'GET'
+const headersWith = (token = ''): Record<string, string> =>
+  preflights ? { origin, ...PREFLIGHT } : { origin, authorization: `Bearer ${token}` }
+const headers = headersWith(tokens[0])
+const load = openLoad(tokens, origin, preflights)
 const servers = new Map<string, Server>()
 
 try {
@@ -60,10 +64,7 @@ try {
 
 /** Fields that a second answer repeats, without those that Node writes and those that count. */
 async function constantFields(server: Server): Promise<Field[]> {
-  const [one, two] = [
-    await server.fields(headers),
-    await server.fields({ ...headers, authorization: `Bearer ${tokens[1] ?? ''}` }),
-  ]
+  const [one, two] = [await server.fields(headers, method), await server.fields(headersWith(tokens[1]), method)]
   const same = new Map(two.fields)
   const changing =
     /^(date|connection|keep-alive|content-(type|length)|x-ratelimit-(remaining|reset)|ratelimit|retry-after)$/i
@@ -73,8 +74,8 @@ async function constantFields(server: Server): Promise<Field[]> {
 async function compare(): Promise<void> {
   const answers = new Map<string, readonly Field[]>()
   for (const subject of subjects) {
-    const answer = await serverOf(subject).fields(headers)
-    if (answer.status !== 200 || answer.bytes !== 200) {
+    const answer = await serverOf(subject).fields(headers, method)
+    if (answer.status !== (preflights ? 204 : 200) || answer.bytes !== (preflights ? 0 : 200)) {
       throw new Error(`${subject} answers ${answer.status} with ${answer.bytes} bytes`)
     }
     answers.set(subject, answer.fields)

@@ -21,6 +21,7 @@ async function listen(setup: Setup): Promise<number> {
   }
   const config = subjectName.startsWith('ours') ? { security: { auth: {} } } : {}
   app.get('/', { schema: { response: { 200: { type: 'object', properties } } }, config }, async () => reply)
+  if (comparison.preflights === true) app.post('/', async () => reply)
   await app.listen({ port: 0, host: '127.0.0.1' })
   return (app.server.address() as AddressInfo).port
 }

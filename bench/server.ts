@@ -52,9 +52,12 @@ export class Server {
   }
 
   /** The status and header fields of one answer, as sent. */
-  async fields(headers: Readonly<Record<string, string>>): Promise<{ status: number; fields: Field[]; bytes: number }> {
+  async fields(
+    headers: Readonly<Record<string, string>>,
+    method = 'GET',
+  ): Promise<{ status: number; fields: Field[]; bytes: number }> {
     return new Promise((resolve, reject) => {
-      get(this.url, { headers }, (response) => {
+      get(this.url, { headers, method }, (response) => {
         const { rawHeaders } = response
         let bytes = 0
         response.on('data', (chunk: Buffer) => (bytes += chunk.length))

@@ -1,8 +1,15 @@
--- Arguments: a file with one token a line, and the origin. Every request is formatted once, before the clock starts.
+-- Arguments: a file with one token a line, the origin, and for preflights the method that they ask for. Every request is formatted once, before the clock starts.
 local requests = {}
 local at = 0
 
 function init(args)
+  if args[3] then
+    local asked = { ["Access-Control-Request-Method"] = args[3], ["Access-Control-Request-Headers"] = "authorization,content-type" }
+    asked["Host"] = wrk.headers["Host"]
+    asked["Origin"] = args[2]
+    requests[1] = wrk.format("OPTIONS", nil, asked)
+    return
+  end
   for token in io.lines(args[1]) do
     local fields = { ["Host"] = wrk.headers["Host"], ["Origin"] = args[2], ["Authorization"] = "Bearer " .. token }
     requests[#requests + 1] = wrk.format("GET", nil, fields)

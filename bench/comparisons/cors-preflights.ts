@@ -1,0 +1,28 @@
+import Fastify, { type FastifyInstance } from 'fastify'
+import type { Comparison } from '../comparison.ts'
+import { official, ours } from './cors.ts'
+
+/** Answers OPTIONS from a route of its own, with these fields. */
+function withOptions(fields: readonly (readonly [name: string, value: string])[]): FastifyInstance {
+  const app = Fastify()
+  app.options('/', (_request, reply) => {
+    for (const [name, value] of fields) reply.header(name, value)
+    reply.code(204).send()
+  })
+  return app
+}
+
+const comparison: Comparison = {
+  title: 'preflights of a page on another origin',
+  preflights: true,
+  bare: 'bare Fastify',
+  official: '@fastify/cors',
+  constantOf: '@portcullis/cors',
+  subjects: {
+    'bare Fastify': () => withOptions([]),
+    'the same fields as constants': ({ constantFields }) => withOptions(constantFields),
+    '@fastify/cors': official,
+    '@portcullis/cors': ours,
+  },
+}
+export default comparison

@@ -1,0 +1,53 @@
+import Fastify, { type FastifyInstance } from 'fastify'
+import type { Comparison, Setup } from '../comparison.ts'
+
+/** The official plugin with the options that ours has by default: the same fields on the wire. */
+export async function official({ origin }: Setup): Promise<FastifyInstance> {
+  const { default: cors } = await import('@fastify/cors')
+  const app = Fastify()
+  await app.register(cors, {
+    origin: [origin],
+    credentials: true,
+    methods: ['GET', 'POST'],
+    allowedHeaders: ['Content-Type', 'Authorization'],
+    maxAge: 60,
+  })
+  return app
+}
+
+export async function ours({ origin }: Setup): Promise<FastifyInstance> {
+  const { default: cors } = await import('@portcullis/cors')
+  const app = Fastify()
+  await app.register(cors, { origins: [origin], credentials: true })
+  return app
+}
+
+/** Fastify with what our kernel costs before any room acts. */
+async function kernelAlone({ origin }: Setup): Promise<FastifyInstance> {
+  const { default: cors } = await import('@portcullis/cors')
+  const app = Fastify()
+  await app.register(cors, { origins: [origin], enabled: false })
+  return app
+}
+
+const comparison: Comparison = {
+  title: 'requests of a page on another origin',
+  bare: 'bare Fastify',
+  official: '@fastify/cors',
+  constantOf: '@portcullis/cors',
+  subjects: {
+    'bare Fastify': () => Fastify(),
+    'the same fields as constants': ({ constantFields }) => {
+      const app = Fastify()
+      app.addHook('onRequest', (_request, reply, done) => {
+        for (const [name, value] of constantFields) reply.header(name, value)
+        done()
+      })
+      return app
+    },
+    '@fastify/cors': official,
+    'kernel alone': kernelAlone,
+    '@portcullis/cors': ours,
+  },
+}
+export default comparison
