@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import Fastify, { type FastifyInstance } from 'fastify'
 import security, { serverOptions } from '@portcullis/security'
@@ -18,10 +19,16 @@ export interface BrowserAppOptions {
 
 const page = (name: string): Promise<string> => readFile(new URL(`page/${name}`, import.meta.url), 'utf8')
 
+/** What browsers compare a file with before they use it (Subresource Integrity §3.2): no cache can change it. */
+const integrity = (file: string): string => `sha384-${createHash('sha384').update(file).digest('base64')}`
+
 /** Serves the page: a document with a nonce of its own each time, one script, one style sheet. */
 export async function createBrowserApp({ certificate, host, api, log }: BrowserAppOptions): Promise<FastifyInstance> {
   const [html, script, style] = await Promise.all([page('index.html'), page('app.js'), page('style.css')])
-  const document = html.replace('%api%', api)
+  const document = html
+    .replace('%api%', api)
+    .replace('%script%', () => integrity(script))
+    .replace('%style%', () => integrity(style))
 
   const { key, cert } = certificate
   const app = Fastify({

@@ -1,0 +1,179 @@
+import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { developmentCertificates, plaintextAddress } from '@portcullis/https'
+import security, { serverOptions } from '@portcullis/security'
+import Fastify from 'fastify'
+import type { Figure } from '../proof.ts'
+
+const run = promisify(execFile)
+
+const SCANNER = '@mdn/mdn-http-observatory@1.4.8'
+
+/**
+ * Scans each target and adds up as the scanner's own `scan()` does, which knows no port and no path. What lies under
+ * `.localhost` is this machine, whatever its resolver says.
+ */
+const script = `
+import dns from 'node:dns'
+import { ALL_TESTS } from '@mdn/mdn-http-observatory/src/constants.js'
+import { MINIMUM_SCORE_FOR_EXTRA_CREDIT } from '@mdn/mdn-http-observatory/src/grader/charts.js'
+import { getScoreModifier } from '@mdn/mdn-http-observatory/src/grader/grader.js'
+import { retrieve } from '@mdn/mdn-http-observatory/src/retriever/retriever.js'
+
+const { lookup } = dns
+dns.lookup = (name, ...rest) => lookup(/(^|\\.)localhost$/.test(name) ? '127.0.0.1' : name, ...rest)
+
+for (const { host, ...options } of JSON.parse(process.argv[2])) {
+  const requests = await retrieve(host, options)
+  if (!requests.responses.auto?.verified) throw new Error(host + ' did not answer over TLS')
+  const results = ALL_TESTS.map((test) => test(requests)).filter(({ result }) => result)
+  const modifiers = results.map(({ result }) => getScoreModifier(result))
+  const sum = (numbers) => numbers.reduce((total, one) => total + one, 0)
+  const base = 100 + sum(modifiers.filter((one) => one < 0))
+  const score = base >= MINIMUM_SCORE_FOR_EXTRA_CREDIT ? 100 + sum(modifiers) : base
+  const told = results.map(({ result }, index) => result + ' ' + modifiers[index])
+  console.log(JSON.stringify({ score, status: requests.responses.auto.status, passed: results.every(({ pass }) => pass), told }))
+}
+`
+
+interface Target {
+  readonly name: string
+  readonly host: string
+  readonly httpsPort: number
+  readonly httpPort: number
+  readonly path: string
+  readonly bound: number
+}
+
+interface Verdict {
+  readonly score: number
+  readonly status: number
+  readonly passed: boolean
+  readonly told: readonly string[]
+}
+
+/**
+ * What MDN's HTTP Observatory says of the demo, and of a page with a session. It is installed outside of the workspace,
+ * without its install scripts, which fetch the lists of preloaded hosts and of top-level domains.
+ */
+export async function prove(): Promise<Figure[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'portcullis-observatory-'))
+  const certificates = join(folder, 'certificates')
+  const demo = await startDemo(certificates)
+  const page = await openPage(certificates)
+  try {
+    writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
+    const install = ['install', '--ignore-scripts', '--no-audit', '--no-fund', SCANNER]
+    await run('npm', install, { cwd: folder })
+    writeFileSync(join(folder, 'node_modules/@mdn/mdn-http-observatory/conf/hsts-preload.json'), '{}')
+    writeFileSync(join(folder, 'scan.js'), script)
+
+    const targets: Target[] = [
+      { name: "the demo's JSON", ...demo.gateway, path: '/openapi.json', bound: 130 },
+      // It sets no cookie, and no list preloads localhost: five points each that nobody can earn here.
+      { name: "the demo's page", ...demo.app, path: '/', bound: 135 },
+      { name: 'a page with a session', ...page.target, path: '/', bound: 140 },
+    ]
+    const { stdout } = await run(process.execPath, ['scan.js', JSON.stringify(targets)], {
+      cwd: folder,
+      env: { ...process.env, NODE_EXTRA_CA_CERTS: page.caFile },
+    })
+    const verdicts = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Verdict)
+    return targets.map(({ name, bound }, index) => {
+      const { score = 0, status = 0, passed = false, told = [] } = verdicts[index] ?? {}
+      const ok = status === 200 && passed && score >= bound
+      const figure = ok ? String(score) : `${score} (${status}: ${told.join(', ')})`
+      return { name: `observatory: ${name}`, figure, bound: `>= ${bound}`, ok }
+    })
+  } finally {
+    await page.close()
+    await demo.stop()
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** A page as the profile `web` means it, with what the demo has no use for: a session cookie. */
+async function openPage(folder: string) {
+  const host = 'page.portcullis.localhost'
+  const { key, cert, caFile } = await developmentCertificates(folder, { hosts: [host] })
+  const port = await freePort()
+  const app = Fastify(serverOptions({ https: { key, cert } }))
+  await app.register(security, {
+    https: { hosts: [`${host}:${port}`], plaintext: { port: 0 } },
+    headers: { profile: 'web' },
+  })
+  const script = 'sha384-OLBgp1GsljhM2TJ+sbHjaiH9txEUvgdDTAzHv2P24donTt6/529l+9Ua0vFImLlb'
+  app.get('/', (request, reply) => {
+    reply.header('set-cookie', '__Host-session=1; Secure; HttpOnly; SameSite=Strict; Path=/')
+    const { cspNonce } = request.security
+    return reply
+      .type('text/html; charset=utf-8')
+      .send(
+        `<!doctype html><title>A page</title><script src="/app.js" nonce="${cspNonce}" integrity="${script}"></script>`,
+      )
+  })
+  await app.listen({ host: '127.0.0.1', port })
+  return {
+    caFile,
+    target: { host, httpsPort: port, httpPort: plaintextAddress(app)?.port ?? 0 },
+    close: () => app.close(),
+  }
+}
+
+/** The redirect names it, so it must be known before anything listens. */
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1')
+  await once(probe, 'listening')
+  const { port } = probe.address() as AddressInfo
+  await once(probe.close(), 'close')
+  return port
+}
+
+async function startDemo(certificates: string) {
+  const child = spawn(process.execPath, [join(import.meta.dirname, '../../apps/demo/src/main.ts')], {
+    env: { ...process.env, GATEWAY_PORT: '0', PLAINTEXT_PORT: '0', APP_PORT: '0', CERTIFICATE_FOLDER: certificates },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  try {
+    const output = await printed(child)
+    const port = (word: string): number => Number(new RegExp(`${word} +https?://[^:]+:(\\d+)`).exec(output)?.[1])
+    return {
+      gateway: { host: 'localhost', httpsPort: port('gateway'), httpPort: port('plaintext') },
+      // Nothing listens on the first port.
+      app: { host: 'app.portcullis.localhost', httpsPort: port('browser app'), httpPort: 1 },
+      stop: () => stop(child),
+    }
+  } catch (error) {
+    await stop(child)
+    throw error
+  }
+}
+
+async function printed(child: ChildProcess): Promise<string> {
+  let output = ''
+  await new Promise<void>((resolve, reject) => {
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.on('data', (chunk: Buffer) => {
+        output += chunk.toString()
+        if (output.includes('Ctrl-C')) resolve()
+      })
+    }
+    child.once('exit', () => reject(new Error(output)))
+  })
+  child.removeAllListeners('exit')
+  return output
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  child.kill('SIGINT')
+  await once(child, 'exit')
+}
