@@ -54,20 +54,24 @@ function guard(app: FastifyInstance, policy: ClientPolicy): void {
     for (const server of serversOf(app)) {
       if (guarded.has(server)) continue
       guarded.add(server)
+      // HTTP would read what came with the handshake, though the socket is destroyed: it does not hear of it at all.
+      const others = server.rawListeners('secureConnection') as ((socket: TLSSocket) => void)[]
+      server.removeAllListeners('secureConnection')
       server.on('secureConnection', (socket: Judged) => {
         const client = judge(policy, socket)
         socket[CLIENT] = client
-        if (client.refused === undefined) return
+        if (client.refused === undefined) {
+          for (const other of others) other.call(server, socket)
+          return
+        }
         refuse(socket, client.refused, client.detail)
         socket.destroy()
       })
       // What OpenSSL or Node refused before.
-      server.on('tlsClientError', (_error: Error, socket: TLSSocket) => {
+      server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
         const reason = socket.authorizationError as unknown
-        if (typeof reason !== 'string') return
-        const missing =
-          reason === 'UNABLE_TO_GET_ISSUER_CERT' && Object.keys(socket.getPeerCertificate() ?? {}).length === 0
-        refuse(socket, missing ? 'missing' : 'untrusted', missing ? {} : { reason })
+        if (error.code === 'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE') refuse(socket, 'missing', {})
+        else if (typeof reason === 'string') refuse(socket, 'untrusted', { reason })
       })
     }
   }

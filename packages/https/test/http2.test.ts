@@ -1,0 +1,342 @@
+import http2, { type ClientHttp2Session, type IncomingHttpHeaders } from 'node:http2'
+import { connect as connectTcp, type AddressInfo } from 'node:net'
+import { Writable } from 'node:stream'
+import { connect, type TLSSocket } from 'node:tls'
+import { onSecurityEvent, serverOptions, type SecurityEvent } from '@portcullis/kernel'
+import Fastify, { type FastifyInstance } from 'fastify'
+import { afterEach, describe, expect, it } from 'vitest'
+import https, { tlsServerOptions } from '../src/index.ts'
+import { ask, certificates } from './tls.ts'
+
+const { key, cert, ca } = certificates
+const YEAR = 'max-age=31536000; includeSubDomains'
+const open: { close(): unknown }[] = []
+afterEach(async () => {
+  for (const one of open.splice(0).toReversed()) await one.close()
+})
+
+async function listen(given: object = {}, more: object = {}, prepare?: (app: FastifyInstance) => void) {
+  const lines: string[] = []
+  const stream = new Writable({
+    write(chunk, _encoding, done) {
+      lines.push(String(chunk))
+      done()
+    },
+  })
+  const tls = tlsServerOptions({ key, cert, handshakeTimeout: 1, ...given })
+  const app = Fastify(
+    serverOptions({ http2: true, https: tls, logger: { level: 'info', stream }, ...more }),
+  ) as unknown as FastifyInstance
+  app.log.level = 'info'
+  await app.register(https, { hosts: ['localhost'] })
+  const events: SecurityEvent[] = []
+  onSecurityEvent(app, (event) => events.push(event))
+  app.get('/', async ({ raw }) => ({ version: raw.httpVersion }))
+  app.post('/', { bodyLimit: 1000 }, async ({ body }) => body)
+  app.get('/p/:name', async () => 'ok')
+  app.get('/hijacked', (_request, reply) => {
+    reply.hijack()
+    reply.raw.end('mine')
+  })
+  prepare?.(app)
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  open.push(app)
+  lines.length = 0
+  return { app, port: (app.server.address() as AddressInfo).port, events, lines }
+}
+
+function session(port: number, options: http2.SecureClientSessionOptions = {}): ClientHttp2Session {
+  const made = http2.connect(`https://localhost:${port}`, { ca, lookup: loopback, ...options } as never)
+  made.on('error', () => {})
+  open.push({ close: () => made.destroy() })
+  return made
+}
+const loopback = (_name: string, options: { all?: boolean }, done: (...given: unknown[]) => void): void =>
+  options.all === true ? done(null, [{ address: '127.0.0.1', family: 4 }]) : done(null, '127.0.0.1', 4)
+
+interface Answer {
+  readonly status: number | undefined
+  readonly fields: IncomingHttpHeaders
+  readonly body: string
+}
+function send(on: ClientHttp2Session, fields: http2.OutgoingHttpHeaders, body?: string | null): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const stream = on.request(fields, { endStream: body === undefined })
+    let head: IncomingHttpHeaders = {}
+    let text = ''
+    stream.setEncoding('utf8')
+    stream.on('response', (given) => (head = given))
+    stream.on('data', (chunk: string) => (text += chunk))
+    stream.on('error', reject)
+    stream.on('close', () => resolve({ status: Number(head[':status']), fields: head, body: text }))
+    if (typeof body === 'string') stream.end(body)
+    else if (body === null) stream.write('{')
+  })
+}
+const closed = (one: { once(event: 'close', listener: () => void): unknown }): Promise<void> =>
+  new Promise((resolve) => one.once('close', () => resolve()))
+
+describe('one port', () => {
+  it('speaks HTTP/2, and HTTP/1.1 to those who do not', async () => {
+    const { port } = await listen()
+    const answer = await send(session(port), { ':path': '/' })
+    expect([JSON.parse(answer.body), answer.fields['strict-transport-security']]).toEqual([{ version: '2.0' }, YEAR])
+    expect(JSON.parse((await ask(port, { tls: true, path: '/' })).body)).toEqual({ version: '1.1' })
+  })
+
+  it('refuses protocols that are neither', async () => {
+    const { port } = await listen()
+    const socket = connect({ host: '127.0.0.1', port, ca, ALPNProtocols: ['h3'] })
+    const error = await new Promise<NodeJS.ErrnoException>((resolve) => socket.once('error', resolve))
+    expect(error.code).toContain('NO_APPLICATION_PROTOCOL')
+  })
+
+  it('keeps TLS 1.2 out of a modern policy, over either', async () => {
+    const { port } = await listen({ policy: 'modern' })
+    for (const protocol of ['h2', 'http/1.1']) {
+      const socket = connect({ host: '127.0.0.1', port, ca, maxVersion: 'TLSv1.2', ALPNProtocols: [protocol] })
+      const error = await new Promise<NodeJS.ErrnoException>((resolve) => socket.once('error', resolve))
+      expect(error.code).toBe('ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION')
+    }
+  })
+})
+
+describe('answers that no hook sees carry HSTS and a problem', () => {
+  it.each<[string, http2.OutgoingHttpHeaders, string | undefined, number]>([
+    ['an over-long parameter', { ':path': `/p/${'x'.repeat(300)}` }, undefined, 414],
+    ['a malformed URL', { ':path': '/%zz' }, undefined, 400],
+    ['an unknown URL', { ':path': '/none' }, undefined, 404],
+    ['an unknown expectation', { ':path': '/', expect: 'tea' }, undefined, 417],
+    [
+      'a large body',
+      { ':path': '/', ':method': 'POST', 'content-type': 'application/json' },
+      `"${'x'.repeat(2000)}"`,
+      413,
+    ],
+    ['a body of no known type', { ':path': '/', ':method': 'POST', 'content-type': 'a/b' }, 'x', 415],
+  ])('over HTTP/2: %s', async (_what, fields, body, status) => {
+    const { port } = await listen()
+    const answer = await send(session(port), fields, body)
+    expect([answer.status, answer.fields['strict-transport-security']]).toEqual([status, YEAR])
+    expect(JSON.parse(answer.body)).toMatchObject({ status, code: expect.stringMatching(/^PTC_/) })
+  })
+
+  it.each([
+    ['bytes that are no HTTP', 'hunter2\r\n\r\n', 400],
+    ['fields that are too large', `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`, 431],
+    ['a missing Host', 'GET / HTTP/1.1\r\nConnection: close\r\n\r\n', 400],
+    ['an unknown expectation', 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nExpect: tea\r\n\r\n', 417],
+  ])('over HTTP/1.1 of the same port: %s', async (_what, bytes, status) => {
+    const { port } = await listen()
+    const answer = await raw(port, bytes)
+    expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
+    expect(answer.toLowerCase()).toContain(`strict-transport-security: ${YEAR.toLowerCase()}`)
+    expect(answer).toContain('"code":"PTC_')
+  })
+
+  it('and so does a hijacked reply', async () => {
+    const { port } = await listen()
+    const answer = await send(session(port), { ':path': '/hijacked' })
+    expect([answer.body, answer.fields['strict-transport-security']]).toEqual(['mine', YEAR])
+  })
+})
+
+/** Bytes on one TLS connection, and all that comes back until it ends. */
+function raw(port: number, bytes: string | Buffer, ALPNProtocols: string[] = []): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: '127.0.0.1', port, ca, ALPNProtocols }, () => socket.write(bytes))
+    let answer = ''
+    socket.on('data', (chunk: Buffer) => (answer += chunk.toString('latin1')))
+    socket.on('error', reject)
+    socket.on('close', () => resolve(answer))
+  })
+}
+
+const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
+const frame = (type: number, flags: number, stream: number, payload: Buffer): Buffer => {
+  const head = Buffer.alloc(9)
+  head.writeUIntBE(payload.length, 0, 3)
+  head.writeUInt8(type, 3)
+  head.writeUInt8(flags, 4)
+  head.writeUInt32BE(stream, 5)
+  return Buffer.concat([head, payload])
+}
+const SETTINGS = frame(4, 0, 0, Buffer.alloc(0))
+const PING = frame(6, 0, 0, Buffer.alloc(8))
+/** HEADERS without END_HEADERS: `:method: GET` of the static table, and then no CONTINUATION. */
+const UNFINISHED = frame(1, 0, 1, Buffer.from([0x82]))
+
+async function rawSession(port: number, bytes: Buffer): Promise<TLSSocket> {
+  const socket = connect({ host: '127.0.0.1', port, ca, ALPNProtocols: ['h2'] })
+  socket.on('error', () => {})
+  socket.resume()
+  await new Promise<void>((resolve) => socket.once('secureConnect', () => resolve()))
+  socket.write(bytes)
+  open.push({ close: () => socket.destroy() })
+  return socket
+}
+
+describe('a slow client', () => {
+  const short = { headersTimeout: 1, requestTimeout: 1 }
+
+  it('that never begins the handshake is cut', async () => {
+    const { port } = await listen()
+    const socket = connectTcp(port, '127.0.0.1')
+    socket.on('error', () => {})
+    await closed(socket)
+  })
+
+  it.each([
+    ['sends nothing', Buffer.alloc(0), Buffer.alloc(0)],
+    ['sends PINGs and no request', Buffer.concat([PREFACE, SETTINGS]), PING],
+    ['begins a header section and never ends it', Buffer.concat([PREFACE, SETTINGS, UNFINISHED]), Buffer.alloc(0)],
+  ])('that %s over HTTP/2 keeps bare Fastify, and is cut by us', async (_what, first, again) => {
+    const bare = Fastify({
+      http2: true,
+      https: { key, cert, allowHTTP1: true, headersTimeout: 1000, requestTimeout: 1000 } as never,
+      requestTimeout: 1000,
+    })
+    await bare.listen({ port: 0, host: '127.0.0.1' })
+    open.push(bare)
+    const { port } = await listen(short)
+    const theirs = await rawSession((bare.server.address() as AddressInfo).port, first)
+    const ours = await rawSession(port, first)
+    const timer = setInterval(() => {
+      if (!ours.destroyed) ours.write(again)
+      if (!theirs.destroyed) theirs.write(again)
+    }, 100)
+    await closed(ours)
+    clearInterval(timer)
+    expect(theirs.destroyed).toBe(false)
+    theirs.destroy()
+  })
+
+  it('that never ends its body over HTTP/2 is answered 408, and the others of its session are not', async () => {
+    const { port, events } = await listen(short)
+    const on = session(port)
+    const post = { ':path': '/', ':method': 'POST', 'content-type': 'application/json' }
+    const [slow, quick] = await Promise.all([send(on, post, null), send(on, { ':path': '/' })])
+    expect([slow.status, slow.fields['strict-transport-security'], quick.status]).toEqual([408, YEAR, 200])
+    expect(JSON.parse(slow.body)).toMatchObject({ code: 'PTC_REQUEST_TIMEOUT' })
+    expect(events.map(({ code }) => code)).toEqual(['PTC_REQUEST_TIMEOUT'])
+    expect((await send(on, { ':path': '/' })).status).toBe(200)
+  })
+
+  it('is answered 408 over HTTP/2 by an app without rooms, too', async () => {
+    const bare = Fastify(serverOptions({ http2: true, https: tlsServerOptions({ key, cert, ...short }) }))
+    bare.post('/', async () => 'ok')
+    await bare.listen({ port: 0, host: '127.0.0.1' })
+    open.push(bare)
+    const on = session((bare.server.address() as AddressInfo).port)
+    const slow = await send(on, { ':path': '/', ':method': 'POST', 'content-type': 'application/json' }, null)
+    expect([slow.status, JSON.parse(slow.body).code]).toEqual([408, 'PTC_REQUEST_TIMEOUT'])
+  })
+
+  it.each([
+    ['header section', 'GET / HTTP/1.1\r\nHost: a\r\n'],
+    ['body', 'POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{'],
+  ])('that never ends its %s over HTTP/1.1 is answered 408', async (_what, bytes) => {
+    for (const http2 of [true, false]) {
+      const { port } = await listen(short, { http2 })
+      expect(await raw(port, bytes)).toMatch(/^HTTP\/1\.1 408 /)
+    }
+  })
+})
+
+describe('while the app closes', () => {
+  it('a request under way is answered, and its session ends', async () => {
+    let arrived = (): void => {}
+    let go = (): void => {}
+    const waiting = new Promise<void>((resolve) => (arrived = resolve))
+    const { app, port } = await listen({}, {}, (one) =>
+      one.get('/slow', async () => {
+        arrived()
+        await new Promise<void>((resolve) => (go = resolve))
+        return 'done'
+      }),
+    )
+    const on = session(port)
+    const slow = send(on, { ':path': '/slow' })
+    await waiting
+    const goaway = new Promise((resolve) => on.once('goaway', resolve))
+    const over = closed(on)
+    const finished = app.close()
+    await goaway
+    go()
+    expect((await slow).body).toBe('done')
+    await Promise.all([over, finished])
+  })
+})
+
+describe('plaintext on the TLS port', () => {
+  it.each([true, false])('is closed without a line above debug and without an event (http2: %s)', async (http2) => {
+    const { port, events, lines } = await listen({}, { http2 })
+    for (const bytes of [
+      'GET / HTTP/1.1\r\nHost: x\r\n\r\n',
+      'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n',
+      '\0\0\0\0',
+      'SSH-2.0\n',
+    ]) {
+      const socket = connectTcp(port, '127.0.0.1', () => socket.end(bytes))
+      let answer = ''
+      socket.on('error', () => {})
+      socket.on('data', (chunk) => (answer += chunk.toString('latin1')))
+      await closed(socket)
+      // A TLS alert at most (RFC 8446 §5.1: content type 21).
+      expect(answer === '' || answer.startsWith('\x15\x03')).toBe(true)
+    }
+    expect([events, lines]).toEqual([[], []])
+  })
+})
+
+describe('an attacker over HTTP/2', () => {
+  it('reaches another host over a connection that was opened for this one', async () => {
+    const bare = Fastify({ http2: true, https: { key, cert } })
+    bare.get('/', async ({ host }) => host)
+    await bare.listen({ port: 0, host: '127.0.0.1' })
+    open.push(bare)
+    const fields = { ':path': '/', ':authority': 'internal.example' }
+    expect((await send(session((bare.server.address() as AddressInfo).port), fields)).body).toBe('internal.example')
+    const { port, events } = await listen()
+    const answer = await send(session(port), fields)
+    expect([answer.status, answer.fields['strict-transport-security']]).toEqual([421, YEAR])
+    expect(JSON.parse(answer.body)).toMatchObject({ code: 'PTC_HTTPS_MISDIRECTED', title: 'Misdirected Request' })
+    expect(events.map(({ type }) => type)).toEqual(['https.misdirected'])
+  })
+
+  it.each(['localhost', 'LOCALHOST:1', 'localhost.'])(
+    'and not this one, however it is spelt: %s',
+    async (authority) => {
+      const { port } = await listen()
+      expect((await send(session(port), { ':path': '/', ':authority': authority })).status).toBe(200)
+    },
+  )
+
+  it('is not one for a client that named nobody, or for a trusted proxy', async () => {
+    const fields = { ':path': '/', ':authority': 'api.example' }
+    const nameless = http2.connect(`https://127.0.0.1:${(await listen()).port}`, { ca })
+    open.push({ close: () => nameless.destroy() })
+    expect((await send(nameless, fields)).status).toBe(200)
+    const { port } = await listen({}, { trustProxy: 'loopback' })
+    expect((await send(session(port), fields)).status).toBe(200)
+  })
+
+  it('shows one host to Fastify and another to whoever reads :authority', async () => {
+    const bare = Fastify({ http2: true, https: { key, cert } })
+    bare.get('/', async ({ host }) => host)
+    await bare.listen({ port: 0, host: '127.0.0.1' })
+    open.push(bare)
+    const fields = { ':path': '/', ':authority': 'localhost', host: 'evil.example' }
+    expect((await send(session((bare.server.address() as AddressInfo).port), fields)).body).toBe('evil.example')
+    const { port } = await listen()
+    const answer = await send(session(port), fields)
+    expect([answer.status, JSON.parse(answer.body).code]).toEqual([400, 'PTC_HOST_INVALID'])
+  })
+
+  it('opens more requests at once than a server can hold', async () => {
+    const { port } = await listen()
+    const on = session(port)
+    const settings = await new Promise<http2.Settings>((resolve) => on.once('remoteSettings', resolve))
+    expect(settings.maxConcurrentStreams).toBe(100)
+  })
+})
