@@ -70,7 +70,7 @@ function late(request: FastifyRequest, reply: FastifyReply, stream: ServerHttp2S
     return
   }
   // RFC 9113 §8.1: NO_ERROR tells a client that it need not send the rest.
-  reply.raw.once('finish', () => stream.close(constants.NGHTTP2_NO_ERROR))
+  stream.once('finish', () => stream.close(constants.NGHTTP2_NO_ERROR))
   const refusal = errors.PTC_REQUEST_TIMEOUT
   if (stateOf(request.server)?.active === true) refuse(request, reply, refusal)
   else

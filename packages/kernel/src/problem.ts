@@ -60,6 +60,8 @@ export function dress(state: State, request: FastifyRequest, reply: FastifyReply
   for (const name in fields) reply.header(name, fields[name])
   if (retryAfter !== undefined) reply.header('retry-after', String(retryAfter))
   reply.header('content-type', mediaType(request))
+  // RFC 9113 §8.2.2: Fastify writes it with what ends a connection of HTTP/1.1.
+  if (request.raw.httpVersionMajor === 2) reply.removeHeader('connection')
   return body(state, refusal)
 }
 
