@@ -70,7 +70,7 @@ function check({ ca, caFile, key, cert, passphrase }: Readonly<OutboundOptions>)
 const inspect = compileOptions<OutboundOptions>(outboundSchema, check)
 
 /**
- * A dispatcher for undici's `fetch` and `request`: certificates are verified whatever `NODE_TLS_REJECT_UNAUTHORIZED`
+ * A dispatcher for `fetch`, the runtime's or undici's, and undici's `request`: certificates are verified whatever `NODE_TLS_REJECT_UNAUTHORIZED`
  * and the caller say, against the name in the URL; nothing below TLS 1.2; no request and no redirect to plaintext.
  * @throws PTC_OPTIONS_INVALID, PTC_HTTPS_OUTBOUND_AUTHORITY_UNUSABLE; requests to plaintext fail with
  *   PTC_HTTPS_OUTBOUND_PLAINTEXT
@@ -81,7 +81,7 @@ export function secureDispatcher(given: OutboundOptions = {}): Dispatcher {
   if (options === undefined) return refuseToBoot('the options of secureDispatcher()', mistakes)
   const { key, cert, passphrase } = options
   // Loaded when it is used: most apps never call out.
-  const { Agent, buildConnector } = createRequire(import.meta.url)('undici') as typeof Undici
+  const { Agent, buildConnector, Dispatcher1Wrapper } = createRequire(import.meta.url)('undici') as typeof Undici
   const ca = authorities(options)
   const connect = buildConnector({
     ...protocolOptions(options.policy as TlsPolicy),
@@ -97,9 +97,12 @@ export function secureDispatcher(given: OutboundOptions = {}): Dispatcher {
     headersTimeout: (options.headersTimeout as number) * 1000,
     bodyTimeout: (options.bodyTimeout as number) * 1000,
   })
+  // The runtime's own fetch is an undici of another version, whose handlers have other names.
+  const older = new Dispatcher1Wrapper(agent)
   return agent.compose((dispatch) => (request, handler) => {
     const origin = String(request.origin)
-    if (/^https:/i.test(origin)) return dispatch(request, handler)
+    const current = handler.onRequestStart !== undefined
+    if (/^https:/i.test(origin)) return current ? dispatch(request, handler) : older.dispatch(request, handler)
     const error = new errors.PTC_HTTPS_OUTBOUND_PLAINTEXT(URL.canParse(origin) ? new URL(origin).origin : 'such a URL')
     if (handler.onResponseError === undefined) throw error
     handler.onResponseError(null as never, error)

@@ -64,6 +64,14 @@ describe('handshakes', () => {
     expect(await handshake({ maxVersion: 'TLSv1.2', ciphers })).toContain('AES128-GCM')
   })
 
+  it.each(['X25519MLKEM768', 'X25519', 'P-256', 'P-384'])('agree on keys by %s', async (ecdhCurve) => {
+    expect(await handshake({ ecdhCurve, minVersion: 'TLSv1.3' })).toMatch(/^TLSv1\.3 /)
+  })
+
+  it.each(['P-521', 'X448', 'ffdhe2048'])('do not agree on keys by %s', async (ecdhCurve) => {
+    expect(await handshake({ ecdhCurve, minVersion: 'TLSv1.3' })).toContain('HANDSHAKE_FAILURE')
+  })
+
   it('that are never begun are cut', async () => {
     const socket = connectTcp(portOf(app), '127.0.0.1')
     socket.on('error', () => {})
@@ -126,6 +134,9 @@ describe('key and certificate', () => {
     [{ key, keyFile, cert }, 'keyFile', 'key-twice'],
     [{ key }, 'certFile', 'cert-missing'],
     [{ key, cert, policy: 'old' }, 'policy', 'enum'],
+    [{ key, cert, policy: 'Modern' }, 'policy', 'enum'],
+    [{ key, cert, clientCertificates: true }, 'clientCertificates', 'type'],
+    [{ key, cert, handshakeTimeout: 3601 }, 'handshakeTimeout', 'maximum'],
     [{ key, cert, plicy: 'modern' }, 'plicy', 'additionalProperties'],
     [{ key, cert, handshakeTimeout: '10' }, 'handshakeTimeout', 'type'],
     [{ key, cert, requestTimeout: 0 }, 'requestTimeout', 'minimum'],
