@@ -8,7 +8,7 @@ export const UNREADABLE = '?'
 /**
  * The part of an address that names a customer: an IPv4 address, or the first 64 bits of an IPv6 address
  * (RFC 6177 §2: a site gets at least a /64, so its addresses below that are free to choose).
- * Mapped IPv4 (RFC 4291 §2.5.5.2), zones, brackets and ports are seen through.
+ * An IPv4 address inside an IPv6 one is seen through, as are zones, brackets and ports.
  */
 export function addressKey(ip: string | undefined): string {
   if (ip === undefined || ip === '') return LOCAL
@@ -29,7 +29,7 @@ function unwrapped(ip: string): string {
 
 const groups = new Uint16Array(8)
 
-/** The /64 of a valid IPv6 address, or the IPv4 address mapped into it. */
+/** The /64 of a valid IPv6 address, or the IPv4 address inside it. */
 function networkOf(ip: string): string {
   let at = 0
   let gap = -1
@@ -66,14 +66,35 @@ function networkOf(ip: string): string {
     groups.copyWithin(gap + zeros, gap, at)
     groups.fill(0, gap, gap + zeros)
   }
-  if (isMapped()) return `${byte(12)}.${byte(13)}.${byte(14)}.${byte(15)}`
-  return `${hex(0)}:${hex(1)}:${hex(2)}:${hex(3)}`
+  const inner = embedded()
+  return inner === null ? `${hex(0)}:${hex(1)}:${hex(2)}:${hex(3)}` : dotted(inner)
 }
 
-const hex = (place: number): string => (groups[place] as number).toString(16)
+const group = (place: number): number => groups[place] as number
+const hex = (place: number): string => group(place).toString(16)
+const dotted = (ip: number): string => `${ip >>> 24}.${(ip >>> 16) & 255}.${(ip >>> 8) & 255}.${ip & 255}`
+const last32 = (): number => (group(6) << 16) | group(7)
 
-/** One of the sixteen octets. */
-const byte = (place: number): number => ((groups[place >> 1] as number) >> (place & 1 ? 0 : 8)) & 255
+/**
+ * The IPv4 address that an IPv6 address stands for, or null. By their /64 all callers of a translator would share one
+ * quota, and one 6to4 host would have 65,536.
+ */
+function embedded(): number | null {
+  const first = group(0)
+  // 6to4: a whole /48 behind one IPv4 address (RFC 3056 §2).
+  if (first === 0x2002) return (group(1) << 16) | group(2)
+  // Teredo: the client's address, inverted, at the end (RFC 4380 §4).
+  if (first === 0x2001 && group(1) === 0) return ~last32()
+  // NAT64, well-known prefix (RFC 6052 §2.1).
+  if (first === 0x64 && group(1) === 0xff9b) return zeros(2, 6) ? last32() : null
+  if (!zeros(0, 4)) return null
+  // Mapped (RFC 4291 §2.5.5.2) and translated (RFC 2765 §2.1).
+  if (group(4) === 0 ? group(5) === 0xffff : group(4) === 0xffff && group(5) === 0) return last32()
+  // Compatible (RFC 4291 §2.5.5.1), but for `::` and `::1`.
+  return zeros(4, 6) && group(6) !== 0 ? last32() : null
+}
 
-const isMapped = (): boolean =>
-  groups[5] === 0xffff && groups[0] === 0 && groups[1] === 0 && groups[2] === 0 && groups[3] === 0 && groups[4] === 0
+function zeros(from: number, to: number): boolean {
+  for (let place = from; place < to; place++) if (groups[place] !== 0) return false
+  return true
+}
