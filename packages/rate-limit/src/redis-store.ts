@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import type { Decision } from './decision.ts'
+import { refusing, type Decision } from './decision.ts'
 import { emissionOf } from './gcra.ts'
 import type { RedisClient } from './options.ts'
 import type { Quota } from './policy.ts'
@@ -77,7 +77,7 @@ export class RedisStore {
         if (!waiting) return
         waiting = false
         clearTimeout(timer)
-        if (reason === null) this.#answered()
+        if (reason === null) this.#answered(decision)
         else this.#failed(reason)
         resolve(decision)
       }
@@ -106,9 +106,12 @@ export class RedisStore {
     }
   }
 
-  #answered(): void {
-    this.#down = false
+  #answered(decision: Decision | null): void {
     this.#probing = false
+    if (!this.#down) return
+    // A replica, or a server without memory, still refuses: only a write proves that it is back.
+    if (decision !== null && refusing(decision) === undefined) this.#down = false
+    else this.#nextAttempt = this.#parts.clock()
   }
 
   #failed(reason: OutageReason): void {

@@ -234,6 +234,25 @@ describe('the breaker', () => {
     expect(outages).toEqual(['error', 'error'])
   })
 
+  it('counts a server that refuses writes as away, though it answers blocked callers', async () => {
+    const refused = (): Promise<unknown> => Promise.resolve([0, 0, 0, 60_000, 60_000])
+    const { decide, outages, asked, wait } = made([fails, refused, fails, refused, fails, refused, answers, fails])
+    await decide(['x'])
+    for (let second = 0; second < 2; second++) {
+      wait(1000)
+      expect(await decide(['blocked'])).toMatchObject([{ standing: { allowed: false } }])
+      // A refusal writes nothing, so it proves nothing: whoever asks next is the next attempt.
+      expect(await decide(['x'])).toBeNull()
+      expect(decide(['x'])).toBeNull()
+    }
+    expect(outages).toEqual(['error'])
+    wait(1000)
+    await decide(['blocked'])
+    expect(await decide(['x'])).toMatchObject([{ standing: { allowed: true } }])
+    expect(await decide(['x'])).toBeNull()
+    expect([outages, asked()]).toEqual([['error', 'error'], 8])
+  })
+
   it('sends nothing over a lost connection, where it would wait and be counted late', async () => {
     const sent: string[] = []
     const client = { status: 'reconnecting', evalsha: async (sha: string) => sent.push(sha), eval: async () => null }
