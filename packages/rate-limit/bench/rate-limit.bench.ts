@@ -18,7 +18,7 @@ const subjects = Array.from({ length: 10_000 }, (_, i) => [`a10.0.${i >> 8}.${i 
 let turn = 0
 const next = (): string[] => subjects[turn++ % subjects.length] ?? []
 
-const byEngine = (await openEngine()).decider([
+const byEngine = (await openEngine(Date.now)).decider([
   { quota, table: new MemoryTable(fixedWindow(limit, 3600), limit, 100_000) },
 ])
 const fixed = memoryDecider([{ quota, table: new MemoryTable(fixedWindow(limit, 3600), limit, 100_000) }])

@@ -14,11 +14,11 @@ const routeOptions = Object.freeze({})
 
 /** Counts for @fastify/rate-limit in our tables, for its own forgets blocked callers when it is full. */
 class EngineStore {
-  child({ table }: { table: MemoryTable }): FastifyRateLimitStore {
+  child({ table, clock }: { table: MemoryTable; clock: () => number }): FastifyRateLimitStore {
     const standing = blankStanding()
     return {
       incr(key, done, _windowMs, max) {
-        const now = Date.now()
+        const now = clock()
         table.judge(key, now, 1, standing)
         if (standing.allowed) table.commit(key, now, standing, 1)
         done(null, { current: max - standing.after + (standing.allowed ? 0 : 1), ttl: standing.resetMs })
@@ -43,9 +43,11 @@ export type EngineDecider = <C, T>(
 /** @fastify/rate-limit on an instance of its own, which never listens. */
 export class Engine {
   readonly #app: FastifyInstance
+  readonly #clock: () => number
 
-  constructor(app: FastifyInstance) {
+  constructor(app: FastifyInstance, clock: () => number) {
     this.#app = app
+    this.#clock = clock
   }
 
   /** Compiles the decider of a list that it decides right: one fixed window, one unit a request. Others: undefined. */
@@ -59,6 +61,7 @@ export class Engine {
       timeWindow: quota.window * 1000,
       keyGenerator: (request: unknown) => (request as Ticket).subject,
       table,
+      clock: this.#clock,
     }
     const take = this.#app.createRateLimit(settings)
     const standing = blankStanding()
@@ -81,10 +84,13 @@ export class Engine {
   }
 }
 
-/** Opens the engine. */
-export async function openEngine(): Promise<Engine> {
+/**
+ * Opens the engine.
+ * @param clock milliseconds, never going back
+ */
+export async function openEngine(clock: () => number): Promise<Engine> {
   const app = Fastify()
   await app.register(rateLimit, { global: false, store: EngineStore as never })
   await app.ready()
-  return new Engine(app)
+  return new Engine(app, clock)
 }

@@ -26,8 +26,9 @@ export interface LimiterParts {
   readonly maxKeys: number
   readonly apiKeyField: string
   readonly onStoreFailure: NonNullable<RateLimitOptions['onStoreFailure']>
-  /** Told when a `partitionBy` function throws. */
+  /** Told when a `partitionBy` function throws or returns no name. */
   readonly onThrow: (policy: string, error: unknown) => void
+  /** Milliseconds, never going back. */
   readonly clock: () => number
 }
 
@@ -56,9 +57,10 @@ export class Limiters {
     const inMemory = memoryDecider(counted)
     const writeFields = compileFields(advertised, joins)
 
-    const settle = (reply: FastifyReply, decision: Decision, now: number): Refusal | undefined => {
+    const settle = (reply: FastifyReply, decision: Decision): Refusal | undefined => {
       const refused = refusing(decision)
-      writeFields(reply, decision, refused, now)
+      // The one place for the time of day: `X-RateLimit-Reset` is a date.
+      writeFields(reply, decision, refused, Date.now())
       return refused && exceeded(refused)
     }
 
@@ -67,24 +69,20 @@ export class Limiters {
       const without = (reply: FastifyReply, subjects: readonly string[]): Refusal | undefined => {
         if (onStoreFailure === 'open') return undefined
         if (onStoreFailure === 'closed') return errors.PTC_RATE_LIMIT_UNAVAILABLE.with({ retryAfter: 1 })
-        const now = clock()
-        return settle(reply, inMemory(subjects, now), now)
+        return settle(reply, inMemory(subjects, clock()))
       }
       return (request, reply) => {
         const subjects = subjectsOf(request)
         const asked = inRedis(subjects)
         if (asked === null) return without(reply, subjects)
-        return asked.then((decision) =>
-          decision === null ? without(reply, subjects) : settle(reply, decision, clock()),
-        )
+        return asked.then((decision) => (decision === null ? without(reply, subjects) : settle(reply, decision)))
       }
     }
 
     const byEngine = engine.decider(counted)
     const [first] = of
     if (byEngine !== undefined && first !== undefined) {
-      const conclude = (reply: FastifyReply, decision: Decision): Refusal | undefined =>
-        settle(reply, decision, clock())
+      const conclude = (reply: FastifyReply, decision: Decision): Refusal | undefined => settle(reply, decision)
       return (request, reply) => byEngine(first(request), reply, conclude)
     }
 
@@ -92,8 +90,7 @@ export class Limiters {
     const subjects = of.map(() => '')
     return (request, reply) => {
       for (let place = 0; place < of.length; place++) subjects[place] = (of[place] as SubjectOf)(request)
-      const now = clock()
-      return settle(reply, inMemory(subjects, now), now)
+      return settle(reply, inMemory(subjects, clock()))
     }
   }
 

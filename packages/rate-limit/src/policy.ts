@@ -54,6 +54,9 @@ export function sameQuota(one: Quota, other: Quota): boolean {
 
 const AsyncFunction = (async () => {}).constructor
 
+/** `Bearer x` is `bearer  x`, and a cookie is found wherever it stands. */
+const RESPELT = new Set(['authorization', 'proxy-authorization', 'cookie'])
+
 /** Rules between fields. */
 export function findings(options: Readonly<Partial<RateLimitOptions>>): Finding[] {
   const found: Finding[] = []
@@ -97,6 +100,15 @@ export function findings(options: Readonly<Partial<RateLimitOptions>>): Finding[
         fix: [{ op: 'replace', path: `${at}/partitionBy`, value: 'ip' }],
       })
     }
+  }
+  const field = options.apiKeyField
+  if (field !== undefined && RESPELT.has(field)) {
+    found.push({
+      at: '/apiKeyField',
+      rule: 'respelt-field',
+      message: `is '${field}', in which one credential has many spellings and each would be a quota; write apiKeyField: 'x-api-key', or partitionBy: 'identity'`,
+      fix: [{ op: 'replace', path: '/apiKeyField', value: 'x-api-key' }],
+    })
   }
   const redis = options.store?.redis
   if (redis !== undefined && (typeof redis.evalsha !== 'function' || typeof redis.eval !== 'function')) {

@@ -51,7 +51,9 @@ function byFunction(name: (request: FastifyRequest) => unknown, onThrow: (error:
     }
     if (typeof value === 'string' && value !== '') return named('f', value)
     // A promise is no name; left alone, its rejection would end the process.
-    if (value instanceof Promise) value.catch(onThrow)
+    if (value instanceof Promise) value.catch(() => {})
+    if (value !== undefined && value !== null && value !== '')
+      onThrow(new TypeError(`partitionBy returned ${typeof value}, and a name is a string`))
     return byAddress(request)
   }
 }
@@ -59,7 +61,7 @@ function byFunction(name: (request: FastifyRequest) => unknown, onThrow: (error:
 /**
  * Compiles `partitionBy`.
  * @param apiKeyField header field of API keys, lower case
- * @param onThrow told when a function throws; the caller is then counted by address
+ * @param onThrow told when a function throws or returns no string; the caller is then counted by address
  */
 export function compileSubject(
   partitionBy: PartitionBy,
@@ -71,7 +73,10 @@ export function compileSubject(
   return partitionBy === 'api-key' ? byApiKey(apiKeyField) : byAddress
 }
 
-/** A subject's name in events and shared stores: nothing of it can be read or forged. */
+/**
+ * A subject's name in events and shared stores: of one length and one alphabet. Whoever reads it can still try all IPv4
+ * addresses, so it is personal data.
+ */
 export function subjectHash(subject: string): string {
   return hash('sha256', subject, 'base64url').slice(0, 27)
 }

@@ -83,6 +83,12 @@ it.each([
   ['a cost above the burst', one({ algorithm: 'gcra', burst: 2, cost: 3 }), 'policies[0].cost', 'cost-within-capacity'],
   ['a sentence of one’s own', one({ sentence: 'Go away.' }), 'policies[0].sentence', 'enum'],
   ['an API key field in capitals', { ...one({}), apiKeyField: 'X-Api-Key' }, 'apiKeyField', 'pattern'],
+  [
+    'a field with many spellings of one key',
+    { ...one({}), apiKeyField: 'authorization' },
+    'apiKeyField',
+    'respelt-field',
+  ],
   ['a store by name', { ...one({}), store: 'redis' }, 'store', 'type'],
   ['a Redis address', { ...one({}), store: { redis: 'redis://localhost' } }, 'store.redis', 'accepts'],
   ['a Redis client that is none', { ...one({}), store: { redis: {} } }, 'store.redis', 'redis-client'],
@@ -117,7 +123,7 @@ it.each([
   one({ algorithm: 'gcra', burst: 200 }),
   one({ partitionBy: () => null }),
   one({ partitionBy: 'identity', cost: 100 }),
-  { policies: [policy, { ...policy, name: 'other', partitionBy: 'api-key' }], apiKeyField: 'authorization' },
+  { policies: [policy, { ...policy, name: 'other', partitionBy: 'api-key' }], apiKeyField: 'x-key' },
   { ...one({}), store: { maxKeys: 10 }, onStoreFailure: 'closed', reportOnly: true },
   { ...one({}), enabled: false },
 ])('accepts %j', async (options) => {

@@ -64,19 +64,12 @@ describe('whose quota it is', () => {
 
   it('is the address’s where there is no identity, no key and no name', () => {
     const address = compileSubject('ip', 'x-api-key', never)(request())
-    for (const partitionBy of [
-      'identity',
-      'api-key',
-      () => null,
-      () => '',
-      () => undefined as never,
-      () => 7 as never,
-    ] as const) {
+    for (const partitionBy of ['identity', 'api-key', () => null, () => '', () => undefined as never] as const) {
       expect(compileSubject(partitionBy, 'x-api-key', never)(request())).toBe(address)
     }
   })
 
-  it('is the address’s when the function throws or promises, and says so', async () => {
+  it('is the address’s when the function throws, promises or gives no string, and says so', async () => {
     const told = vi.fn()
     const address = compileSubject('ip', 'x-api-key', never)(request())
     const boom = (): never => {
@@ -85,8 +78,11 @@ describe('whose quota it is', () => {
     const promise = (): never => Promise.reject(new Error('late')) as never
     expect(compileSubject(boom, 'x-api-key', told)(request())).toBe(address)
     expect(compileSubject(promise, 'x-api-key', told)(request())).toBe(address)
+    const garbage = [7, true, {}, ['x'], Symbol('x'), 1n, new Proxy({}, { get: boom })]
+    for (const value of garbage)
+      expect(compileSubject(() => value as never, 'x-api-key', told)(request())).toBe(address)
     await new Promise(setImmediate)
-    expect(told).toHaveBeenCalledTimes(2)
+    expect(told).toHaveBeenCalledTimes(2 + garbage.length)
   })
 
   it('is never the same for two different identities', () => {
