@@ -1,5 +1,5 @@
 import helmet from '@fastify/helmet'
-import Fastify from 'fastify'
+import Fastify, { type FastifyInstance } from 'fastify'
 import { errors } from './errors.ts'
 import { helmetFields } from './fields.ts'
 import type { HelmetQuestion } from './policy.ts'
@@ -14,25 +14,34 @@ export interface Engine {
   close(): Promise<void>
 }
 
-/** Opens the engine on an instance that never listens: it cannot collide with the user's app there. */
+/**
+ * Opens the engine on an instance that never listens: it cannot collide with the user's app there. Once closed it opens
+ * again for the next question: the policies that headers follow may be replaced while the app runs.
+ */
 export async function openEngine(): Promise<Engine> {
-  const engine = Fastify()
   let asked: HelmetQuestion | undefined
-  await engine.register(helmet, { global: false })
-  engine.get('/', (_request, reply) => {
-    reply.helmet(asked as Parameters<typeof reply.helmet>[0])
-    return reply.send()
-  })
-  await engine.ready()
+  const open = async (): Promise<FastifyInstance> => {
+    const app = Fastify()
+    await app.register(helmet, { global: false })
+    app.get('/', (_request, reply) => {
+      reply.helmet(asked as Parameters<typeof reply.helmet>[0])
+      return reply.send()
+    })
+    await app.ready()
+    return app
+  }
+  let engine: FastifyInstance | null = await open()
   return {
     async ask(question) {
+      engine ??= await open()
       asked = question
       const { statusCode, headers, body } = await engine.inject('/')
       if (statusCode !== 200) throw new errors.PTC_HEADERS_ENGINE_FAILED(body)
       return helmetFields(headers)
     },
     async close() {
-      await engine.close()
+      await engine?.close()
+      engine = null
     },
   }
 }
