@@ -7,7 +7,7 @@ export interface LookupSettings {
   readonly deadlineMs: number
   /** Seconds that an answer is remembered. */
   readonly ttl: number
-  /** Answers remembered at most; the oldest goes first. */
+  /** Answers remembered at most, of either kind; the oldest goes first. */
   readonly maxEntries: number
   /** Questions waited for at a time; one more is a no. */
   readonly maxPending: number
@@ -55,14 +55,25 @@ export function compileLookup(
   clock: Clock,
   failed: LookupFailed,
 ): Lookup {
-  const known = new Map<string, { readonly admitted: boolean; readonly until: number }>()
+  // Until when an answer holds. Apart, so that a flood of made-up origins makes us forget no real one.
+  const admitted = new Map<string, number>()
+  const refused = new Map<string, number>()
   const pending = new Map<string, Promise<boolean>>()
 
-  const remember = (origin: string, admitted: boolean, milliseconds: number): boolean => {
-    known.delete(origin)
-    if (known.size >= maxEntries) known.delete(known.keys().next().value as string)
-    known.set(origin, { admitted, until: clock.now() + milliseconds })
-    return admitted
+  const remember = (origin: string, answer: boolean, milliseconds: number): boolean => {
+    const answers = answer ? admitted : refused
+    answers.delete(origin)
+    if (answers.size >= maxEntries) answers.delete(answers.keys().next().value as string)
+    answers.set(origin, clock.now() + milliseconds)
+    return answer
+  }
+
+  const holds = (answers: Map<string, number>, origin: string): boolean => {
+    const until = answers.get(origin)
+    if (until === undefined) return false
+    if (clock.now() < until) return true
+    answers.delete(origin)
+    return false
   }
 
   const conclude = (origin: string, answer: unknown): boolean => {
@@ -97,11 +108,8 @@ export function compileLookup(
   }
 
   return (origin) => {
-    const remembered = known.get(origin)
-    if (remembered !== undefined) {
-      if (clock.now() < remembered.until) return remembered.admitted
-      known.delete(origin)
-    }
+    if (holds(admitted, origin)) return true
+    if (holds(refused, origin)) return false
     const asked = pending.get(origin)
     if (asked !== undefined) return asked
     if (!worthAsking(origin)) return false

@@ -73,7 +73,7 @@ const lookup = (given: 'default' | 'examples'): Schema => {
       maxEntries: number(
         10_000,
         { minimum: 1, maximum: 1_000_000 },
-        'Answers remembered at most; the oldest goes first.',
+        'Answers remembered at most, of either kind; the oldest goes first.',
       ),
       maxPending: number(100, { minimum: 1, maximum: 10_000 }, 'Questions waited for at a time; one more is a no.'),
     },

@@ -143,6 +143,24 @@ describe('a look-up', () => {
     expect(asked).toHaveLength(5)
   })
 
+  it('forgets no admitted origin in a flood of made-up ones', () => {
+    const { look, asked } = hold((one) => one === origin)
+    expect(look(origin)).toBe(true)
+    for (let at = 0; at < 100; at++) expect(look(`https://${at}.evil.test`)).toBe(false)
+    expect(look(origin)).toBe(true)
+    expect(asked.filter((one) => one === origin)).toHaveLength(1)
+  })
+
+  it('follows an answer that changes, either way, when the old one has run out', () => {
+    let answer = true
+    const { look, clock } = hold(() => answer)
+    for (const next of [true, false, true]) {
+      answer = next
+      expect(look(origin)).toBe(next)
+      clock.move(60_000)
+    }
+  })
+
   it('neither asks nor remembers what no browser sends', () => {
     const { look, asked } = hold(() => true)
     expect(look('null')).toBe(false)
