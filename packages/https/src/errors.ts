@@ -6,7 +6,8 @@ const table = {
     status: 403,
     sentence: 'This API answers over https only.',
     event: events['https.refused'],
-    meaning: 'The request came over plaintext and is not a GET or HEAD, or asks for a WebSocket.',
+    meaning:
+      'The request came over plaintext and is not a GET or HEAD, or asks for a WebSocket, or the mode is not `redirect`.',
   },
   PTC_HTTPS_CREDENTIAL_EXPOSED: {
     status: 403,
@@ -90,7 +91,7 @@ const table = {
 /** The smallest configurations that are right, for `PTC_HTTPS_UNREACHABLE`. */
 export const reachable: string = `
   Fastify({ https: tlsServerOptions({ keyFile: 'server.key', certFile: 'server.pem' }) })
-  Fastify({ trustProxy: ['127.0.0.1'] })   // the proxy's address; it must set X-Forwarded-Proto`
+  Fastify(serverOptions({ trustProxy: 'loopback' }))   // or your proxy's address; it must set X-Forwarded-Proto`
 
 /** The errors of this room: two refusals, the rest at boot. */
 export const errors: ReturnType<typeof defineErrors<typeof table>> = defineErrors(table)

@@ -5,7 +5,7 @@ import { connect, type TLSSocket } from 'node:tls'
 import { onSecurityEvent, serverOptions, type SecurityEvent } from '@portcullis/kernel'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { afterEach, describe, expect, it } from 'vitest'
-import https, { tlsServerOptions } from '../src/index.ts'
+import https, { plaintextAddress, tlsServerOptions, type PlaintextOptions } from '../src/index.ts'
 import { ask, certificates } from './tls.ts'
 
 const { key, cert, ca } = certificates
@@ -15,7 +15,12 @@ afterEach(async () => {
   for (const one of open.splice(0).toReversed()) await one.close()
 })
 
-async function listen(given: object = {}, more: object = {}, prepare?: (app: FastifyInstance) => void) {
+async function listen(
+  given: object = {},
+  more: object = {},
+  prepare?: (app: FastifyInstance) => void,
+  plaintext: PlaintextOptions = {},
+) {
   const lines: string[] = []
   const stream = new Writable({
     write(chunk, _encoding, done) {
@@ -28,7 +33,7 @@ async function listen(given: object = {}, more: object = {}, prepare?: (app: Fas
     serverOptions({ http2: true, https: tls, logger: { level: 'info', stream }, ...more }),
   ) as unknown as FastifyInstance
   app.log.level = 'info'
-  await app.register(https, { hosts: ['localhost'] })
+  await app.register(https, { hosts: ['localhost'], plaintext })
   const events: SecurityEvent[] = []
   onSecurityEvent(app, (event) => events.push(event))
   app.get('/', async ({ raw }) => ({ version: raw.httpVersion }))
@@ -89,6 +94,14 @@ describe('one port', () => {
     const socket = connect({ host: '127.0.0.1', port, ca, ALPNProtocols: ['h3'] })
     const error = await new Promise<NodeJS.ErrnoException>((resolve) => socket.once('error', resolve))
     expect(error.code).toContain('NO_APPLICATION_PROTOCOL')
+  })
+
+  it('has a plaintext port beside it that redirects', async () => {
+    const { app } = await listen({}, {}, undefined, { port: 0 })
+    const { port } = plaintextAddress(app) as AddressInfo
+    const answer = await ask(port, { path: '/?a=b' })
+    expect([answer.status, answer.fields.location]).toEqual([301, 'https://localhost/?a=b'])
+    expect((await ask(port, { path: '/', headers: { padding: 'x'.repeat(20_000) } })).status).toBe(431)
   })
 
   it('keeps TLS 1.2 out of a modern policy, over either', async () => {
