@@ -41,10 +41,14 @@ let last: { readonly material: KeyMaterial; readonly key: VerificationKey | KeyF
  * secret (algorithm confusion, RFC 8725 §2.1).
  */
 export function readKey(material: KeyMaterial): VerificationKey | KeyFault {
-  // Bytes may be written over and given again.
-  if (Buffer.isBuffer(material)) return classify(material)
-  // Every route's policy is checked with the same key.
-  if (last?.material !== material) last = { material, key: classify(material) }
+  // Every route's policy is checked with the same key. Bytes may be written over and given again: a copy tells.
+  const known = Buffer.isBuffer(material)
+    ? Buffer.isBuffer(last?.material) && last.material.equals(material)
+    : last?.material === material
+  if (last === undefined || !known) {
+    const kept = Buffer.isBuffer(material) ? Buffer.from(material) : material
+    last = { material: kept, key: classify(kept) }
+  }
   return last.key
 }
 
