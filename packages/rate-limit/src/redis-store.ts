@@ -126,7 +126,8 @@ export class RedisStore {
 /** Reads the script's answer; null if it is not one. */
 function decisionOf(answer: unknown, quotas: readonly Quota[], subjects: readonly string[]): Decision | null {
   if (!Array.isArray(answer) || answer.length !== quotas.length * 5) return null
-  const numbers = answer.map(Number)
+  const numbers = answer.map((value) => (typeof value === 'string' ? Number(value) : (value as number)))
+  if (!numbers.every(Number.isFinite)) return null
   return quotas.map((quota, i) => {
     const [allowed, before, after, resetMs, retryMs] = numbers.slice(i * 5, i * 5 + 5) as FiveNumbers
     const standing = { allowed: allowed === 1, before, after, resetMs, retryMs, level: 0, until: 0 }

@@ -277,9 +277,12 @@ describe('the breaker', () => {
     expect(outages).toEqual(['timeout'])
   })
 
-  it.each([[null], ['OK'], [[]], [[1, 2]]])('takes the answer %j for a failure', async (answer) => {
-    const { decide, outages } = made([() => Promise.resolve(answer)])
-    expect(await decide(['x'])).toBeNull()
-    expect(outages).toEqual(['error'])
-  })
+  it.each([[null], ['OK'], [[]], [[1, 2]], [[1, 3, 2, 'x', 0]], [[1, 3, 2, null, 0]], [[1, 3, 2, [], {}]]])(
+    'takes the answer %j for a failure',
+    async (answer) => {
+      const { decide, outages } = made([() => Promise.resolve(answer)])
+      expect(await decide(['x'])).toBeNull()
+      expect(outages).toEqual(['error'])
+    },
+  )
 })
