@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http'
+import { maxHeaderSize, type IncomingMessage } from 'node:http'
 import { isHost } from './host.ts'
 import { errors } from './kernel-errors.ts'
 import type { Refusal } from './refusal.ts'
@@ -27,6 +27,7 @@ export function gate(state: State): Step {
       lastHost = host
     } else {
       // RFC 9113 §8.3.1: HTTP/2 has :authority instead; a Host beside it that differs would be read by somebody else.
+      if (isTooLarge(raw)) return errors.PTC_FIELDS_TOO_LARGE
       const { host, ':authority': authority } = raw.headers
       if (host !== undefined && authority !== undefined && host !== authority) return invalid
     }
@@ -44,6 +45,15 @@ const invalid = errors.PTC_HOST_INVALID
 
 function missing({ httpVersionMinor }: IncomingMessage): Refusal | undefined {
   return httpVersionMinor === 1 ? errors.PTC_HOST_MISSING : undefined
+}
+
+/** Node announces this limit to clients of HTTP/2, and holds only those of HTTP/1.1 to it (RFC 9113 §10.5.1). */
+function isTooLarge({ rawHeaders }: IncomingMessage): boolean {
+  let size = 0
+  // RFC 9113 §6.5.2: 32 octets for each field beside what it says.
+  for (let i = 0; i < rawHeaders.length; i += 2)
+    size += (rawHeaders[i] as string).length + (rawHeaders[i + 1] as string).length + 32
+  return size > maxHeaderSize
 }
 
 /** Node takes the first of two Host fields; a proxy before it may take the second. */

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { FastifyInstance, FastifyServerOptions } from 'fastify'
-import type { IncomingMessage } from 'node:http'
+import { maxHeaderSize, type IncomingMessage } from 'node:http'
 import { refuseToBoot } from './boot.ts'
 import { compileOptions } from './compile-options.ts'
 import { answerClientError, answerFrameworkError } from './early.ts'
@@ -193,7 +193,7 @@ function secondVersion({ settings: given }: { settings?: object }): object {
   return {
     allowHTTP1: true,
     // Node's default is no limit; RFC 9113 §6.5.2 recommends at least 100. Fields: as much as HTTP/1.1 may send.
-    settings: { maxConcurrentStreams: 100, maxHeaderListSize: 16_384, ...given },
+    settings: { maxConcurrentStreams: 100, maxHeaderListSize: maxHeaderSize, ...given },
   }
 }
 
