@@ -2,7 +2,6 @@ import type { PeerCertificate, TLSSocket } from 'node:tls'
 import { isIP } from 'node:net'
 import type { Finding } from '@portcullis/kernel'
 import { readChain } from './certificates/chain.ts'
-import { isServerName } from './certificates/names.ts'
 
 /** Which clients may connect (mutual TLS). */
 export interface ClientCertificateOptions {
@@ -127,6 +126,9 @@ function meant(entry: string): string {
   return found ?? 'DNS:billing.internal'
 }
 
+/** A name inside an organization may have one label. */
+const NAME = /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*$/
+
 /** One spelling for one name, as compared; undefined if it is none. */
 function canonicalName(entry: string): string | undefined {
   const [, kind, name = ''] = /^(DNS|URI|IP|email):(\S+)$/.exec(entry) ?? []
@@ -134,7 +136,7 @@ function canonicalName(entry: string): string | undefined {
   switch (kind) {
     case 'DNS': {
       const lower = name.toLowerCase()
-      return isServerName(lower) && !lower.startsWith('*') ? `DNS:${lower}` : undefined
+      return NAME.test(lower) && isIP(lower) === 0 ? `DNS:${lower}` : undefined
     }
     case 'IP':
       if (isIP(name) === 0 || name.includes('%')) return undefined

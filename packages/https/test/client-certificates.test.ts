@@ -310,7 +310,12 @@ describe('mistakes', () => {
     [given],
     [{ ca: Buffer.from(authority.cert + stranger.cert) }],
     [{ ...given, required: false }],
-    [{ ...given, allow: ['DNS:a.example', 'URI:spiffe://a/b', 'IP:10.0.0.7', 'IP:fe80::1', 'email:a@b.c'] }],
+    [
+      {
+        ...given,
+        allow: ['DNS:a.example', 'DNS:billing', 'URI:spiffe://a/b', 'IP:10.0.0.7', 'IP:fe80::1', 'email:a@b.c'],
+      },
+    ],
   ])('are not seen in %#', (options) => {
     expect(mistakesOf(options)).toEqual([])
   })

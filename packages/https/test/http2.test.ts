@@ -1,4 +1,4 @@
-import http2, { type ClientHttp2Session, type IncomingHttpHeaders } from 'node:http2'
+import http2, { type ClientHttp2Session } from 'node:http2'
 import { connect as connectTcp, type AddressInfo } from 'node:net'
 import { Writable } from 'node:stream'
 import { connect, type TLSSocket } from 'node:tls'
@@ -6,6 +6,7 @@ import { onSecurityEvent, serverOptions, type SecurityEvent } from '@portcullis/
 import Fastify, { type FastifyInstance } from 'fastify'
 import { afterEach, describe, expect, it } from 'vitest'
 import https, { plaintextAddress, tlsServerOptions, type PlaintextOptions } from '../src/index.ts'
+import { closed, frame, loopback, PING, PREFACE, send, SETTINGS, UNFINISHED } from './http2-client.ts'
 import { ask, certificates } from './tls.ts'
 
 const { key, cert, ca } = certificates
@@ -56,31 +57,6 @@ function session(port: number, options: http2.SecureClientSessionOptions = {}): 
   open.push({ close: () => made.destroy() })
   return made
 }
-const loopback = (_name: string, options: { all?: boolean }, done: (...given: unknown[]) => void): void =>
-  options.all === true ? done(null, [{ address: '127.0.0.1', family: 4 }]) : done(null, '127.0.0.1', 4)
-
-interface Answer {
-  readonly status: number | undefined
-  readonly fields: IncomingHttpHeaders
-  readonly body: string
-}
-function send(on: ClientHttp2Session, fields: http2.OutgoingHttpHeaders, body?: string | null): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const stream = on.request(fields, { endStream: body === undefined })
-    let head: IncomingHttpHeaders = {}
-    let text = ''
-    stream.setEncoding('utf8')
-    stream.on('response', (given) => (head = given))
-    stream.on('data', (chunk: string) => (text += chunk))
-    stream.on('error', reject)
-    stream.on('close', () => resolve({ status: Number(head[':status']), fields: head, body: text }))
-    if (typeof body === 'string') stream.end(body)
-    else if (body === null) stream.write('{')
-  })
-}
-const closed = (one: { once(event: 'close', listener: () => void): unknown }): Promise<void> =>
-  new Promise((resolve) => one.once('close', () => resolve()))
-
 describe('one port', () => {
   it('speaks HTTP/2, and HTTP/1.1 to those who do not', async () => {
     const { port } = await listen()
@@ -165,20 +141,6 @@ function raw(port: number, bytes: string | Buffer, ALPNProtocols: string[] = [])
   })
 }
 
-const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
-const frame = (type: number, flags: number, stream: number, payload: Buffer): Buffer => {
-  const head = Buffer.alloc(9)
-  head.writeUIntBE(payload.length, 0, 3)
-  head.writeUInt8(type, 3)
-  head.writeUInt8(flags, 4)
-  head.writeUInt32BE(stream, 5)
-  return Buffer.concat([head, payload])
-}
-const SETTINGS = frame(4, 0, 0, Buffer.alloc(0))
-const PING = frame(6, 0, 0, Buffer.alloc(8))
-/** HEADERS without END_HEADERS: `:method: GET` of the static table, and then no CONTINUATION. */
-const UNFINISHED = frame(1, 0, 1, Buffer.from([0x82]))
-
 async function rawSession(port: number, bytes: Buffer): Promise<TLSSocket> {
   const socket = connect({ host: '127.0.0.1', port, ca, ALPNProtocols: ['h2'] })
   socket.on('error', () => {})
@@ -188,6 +150,57 @@ async function rawSession(port: number, bytes: Buffer): Promise<TLSSocket> {
   open.push({ close: () => socket.destroy() })
   return socket
 }
+
+describe('a client that does not keep to HTTP/2', () => {
+  it.each([
+    ['no preface', Buffer.from('GET / HTTP/1.1\r\nHost: a\r\n\r\n')],
+    ['a frame that is none', Buffer.concat([PREFACE, SETTINGS, frame(1, 0x5, 1, Buffer.from('hunter2'))])],
+    ['a frame that is too long', Buffer.concat([PREFACE, SETTINGS, frame(0, 0, 1, Buffer.alloc(20_000))])],
+    ['an even stream', Buffer.concat([PREFACE, SETTINGS, frame(1, 0x5, 2, Buffer.from([0x82, 0x84, 0x86]))])],
+    ['a stream that is not open', Buffer.concat([PREFACE, SETTINGS, frame(0, 1, 1, Buffer.from('x'))])],
+  ])('is left without a line above debug, and others are served: %s', async (_what, bytes) => {
+    const { port, lines } = await listen()
+    await closed(await rawSession(port, bytes))
+    expect((await send(session(port), { ':path': '/' })).status).toBe(200)
+    expect(lines.filter((line) => !line.includes('"level":30'))).toEqual([])
+  })
+
+  it('is refused header sections above the limit of HTTP/1.1', async () => {
+    const { port } = await listen()
+    const fields = { ':path': '/', 'x-a': 'x'.repeat(20_000) }
+    const bare = Fastify({ http2: true, https: { key, cert, settings: { maxHeaderListSize: 16_384 } } })
+    bare.get('/', async () => 'ok')
+    await bare.listen({ port: 0, host: '127.0.0.1' })
+    open.push(bare)
+    expect((await send(session((bare.server.address() as AddressInfo).port), fields)).status).toBe(200)
+    const answer = await send(session(port), fields)
+    expect([answer.status, answer.fields['strict-transport-security']]).toEqual([431, YEAR])
+    const on = session(port, { maxSendHeaderBlockLength: 1_000_000 })
+    await expect(send(on, { ':path': '/', 'x-a': 'x'.repeat(100_000) })).rejects.toMatchObject({
+      code: expect.stringMatching(/^ERR_HTTP2_(SESSION|STREAM)_ERROR$/),
+    })
+    expect((await send(session(port), { ':path': '/' })).status).toBe(200)
+  })
+
+  it('is cut when it opens and resets without end (CVE-2023-44487)', async () => {
+    const { port } = await listen()
+    const open100 = (first: number): Buffer =>
+      Buffer.concat(
+        Array.from({ length: 100 }, (_, i) => {
+          const id = first + 2 * i
+          return Buffer.concat([
+            frame(1, 0x5, id, Buffer.from([0x82, 0x84, 0x87, 0x41, 1, 0x61])),
+            frame(3, 0, id, Buffer.from([0, 0, 0, 8])),
+          ])
+        }),
+      )
+    const socket = await rawSession(port, Buffer.concat([PREFACE, SETTINGS]))
+    const over = closed(socket)
+    for (let i = 0; i < 30; i++) socket.write(open100(1 + 200 * i))
+    await over
+    expect((await send(session(port), { ':path': '/' })).status).toBe(200)
+  })
+})
 
 describe('a slow client', () => {
   const short = { headersTimeout: 1, requestTimeout: 1 }
