@@ -32,7 +32,6 @@ describe('what a verify function returns', () => {
     ['a Date', new Date(0)],
     ['a function', () => ({ subject: 'masum' })],
     ['an instance', new Row()],
-    // eslint-disable-next-line unicorn/no-new-array -- holes are what is wanted
     ['scopes with holes', { subject: 'masum', scopes: new Array(2) }],
     ['claims that are a list', { subject: 'masum', claims: ['admin'] }],
     ['a proxy that throws', new Proxy({}, trap)],
