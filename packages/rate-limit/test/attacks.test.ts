@@ -1,3 +1,7 @@
+import { once } from 'node:events'
+import { connect } from 'node:http2'
+import type { AddressInfo } from 'node:net'
+import { Readable } from 'node:stream'
 import official from '@fastify/rate-limit'
 import fc from 'fast-check'
 import Fastify, { type FastifyInstance } from 'fastify'
@@ -109,6 +113,49 @@ it('one credential has one quota, however it is spelt', async () => {
       }),
     ),
   ).rejects.toMatchObject({ mistakes: [{ path: 'apiKeyField', rule: 'respelt-field' }] })
+})
+
+it('every kind of request spends one quota, over HTTP/2 as well', async () => {
+  const statuses = async (http2: boolean, limited: boolean): Promise<number[]> => {
+    const app = Fastify(http2 ? ({ http2 } as object) : {})
+    apps.push(app)
+    if (limited) await app.register(rateLimit, { policies: [{ name: 'q', limit: 3, window: 60 }] })
+    app.get('/stream', async () => Readable.from(['a', 'b']))
+    app.get('/hijacked', (_request, reply) => {
+      reply.hijack()
+      reply.raw.writeHead(200)
+      reply.raw.end('x')
+    })
+    await app.listen({ host: '127.0.0.1', port: 0 })
+    const { port } = app.server.address() as AddressInfo
+    const asked: [string, string][] = [
+      ['GET', '/stream'],
+      ['GET', '/nowhere'],
+      ['GET', '/hijacked'],
+      ['HEAD', '/stream'],
+      ['GET', '/hijacked'],
+      ['OPTIONS', '/nowhere'],
+      ['DELETE', '/stream'],
+    ]
+    const seen: number[] = []
+    const session = http2 ? connect(`http://127.0.0.1:${port}`) : undefined
+    for (const [method, path] of asked) {
+      if (session === undefined) seen.push((await fetch(`http://127.0.0.1:${port}${path}`, { method })).status)
+      else {
+        const stream = session.request({ ':method': method, ':path': path })
+        const [fields] = (await once(stream, 'response')) as [Record<string, unknown>]
+        seen.push(Number(fields[':status']))
+        stream.resume()
+        await once(stream, 'end')
+      }
+    }
+    session?.close()
+    return seen
+  }
+  for (const http2 of [false, true]) {
+    expect(await statuses(http2, false)).toEqual([200, 404, 200, 200, 200, 404, 404])
+    expect(await statuses(http2, true)).toEqual([200, 404, 200, 429, 429, 429, 429])
+  }
 })
 
 describe('fields', () => {
