@@ -26,3 +26,5 @@ export const misspelt = { auth: { scope: ['profile:read'] } } satisfies RouteSec
 export const yes = { auth: true } satisfies RouteSecurity
 // @ts-expect-error `none` is no algorithm
 export const none: AuthOptions = { jwt: { key: '', algorithms: ['none'], issuer: '', audience: '' } }
+// @ts-expect-error an identity without a subject is none
+export const nobody: AuthOptions = { basic: { verify: () => ({ scopes: [] }) } }
