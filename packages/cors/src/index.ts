@@ -2,6 +2,7 @@ import plugin from './plugin.ts'
 
 export type {} from './types.ts'
 export type { CorsOptions, CorsRoute } from './options.ts'
+export type { FindOrigin, LookupSettings } from './lookup.ts'
 export { optionsSchema, routeSchema } from './options.ts'
 export { errors } from './errors.ts'
 export { events } from './events.ts'

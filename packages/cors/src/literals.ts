@@ -6,7 +6,7 @@ type Upper =
   | 'N' | 'O' | 'P' | 'Q' | 'R' | 'S' | 'T' | 'U' | 'V' | 'W' | 'X' | 'Y' | 'Z'
 
 /** No text has this: compilers print it where one would have to. */
-export interface Mistake<Sentence> {
+interface Mistake<Sentence> {
   readonly mistake: Sentence
 }
 
@@ -57,7 +57,7 @@ type AfterScheme<Text, After, Port extends string> = Unless<
 >
 
 /** An origin as it stands, or what is wrong with it. */
-export type CheckedOrigin<Text> = string extends Text
+type CheckedOrigin<Text> = string extends Text
   ? Text
   : Text extends '*'
     ? Text
@@ -72,7 +72,7 @@ export type CheckedOrigin<Text> = string extends Text
             : Text
 
 /** A method as it stands, or what is wrong with it. */
-export type CheckedMethod<Text> = string extends Text
+type CheckedMethod<Text> = string extends Text
   ? Text
   : Text extends string
     ? Uppercase<Text> extends 'CONNECT' | 'TRACE' | 'TRACK'
@@ -87,7 +87,7 @@ type Each<List, Kind extends 'origin' | 'method'> = List extends readonly unknow
   : List
 
 /** The options as they stand, with a mistake in place of each literal that cannot be right. */
-export type CheckedCors<Options extends CorsRoute> = {
+type CheckedCors<Options extends CorsRoute> = {
   readonly [Key in keyof Options]: Key extends 'origins'
     ? Each<Options[Key], 'origin'>
     : Key extends 'methods'
