@@ -21,8 +21,8 @@ const comparison: Comparison = {
   subjects: {
     'bare Fastify': () => withOptions([]),
     'the same fields as constants': ({ constantFields }) => withOptions(constantFields),
-    '@fastify/cors': official,
-    '@portcullis/cors': ours,
+    '@fastify/cors': (setup) => official(setup),
+    '@portcullis/cors': (setup) => ours(setup),
   },
 }
 export default comparison

@@ -1,12 +1,16 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Comparison, Setup } from '../comparison.ts'
 
+/** A list with the asking origin at its end. */
+const listOf = (origin: string, length: number): string[] =>
+  Array.from({ length }, (_, at) => (at === length - 1 ? origin : `https://tenant-${at}.example.com`))
+
 /** The official plugin with the options that ours has by default: the same fields on the wire. */
-export async function official({ origin }: Setup): Promise<FastifyInstance> {
+export async function official({ origin }: Setup, origins = 1): Promise<FastifyInstance> {
   const { default: cors } = await import('@fastify/cors')
   const app = Fastify()
   await app.register(cors, {
-    origin: [origin],
+    origin: listOf(origin, origins),
     credentials: true,
     methods: ['GET', 'POST'],
     allowedHeaders: ['Content-Type', 'Authorization'],
@@ -15,10 +19,10 @@ export async function official({ origin }: Setup): Promise<FastifyInstance> {
   return app
 }
 
-export async function ours({ origin }: Setup): Promise<FastifyInstance> {
+export async function ours({ origin }: Setup, origins = 1): Promise<FastifyInstance> {
   const { default: cors } = await import('@portcullis/cors')
   const app = Fastify()
-  await app.register(cors, { origins: [origin], credentials: true })
+  await app.register(cors, { origins: listOf(origin, origins), credentials: true })
   return app
 }
 
@@ -45,9 +49,11 @@ const comparison: Comparison = {
       })
       return app
     },
-    '@fastify/cors': official,
+    '@fastify/cors': (setup) => official(setup),
+    '@fastify/cors, 1,000 origins': (setup) => official(setup, 1000),
     'kernel alone': kernelAlone,
-    '@portcullis/cors': ours,
+    '@portcullis/cors': (setup) => ours(setup),
+    '@portcullis/cors, 1,000 origins': (setup) => ours(setup, 1000),
   },
 }
 export default comparison
