@@ -159,6 +159,8 @@ const apiKeys: ObjectSchema = {
           },
           sha256: {
             description: 'SHA-256 of the key: `hashApiKey(key)`.',
+            // The hash of a key that a person made up can be guessed.
+            writeOnly: true,
             type: 'string',
             pattern: '^[0-9a-f]{64}$',
             title: 'a SHA-256 as 64 lower-case hexadecimal digits',

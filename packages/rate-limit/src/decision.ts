@@ -30,6 +30,23 @@ export interface Counted {
 }
 
 /**
+ * Spends one unit within a window that is running and not used up; undefined if there is none, and nothing is spent.
+ * The returned decision is valid until the next call.
+ */
+export function runningWindow({ quota, table }: Counted): (subject: string, now: number) => Decision | undefined {
+  const standing = blankStanding()
+  const part = { quota, subject: '', standing }
+  const decision: Decision = [part]
+  return (subject, now) => {
+    table.judge(subject, now, 1, standing)
+    if (!standing.allowed || standing.before === quota.limit) return undefined
+    table.commit(subject, now, standing, 1)
+    part.subject = subject
+    return decision
+  }
+}
+
+/**
  * Decides over several quotas in this process: all or nothing, nothing written when one refuses.
  * Subjects come in the order of the quotas. The returned decision is valid until the next call.
  */

@@ -1,6 +1,6 @@
 import type { Refusal } from '@portcullis/kernel'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { memoryDecider, refusing, type Counted, type Decision } from './decision.ts'
+import { memoryDecider, refusing, runningWindow, type Counted, type Decision } from './decision.ts'
 import type { Engine } from './engine.ts'
 import { errors } from './errors.ts'
 import { exceeded } from './exceeded.ts'
@@ -81,9 +81,16 @@ export class Limiters {
 
     const byEngine = engine.decider(counted)
     const [first] = of
-    if (byEngine !== undefined && first !== undefined) {
+    const [only] = counted
+    if (byEngine !== undefined && first !== undefined && only !== undefined) {
       const conclude = (reply: FastifyReply, decision: Decision): Refusal | undefined => settle(reply, decision)
-      return (request, reply) => byEngine(first(request), reply, conclude)
+      const within = runningWindow(only)
+      return (request, reply) => {
+        const subject = first(request)
+        // The engine opens windows and refuses; one unit more of a window that it opened needs no promise.
+        const decision = within(subject, clock())
+        return decision === undefined ? byEngine(subject, reply, conclude) : settle(reply, decision)
+      }
     }
 
     // Nothing waits between filling and reading: one list serves all requests.
