@@ -8,7 +8,6 @@ export { defineErrors, type BootErrorEntry, type Errors, type ErrorTable, type R
 export { defineEvents, type Events, type Outcome, type SecurityEventKind, type Severity } from './event-kinds.ts'
 export { emit, onSecurityEvent, type SecurityEvent, type SecurityEventListener } from './events.ts'
 export type { Accepted, Finding, Mistake, ObjectSchema, Operation, Schema } from './options.ts'
-export { order, type Place } from './order.ts'
 export type { Problem, Refusal, RefusalDetails } from './refusal.ts'
 export { reconfigure } from './reconfigure.ts'
 export { refuse } from './refuse.ts'

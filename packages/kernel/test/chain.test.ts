@@ -1,6 +1,7 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import { describe, expect, it } from 'vitest'
-import { defineRoom, order } from '../src/index.ts'
+import { defineRoom } from '../src/index.ts'
+import { order } from '../src/order.ts'
 import { errors, marking, policy, refusing } from './rooms.ts'
 
 const headers = marking('headers')
