@@ -12,7 +12,6 @@ export interface Answer {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
   readonly text: string
   // Tests look into answers freely.
-  // oxlint-disable-next-line typescript/no-explicit-any
   readonly json: any
 }
 
