@@ -11,13 +11,8 @@ export interface Engine {
    * @throws `PTC_HEADERS_ENGINE_FAILED` if it refuses the question.
    */
   ask(question: HelmetQuestion): Promise<Record<string, string>>
-  /** The symbol under which replies keep their fields; null if what is put there does not leave. */
-  readonly drawer: symbol | null
   close(): Promise<void>
 }
-
-/** Fastify's name for the place. It is no promise: whether it holds is tried at every boot. */
-const DRAWER = 'fastify.reply.headers'
 
 /**
  * Opens the engine on an instance that never listens: it cannot collide with the user's app there. Once closed it opens
@@ -25,7 +20,6 @@ const DRAWER = 'fastify.reply.headers'
  */
 export async function openEngine(): Promise<Engine> {
   let asked: HelmetQuestion | undefined
-  let drawer: symbol | null = null
   const open = async (): Promise<FastifyInstance> => {
     const app = Fastify()
     await app.register(helmet, { global: false })
@@ -33,18 +27,11 @@ export async function openEngine(): Promise<Engine> {
       reply.helmet(asked as Parameters<typeof reply.helmet>[0])
       return reply.send()
     })
-    app.get('/drawer', (_request, reply) => {
-      drawer = Object.getOwnPropertySymbols(reply).find(({ description }) => description === DRAWER) ?? null
-      if (drawer !== null) (reply as unknown as Record<symbol, object>)[drawer] = { 'x-frame-options': 'DENY' }
-      return reply.send()
-    })
     await app.ready()
     return app
   }
   let engine: FastifyInstance | null = await open()
-  const { headers: sent } = await engine.inject('/drawer')
   return {
-    drawer: sent['x-frame-options'] === 'DENY' ? drawer : null,
     async ask(question) {
       engine ??= await open()
       asked = question

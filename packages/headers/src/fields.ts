@@ -62,39 +62,17 @@ export type Write = (
   reply: { header(name: string, value: string): unknown },
 ) => undefined
 
-/**
- * Prepares the writing: nothing is decided per request.
- * @param drawer where replies keep their fields, if the engine has found it: an empty drawer is filled by copying one
- *   object, a tenth of what six calls of `reply.header` take. Others (somebody has written already, a second copy of
- *   Fastify) are written field by field.
- */
-export function writer({ names, values, templates }: Fields, nextNonce: () => string, drawer: symbol | null): Write {
+/** Prepares the writing: nothing is decided per request. */
+export function writer({ names, values, templates }: Fields, nextNonce: () => string): Write {
   const count = names.length
-  // The fields with nonces have their places from the start: all replies of a policy share one shape.
-  const whole: Readonly<Record<string, string>> = Object.fromEntries([
-    ...templates.map(({ name }) => [name, ''] as const),
-    ...names.map((name, index) => [name, values[index] as string] as const),
-  ])
   const constants: Write = (_request, reply) => {
-    if (drawer !== null && isEmpty((reply as unknown as Drawers)[drawer])) {
-      ;(reply as unknown as Drawers)[drawer] = { ...whole }
-      return
-    }
     for (let i = 0; i < count; i++) reply.header(names[i] as string, values[i] as string)
   }
   if (templates.length === 0) return constants
   return (request, reply) => {
     const nonce = nextNonce()
     request.security.cspNonce = nonce
-    constants(request, reply)
     for (const { name, parts } of templates) reply.header(name, fill(parts, nonce))
+    constants(request, reply)
   }
-}
-
-type Drawers = Record<symbol, Record<string, unknown> | undefined>
-
-function isEmpty(drawer: object | undefined): boolean {
-  if (drawer === undefined) return false
-  for (const _name in drawer) return false
-  return true
 }

@@ -72,7 +72,7 @@ const plugin: FastifyPluginAsync<HeadersOptions> = defineRoom<HeadersOptions, He
       const { question, plain, twin, own } = slot.decision
       const reported = twin === null ? {} : await engine.ask(twin)
       const written = async (asked: Decision['question']): Promise<Write> =>
-        writer(compileFields({ ...(await engine.ask(asked)), ...reported, ...own }), nextNonce, engine.drawer)
+        writer(compileFields({ ...(await engine.ask(asked)), ...reported, ...own }), nextNonce)
       slot.write = await written(question)
       if (plain !== null) slot.writePlain = await written(plain)
     }

@@ -4,9 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { defineErrors, defineEvents, defineRoom, serverOptions } from '@portcullis/kernel'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { compileFields, writer } from '../src/fields.ts'
 import headers, { clearSiteData, type HeadersRoute, type SiteData } from '../src/index.ts'
-import { PLACEHOLDER } from '../src/policy.ts'
 
 let app: FastifyInstance
 beforeEach(() => {
@@ -220,44 +218,5 @@ describe('clearSiteData', () => {
     expect(() => written(...((kind === undefined ? [] : [kind]) as SiteData[]))).toThrow(
       expect.objectContaining({ code: 'PTC_HEADERS_SITE_DATA_UNKNOWN' }),
     )
-  })
-})
-
-describe('a reply', () => {
-  it('that somebody has written on keeps what was written', async () => {
-    const recording = defineRoom({
-      concern: 'audit',
-      optionsSchema: { type: 'object', additionalProperties: false },
-      setup: () => ({ compile: () => ({ onRequest: (_request, reply) => void reply.header('x-request-id', '1') }) }),
-    })
-    await app.register(headers, { profile: 'web' })
-    await app.register(recording)
-    app.get('/', async () => 'x')
-    expect((await app.inject('/')).headers).toMatchObject({
-      'x-request-id': '1',
-      'x-frame-options': 'DENY',
-      'content-security-policy': expect.stringContaining("'nonce-") as string,
-    })
-  })
-
-  it('shares nothing with the next one', async () => {
-    await app.register(headers)
-    app.get('/once', (_request, reply) => {
-      reply.removeHeader('x-frame-options')
-      return reply.header('x-mine', '1').header('referrer-policy', 'origin').send('x')
-    })
-    app.get('/', async () => 'x')
-    await app.inject('/once')
-    const { headers: fields } = await app.inject('/')
-    expect(fields).toMatchObject({ 'x-frame-options': 'DENY', 'referrer-policy': 'no-referrer' })
-    expect(fields).not.toHaveProperty('x-mine')
-  })
-
-  it('is written field by field where Fastify keeps its fields elsewhere', () => {
-    const write = writer(compileFields({ a: '1', b: 'x', c: `'${PLACEHOLDER}'` }), () => 'N', Symbol('elsewhere'))
-    const written: Record<string, string> = {}
-    const request = { security: {} as { cspNonce?: string } }
-    write(request, { header: (name, value) => void (written[name] = value) })
-    expect([written, request.security.cspNonce]).toEqual([{ a: '1', b: 'x', c: "'N'" }, 'N'])
   })
 })
