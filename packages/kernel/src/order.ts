@@ -34,8 +34,8 @@ export const order: Readonly<Record<Phase, readonly Place[]>> = {
     { concern: 'csrf', does: 'checks the token' },
   ],
   preHandler: [
-    { concern: 'rate-limit', does: 'spends quotas per body field' },
-    { concern: 'auth', does: 'checks ownership and step-up' },
+    { concern: 'rate-limit', does: 'spends quotas per body field (not yet)' },
+    { concern: 'auth', does: 'checks ownership and step-up (not yet)' },
   ],
   onSend: [
     { concern: 'headers', does: 'keeps errors out of caches' },
