@@ -4,7 +4,7 @@ import type { Mistake } from './options.ts'
 import { concerns } from './order.ts'
 import { nameOf, securityOf, type RouteRecord } from './record.ts'
 import { nearest, type Registration, type State } from './state.ts'
-import { suggest } from './suggest.ts'
+import { isSlip, suggest } from './suggest.ts'
 
 /** `rate-limit` as it is written in options: `rateLimit`. */
 export function camel(concern: string): string {
@@ -102,7 +102,8 @@ export class Planner {
 /** `config.secrity`: Fastify's `config` takes any key, so this one would be lost without a word. */
 function misspeltKey(record: RouteRecord): Mistake | undefined {
   const config = record.options.config as Record<string, unknown> | undefined
-  const key = Object.keys(config ?? {}).find((name) => name.length > 5 && suggest(name, ['security']) !== undefined)
+  // `securityLevel` and `severity` are words of their own: only one wrong letter is a slip.
+  const key = Object.keys(config ?? {}).find((name) => name !== 'security' && isSlip(name, 'security'))
   if (key === undefined || !isPlain(config?.[key])) return undefined
   return {
     path: `config.${key}`,

@@ -17,6 +17,11 @@ function distance(a: string, b: string): number {
 
 const bare = (name: string): string => name.toLowerCase().replaceAll(/[^a-z0-9]/g, '')
 
+/** Whether a name is another but for case and one letter wrong, missing, too many or swapped. */
+export function isSlip(name: string, wanted: string): boolean {
+  return Math.abs(name.length - wanted.length) <= 1 && distance(bare(name), bare(wanted)) <= 1
+}
+
 /** The known name that was probably meant, if any is near enough. */
 export function suggest(name: string, known: readonly string[]): string | undefined {
   const given = bare(name).slice(0, 64)

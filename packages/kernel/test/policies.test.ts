@@ -186,3 +186,13 @@ it.each(['secrity', 'Security', 'securty'])('refuses a policy under config.%s, w
   app.get('/', { config: { [key]: { headers: { value: 'x' } } } as never }, async () => 'x')
   await expect(app.ready()).rejects.toThrow(new RegExp(`GET / config\\.${key} .*did you mean .security`))
 })
+
+it.each(['securityLevel', 'securitySchemes', 'secure', 'sec', 'severity'])(
+  "leaves config.%s, a user's own, alone",
+  async (key) => {
+    const app = Fastify()
+    app.register(marking('headers'))
+    app.get('/', { config: { [key]: { of: 'mine' } } as never }, async () => 'x')
+    expect((await app.inject('/')).body).toBe('x')
+  },
+)
