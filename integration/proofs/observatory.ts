@@ -1,13 +1,9 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { developmentCertificates, plaintextAddress } from '@portcullis/https'
-import security, { serverOptions } from '@portcullis/security'
-import Fastify from 'fastify'
 import type { Figure } from '../proof.ts'
 
 const run = promisify(execFile)
@@ -58,14 +54,13 @@ interface Verdict {
 }
 
 /**
- * What MDN's HTTP Observatory says of the demo, and of a page with a session. It is installed outside of the workspace,
+ * What MDN's HTTP Observatory says of the demo. It is installed outside of the workspace,
  * without its install scripts, which fetch the lists of preloaded hosts and of top-level domains.
  */
 export async function prove(): Promise<Figure[]> {
   const folder = mkdtempSync(join(tmpdir(), 'portcullis-observatory-'))
   const certificates = join(folder, 'certificates')
   const demo = await startDemo(certificates)
-  const page = await openPage(certificates)
   try {
     writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
     const install = ['install', '--ignore-scripts', '--no-audit', '--no-fund', SCANNER]
@@ -75,13 +70,12 @@ export async function prove(): Promise<Figure[]> {
 
     const targets: Target[] = [
       { name: "the demo's JSON", ...demo.gateway, path: '/openapi.json', bound: 130 },
-      // It sets no cookie, and no list preloads localhost: five points each that nobody can earn here.
+      // No list preloads localhost: five points more that nobody can earn here.
       { name: "the demo's page", ...demo.app, path: '/', bound: 140 },
-      { name: 'a page with a session', ...page.target, path: '/', bound: 140 },
     ]
     const { stdout } = await run(process.execPath, ['scan.js', JSON.stringify(targets)], {
       cwd: folder,
-      env: { ...process.env, NODE_EXTRA_CA_CERTS: page.caFile },
+      env: { ...process.env, NODE_EXTRA_CA_CERTS: join(certificates, 'ca.pem') },
     })
     const verdicts = stdout
       .trim()
@@ -94,47 +88,9 @@ export async function prove(): Promise<Figure[]> {
       return { name: `observatory: ${name}`, figure, bound: `>= ${bound}`, ok }
     })
   } finally {
-    await page.close()
     await demo.stop()
     rmSync(folder, { recursive: true, force: true })
   }
-}
-
-/** A page as the profile `web` means it, with what the demo has no use for: a session cookie. */
-async function openPage(folder: string) {
-  const host = 'page.portcullis.localhost'
-  const { key, cert, caFile } = await developmentCertificates(folder, { hosts: [host] })
-  const port = await freePort()
-  const app = Fastify(serverOptions({ https: { key, cert } }))
-  await app.register(security, {
-    https: { hosts: [`${host}:${port}`], plaintext: { port: 0 } },
-    headers: { profile: 'web' },
-  })
-  const script = 'sha384-OLBgp1GsljhM2TJ+sbHjaiH9txEUvgdDTAzHv2P24donTt6/529l+9Ua0vFImLlb'
-  app.get('/', (request, reply) => {
-    reply.header('set-cookie', '__Host-session=1; Secure; HttpOnly; SameSite=Strict; Path=/')
-    const { cspNonce } = request.security
-    return reply
-      .type('text/html; charset=utf-8')
-      .send(
-        `<!doctype html><title>A page</title><script src="/app.js" nonce="${cspNonce}" integrity="${script}"></script>`,
-      )
-  })
-  await app.listen({ host: '127.0.0.1', port })
-  return {
-    caFile,
-    target: { host, httpsPort: port, httpPort: plaintextAddress(app)?.port ?? 0 },
-    close: () => app.close(),
-  }
-}
-
-/** The redirect names it, so it must be known before anything listens. */
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const { port } = probe.address() as AddressInfo
-  await once(probe.close(), 'close')
-  return port
 }
 
 async function startDemo(certificates: string) {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type StandingDemo, standDemo } from './standing-demo.ts'
+import { readViolations } from '../src/browser-app/violations.ts'
+import { cookieOf, type StandingDemo, standDemo } from './standing-demo.ts'
 
 let demo: StandingDemo
 let token: string
@@ -43,6 +44,40 @@ describe('the page', () => {
     for (const path of ['/page/index.html', '/../package.json', '/app.ts', '/index.html']) {
       expect((await demo.call('GET', path, { at: demo.addresses.app })).status).toBe(404)
     }
+  })
+})
+
+describe('reports of violations', () => {
+  const report = (headers: Record<string, string>, body: unknown) =>
+    demo.call('POST', '/violations', { at: demo.addresses.app, headers, body: JSON.stringify(body) })
+  const form = { 'content-type': 'application/reports+json' }
+
+  it('are taken from whoever has the page open, one cookie a visit', async () => {
+    const opened = await demo.call('GET', '/', { at: demo.addresses.app })
+    expect(opened.headers['set-cookie']).toMatch(
+      /^__Host-portcullis-visit=[\w-]{22}; Path=\/; HttpOnly; Secure; SameSite=Strict$/,
+    )
+    const visit = { cookie: cookieOf(opened) }
+    expect((await demo.call('GET', '/', { at: demo.addresses.app, headers: visit })).headers['set-cookie']).toBe(
+      undefined,
+    )
+    expect((await report({ ...form, ...visit }, [{ type: 'csp-violation', body: {} }])).status).toBe(204)
+    expect((await report({ ...form, ...visit }, 'nothing')).status).toBe(204)
+    expect((await report({ ...form, ...visit }, ['x'.repeat(40_000)])).status).toBe(413)
+  })
+
+  it('are taken from nobody else', async () => {
+    expect((await report(form, [])).status).toBe(403)
+    expect((await report({ ...form, cookie: '__Host-portcullis-visit=1' }, [])).status).toBe(403)
+  })
+
+  it('are read in both forms, without what an address may hide', () => {
+    const blocked = 'https://evil.example/script.js'
+    const violation = { directive: 'script-src-elem', blocked }
+    const old = { 'csp-report': { 'effective-directive': 'script-src-elem', 'blocked-uri': `${blocked}?token=1` } }
+    const body = { effectiveDirective: 'script-src-elem', blockedURL: `${blocked}#token` }
+    expect(readViolations(old)).toEqual([violation])
+    expect(readViolations([{ type: 'csp-violation', body }, { type: 'deprecation', body }, null])).toEqual([violation])
   })
 })
 

@@ -1,14 +1,16 @@
 /// <reference lib="dom" />
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { visitCookie } from '../src/browser-app/visit.ts'
 import { refreshCookie } from '../src/user-service/refresh-cookie.ts'
 import { startChromium } from './chromium.ts'
 import { type StandingDemo, standDemo } from './standing-demo.ts'
 
 let demo: StandingDemo
 let browser: Browser | null = null
+const log: string[] = []
 beforeAll(async () => {
-  demo = await standDemo()
+  demo = await standDemo({ logLevel: 'warn', logStream: { write: (line) => void log.push(line) } })
   browser = await startChromium([demo.addresses.app, demo.addresses.api], demo.ca)
 })
 afterAll(async () => {
@@ -109,6 +111,15 @@ describe('the page, in Chromium', () => {
     await page.waitForFunction(() => document.querySelector('header ~ img') !== null)
     expect(await page.title()).toBe('Portcullis demo')
     expect(complaints.filter((line) => /Content Security Policy/.test(line))).toHaveLength(4)
+
+    // Its browser reports what was stopped, under the name of the visit.
+    const [visit] = await page.context().cookies(demo.addresses.app)
+    expect(visit).toMatchObject({ name: visitCookie, httpOnly: true, secure: true, sameSite: 'Strict', path: '/' })
+    const reports = () => log.map((line) => JSON.parse(line)).filter((line) => line.visit === visit?.value)
+    await expect.poll(() => reports().length, { timeout: 10_000 }).toBe(4)
+    expect(reports().map(({ directive }) => directive)).toEqual(
+      expect.arrayContaining(['script-src-elem', 'script-src-attr']),
+    )
   })
 
   it('lets no page of a sibling origin read the API or act with its cookie', async ({ skip }) => {
