@@ -1,5 +1,6 @@
 import './install.ts'
 
+export { addressKey } from './address.ts'
 export { refuseToBoot } from './boot.ts'
 export { compileOptions, type Inspection } from './compile-options.ts'
 export { defineRoom } from './define-room.ts'

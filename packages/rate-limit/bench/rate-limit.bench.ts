@@ -1,8 +1,8 @@
 import official, { normalizeIP } from '@fastify/rate-limit'
 import rateLimit, { type PolicyOptions } from '@portcullis/rate-limit'
+import { addressKey } from '@portcullis/kernel'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { measure } from '../../../bench/measure.ts'
-import { addressKey } from '../src/address.ts'
 import { memoryDecider } from '../src/decision.ts'
 import { openEngine } from '../src/engine.ts'
 import { fixedWindow } from '../src/fixed-window.ts'
@@ -12,7 +12,7 @@ import { parsePolicy } from '../src/policy.ts'
 
 const limit = 1_000_000
 const quota = parsePolicy({ name: 'q', limit, window: 3600 })
-const even = parsePolicy({ name: 'g', algorithm: 'gcra', limit, window: 3600 })
+const even = parsePolicy({ name: 'g', algorithm: 'token-bucket', limit, window: 3600 })
 
 const subjects = Array.from({ length: 10_000 }, (_, i) => [`a10.0.${i >> 8}.${i & 255}`])
 let turn = 0
@@ -77,11 +77,11 @@ await requests('one request, admitted', {
   'bare Fastify': bare,
   '@fastify/rate-limit': await theirs(1e9),
   'ours, fixed window': await ours({ name: 'q', limit, window: 1 }),
-  'ours, GCRA': await ours({ name: 'g', algorithm: 'gcra', limit, window: 1 }),
+  'ours, GCRA': await ours({ name: 'g', algorithm: 'token-bucket', limit, window: 1 }),
   'ours, three policies': await ours(
     { name: 'a', limit, window: 1 },
     { name: 'b', limit, window: 2 },
-    { name: 'c', algorithm: 'gcra', limit, window: 1 },
+    { name: 'c', algorithm: 'token-bucket', limit, window: 1 },
   ),
 })
 
@@ -89,5 +89,5 @@ await requests('one request, refused', {
   'bare Fastify, 200': bare,
   '@fastify/rate-limit': await theirs(1),
   'ours, fixed window': await ours({ name: 'q', limit: 1, window: 3600 }),
-  'ours, GCRA': await ours({ name: 'g', algorithm: 'gcra', limit: 1, window: 3600 }),
+  'ours, GCRA': await ours({ name: 'g', algorithm: 'token-bucket', limit: 1, window: 3600 }),
 })

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
+import { addressKey } from '@portcullis/kernel'
 import type { FastifyRequest } from 'fastify'
-import { addressKey } from './address.ts'
 import type { PartitionBy } from './options.ts'
 
 /** Names the one whose quota a request spends. Never throws, never returns what another kind of caller could have. */
