@@ -33,7 +33,7 @@ async function official(setup: Setup, cache: number | false): Promise<FastifyIns
 
 async function ours(
   { publicKey, issuer, audience, origin }: Setup,
-  algorithm: 'fixed-window' | 'gcra',
+  algorithm: 'fixed-window' | 'token-bucket',
 ): Promise<FastifyInstance> {
   const { default: headers } = await import('@portcullis/headers')
   const { default: cors } = await import('@portcullis/cors')
@@ -68,7 +68,7 @@ const comparison: Comparison = {
     'official four': (setup) => official(setup, 10_000),
     'official four, jwt uncached': (setup) => official(setup, false),
     ours: (setup) => ours(setup, 'fixed-window'),
-    'ours, GCRA': (setup) => ours(setup, 'gcra'),
+    'ours, token bucket': (setup) => ours(setup, 'token-bucket'),
   },
 }
 export default comparison

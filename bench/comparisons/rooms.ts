@@ -3,7 +3,7 @@ import type { Comparison, Setup } from '../comparison.ts'
 
 const QUOTA = { limit: 1_000_000, window: 10 }
 
-type Rooms = Partial<Record<'headers' | 'cors' | 'fixed' | 'gcra' | 'auth', true>>
+type Rooms = Partial<Record<'headers' | 'cors' | 'fixed' | 'bucket' | 'auth', true>>
 
 /** Ours with some of its rooms: what each one adds. */
 const withRooms =
@@ -17,7 +17,7 @@ const withRooms =
     if (rooms.headers) await app.register(headers)
     if (rooms.cors) await app.register(cors, { origins: [origin], credentials: true })
     if (rooms.fixed) await app.register(rateLimit, { policies: [{ name: 'per-ip', ...QUOTA }] })
-    if (rooms.gcra) await app.register(rateLimit, { policies: [{ name: 'per-ip', algorithm: 'gcra', ...QUOTA }] })
+    if (rooms.bucket) await app.register(rateLimit, { policies: [{ name: 'per-ip', algorithm: 'token-bucket', ...QUOTA }] })
     if (rooms.auth) await app.register(auth, { jwt: { key: publicKey, issuer, audience, algorithms: ['ES256'] } })
     return app
   }
@@ -33,9 +33,9 @@ const comparison: Comparison = {
     headers: withRooms({ headers: true }),
     cors: withRooms({ cors: true }),
     'rate-limit, fixed window': withRooms({ fixed: true }),
-    'rate-limit, GCRA': withRooms({ gcra: true }),
+    'rate-limit, token bucket': withRooms({ bucket: true }),
     'ours: auth alone': withRooms({ auth: true }),
-    'ours with GCRA': withRooms({ headers: true, cors: true, gcra: true, auth: true }),
+    'ours with a token bucket': withRooms({ headers: true, cors: true, bucket: true, auth: true }),
     ours: withRooms({ headers: true, cors: true, fixed: true, auth: true }),
     'only the constant fields': ({ constantFields }) => {
       const app = Fastify()

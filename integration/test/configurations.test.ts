@@ -122,7 +122,7 @@ const good: [string, (house: House) => SecurityOptions][] = [
   ['cors that is not remembered', () => ({ cors: { origins: ['https://app.example.com'], maxAge: -1 } })],
   ['cors that refuses', () => ({ cors: { origins: ['https://app.example.com'], refuseForeignOrigins: true } })],
   ['a fixed window', () => ({ rateLimit: { policies: [{ name: 'a', limit: 1, window: 1 }] } })],
-  ['a bucket', () => ({ rateLimit: { policies: [{ name: 'a', algorithm: 'gcra', limit: 10, window: 1, burst: 5 }] } })],
+  ['a bucket', () => ({ rateLimit: { policies: [{ name: 'a', algorithm: 'token-bucket', limit: 10, window: 1, burst: 5 }] } })],
   [
     'several policies',
     () => ({

@@ -34,9 +34,9 @@ export function fullHouse(): House {
       maxAge: 600,
     },
     rateLimit: {
-      policies: [{ name: 'per-ip', algorithm: 'gcra', limit: 100, window: 60, burst: 10, cost: 1, partitionBy: 'ip' }],
+      policies: [{ name: 'per-ip', algorithm: 'token-bucket', limit: 100, window: 60, burst: 10, cost: 1, partitionBy: 'ip' }],
       store: { maxKeys: 1_000, timeoutMs: 50 },
-      onStoreFailure: 'closed',
+      onStoreError: 'closed',
     },
     auth: {
       jwt: {

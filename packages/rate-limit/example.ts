@@ -23,7 +23,7 @@ app.get(
   '/search',
   {
     config: {
-      security: { rateLimit: { policies: [{ name: 'search', algorithm: 'gcra', limit: 60, window: 60, burst: 10 }] } },
+      security: { rateLimit: { policies: [{ name: 'search', algorithm: 'token-bucket', limit: 60, window: 60, burst: 10 }] } },
     },
   },
   async () => [],

@@ -3,32 +3,39 @@ import rateLimit, { type PolicyOptions } from '@portcullis/rate-limit'
 import { addressKey } from '@portcullis/kernel'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { measure } from '../../../bench/measure.ts'
-import { memoryDecider } from '../src/decision.ts'
+import { blankCharge, counted, memoryDecider, type Charge } from '../src/decision.ts'
 import { openEngine } from '../src/engine.ts'
-import { fixedWindow } from '../src/fixed-window.ts'
-import { gcra } from '../src/gcra.ts'
-import { MemoryTable } from '../src/memory-table.ts'
-import { parsePolicy } from '../src/policy.ts'
+import { parsePolicy, type Quota } from '../src/policy.ts'
 
 const limit = 1_000_000
 const quota = parsePolicy({ name: 'q', limit, window: 3600 })
 const even = parsePolicy({ name: 'g', algorithm: 'token-bucket', limit, window: 3600 })
 
-const subjects = Array.from({ length: 10_000 }, (_, i) => [`a10.0.${i >> 8}.${i & 255}`])
-let turn = 0
-const next = (): string[] => subjects[turn++ % subjects.length] ?? []
+const sliding = parsePolicy({ name: 's', algorithm: 'sliding-window', limit, window: 3600 })
+const leaky = parsePolicy({ name: 'l', algorithm: 'leaky-bucket', limit, window: 3600 })
 
-const byEngine = (await openEngine(Date.now)).decider([
-  { quota, table: new MemoryTable(fixedWindow(limit, 3600), limit, 100_000) },
-])
-const fixed = memoryDecider([{ quota, table: new MemoryTable(fixedWindow(limit, 3600), limit, 100_000) }])
-const cells = memoryDecider([{ quota: even, table: new MemoryTable(gcra(limit, 3600, limit), limit, 100_000) }])
+const subjects = Array.from({ length: 10_000 }, (_, i) => `a10.0.${i >> 8}.${i & 255}`)
+let turn = 0
+const next = (): string => subjects[turn++ % subjects.length] ?? ''
+
+const byEngine = (await openEngine(Date.now)).decider([counted(quota, 100_000)])
+const deciding = (one: Quota): (() => unknown) => {
+  const decide = memoryDecider([counted(one, 100_000)])
+  const charge = blankCharge(one)
+  const charges: Charge[] = [charge]
+  return () => {
+    charge.subject = next()
+    return decide(charges, Math.floor(performance.now()))[0]?.standing.after
+  }
+}
 
 await measure('one decision, 10,000 callers', {
   '@fastify/rate-limit deciding over our table': () =>
-    byEngine?.(next()[0] ?? '', null, (_, decision) => decision[0]?.standing.after),
-  'fixed window, ours': () => fixed(next(), Date.now())[0]?.standing.after,
-  'GCRA, ours': () => cells(next(), Date.now())[0]?.standing.after,
+    byEngine?.(next(), null, (_, decision) => decision[0]?.standing.after),
+  'fixed window, ours': deciding(quota),
+  'sliding window, ours': deciding(sliding),
+  'token bucket, ours': deciding(even),
+  'leaky bucket, ours': deciding(leaky),
 })
 
 const v6 = Array.from({ length: 1000 }, (_, i) => `2001:db8:${i.toString(16)}:2:aaaa:bbbb:cccc:dddd`)
@@ -77,7 +84,7 @@ await requests('one request, admitted', {
   'bare Fastify': bare,
   '@fastify/rate-limit': await theirs(1e9),
   'ours, fixed window': await ours({ name: 'q', limit, window: 1 }),
-  'ours, GCRA': await ours({ name: 'g', algorithm: 'token-bucket', limit, window: 1 }),
+  'ours, token bucket': await ours({ name: 'g', algorithm: 'token-bucket', limit, window: 1 }),
   'ours, three policies': await ours(
     { name: 'a', limit, window: 1 },
     { name: 'b', limit, window: 2 },
@@ -89,5 +96,5 @@ await requests('one request, refused', {
   'bare Fastify, 200': bare,
   '@fastify/rate-limit': await theirs(1),
   'ours, fixed window': await ours({ name: 'q', limit: 1, window: 3600 }),
-  'ours, GCRA': await ours({ name: 'g', algorithm: 'token-bucket', limit: 1, window: 3600 }),
+  'ours, token bucket': await ours({ name: 'g', algorithm: 'token-bucket', limit: 1, window: 3600 }),
 })

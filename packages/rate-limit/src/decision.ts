@@ -1,13 +1,34 @@
-import type { MemoryTable } from './memory-table.ts'
+import { compileAlgorithm, type VaryingAlgorithm } from './algorithms.ts'
+import { MemoryTable } from './memory-table.ts'
 import type { Quota } from './policy.ts'
-import { blankStanding, type Standing } from './standing.ts'
+import { blankStanding, type Algorithm, type Standing } from './standing.ts'
 
-/** How a caller stands with one quota of a decision. */
-export interface Part {
+/** What one request asks of one quota. */
+export interface Charge {
   readonly quota: Quota
   /** Whose quota it is. */
   readonly subject: string
+  /** Units. */
+  readonly cost: number
+  /** Units per window, for this caller. */
+  readonly limit: number
+}
+
+/** How a caller stands with one quota of a decision. */
+export interface Part extends Charge {
   readonly standing: Readonly<Standing>
+}
+
+/** A charge to be filled and used again. */
+export interface BlankCharge extends Charge {
+  subject: string
+  cost: number
+  limit: number
+}
+
+/** The charge of a quota, with what the quota fixes. */
+export function blankCharge(quota: Quota): BlankCharge {
+  return { quota, subject: '', cost: quota.cost, limit: typeof quota.limit === 'number' ? quota.limit : 0 }
 }
 
 /** All parts allow, or nothing was spent. */
@@ -26,7 +47,14 @@ export function refusing(decision: Decision): Part | undefined {
 /** A quota and what this process remembers of its callers. */
 export interface Counted {
   readonly quota: Quota
+  readonly algorithm: Algorithm | VaryingAlgorithm
   readonly table: MemoryTable
+}
+
+/** Gives a quota its memory. */
+export function counted(quota: Quota, maxKeys: number): Counted {
+  const algorithm = compileAlgorithm(quota)
+  return { quota, algorithm, table: new MemoryTable(algorithm, maxKeys) }
 }
 
 /**
@@ -35,32 +63,47 @@ export interface Counted {
  */
 export function runningWindow({ quota, table }: Counted): (subject: string, now: number) => Decision | undefined {
   const standing = blankStanding()
-  const part = { quota, subject: '', standing }
+  const part = { ...blankCharge(quota), standing }
   const decision: Decision = [part]
   return (subject, now) => {
     table.judge(subject, now, 1, standing)
     if (!standing.allowed || standing.before === quota.limit) return undefined
-    table.commit(subject, now, standing, 1)
+    table.commit(subject, now, 1, standing)
     part.subject = subject
     return decision
   }
 }
 
+/** Sets the limit of the calls that follow, where limits vary. */
+function limitTo({ algorithm }: Counted, limit: number): void {
+  if ('limitTo' in algorithm) algorithm.limitTo(limit)
+}
+
 /**
  * Decides over several quotas in this process: all or nothing, nothing written when one refuses.
- * Subjects come in the order of the quotas. The returned decision is valid until the next call.
+ * Charges come in the order of the quotas. The returned decision is valid until the next call.
  */
-export function memoryDecider(counted: readonly Counted[]): (subjects: readonly string[], now: number) => Decision {
-  const parts = counted.map(({ quota, table }) => ({ quota, table, subject: '', standing: blankStanding() }))
-  return (subjects, now) => {
+export function memoryDecider(quotas: readonly Counted[]): (charges: readonly Charge[], now: number) => Decision {
+  const parts = quotas.map((one) => ({ ...blankCharge(one.quota), counted: one, standing: blankStanding() }))
+  const varies = quotas.some(({ algorithm }) => 'limitTo' in algorithm)
+  return (charges, now) => {
     let all = true
     let place = 0
     for (const part of parts) {
-      part.subject = subjects[place++] as string
-      part.table.judge(part.subject, now, part.quota.cost, part.standing)
+      const { subject, cost, limit } = charges[place++] as Charge
+      part.subject = subject
+      part.cost = cost
+      part.limit = limit
+      if (varies) limitTo(part.counted, limit)
+      part.counted.table.judge(subject, now, cost, part.standing)
       all = all && part.standing.allowed
     }
-    if (all) for (const { table, subject, standing, quota } of parts) table.commit(subject, now, standing, quota.cost)
+    if (all) {
+      for (const { counted: one, subject, cost, limit, standing } of parts) {
+        if (varies) limitTo(one, limit)
+        one.table.commit(subject, now, cost, standing)
+      }
+    }
     return parts
   }
 }

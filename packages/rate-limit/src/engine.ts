@@ -1,6 +1,6 @@
 import rateLimit, { type FastifyRateLimitStore } from '@fastify/rate-limit'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
-import type { Counted, Decision } from './decision.ts'
+import { blankCharge, type Counted, type Decision } from './decision.ts'
 import type { MemoryTable } from './memory-table.ts'
 import { blankStanding } from './standing.ts'
 
@@ -20,7 +20,7 @@ class EngineStore {
       incr(key, done, _windowMs, max) {
         const now = clock()
         table.judge(key, now, 1, standing)
-        if (standing.allowed) table.commit(key, now, standing, 1)
+        if (standing.allowed) table.commit(key, now, 1, standing)
         done(null, { current: max - standing.after + (standing.allowed ? 0 : 1), ttl: standing.resetMs })
       },
       child: () => {
@@ -55,7 +55,7 @@ export class Engine {
     const [only, more] = counted
     if (only === undefined || more !== undefined) return undefined
     const { quota, table } = only
-    if (quota.algorithm !== 'fixed-window' || quota.cost !== 1) return undefined
+    if (quota.algorithm !== 'fixed-window' || quota.cost !== 1 || typeof quota.limit !== 'number') return undefined
     const settings = {
       max: quota.limit,
       timeWindow: quota.window * 1000,
@@ -65,7 +65,8 @@ export class Engine {
     }
     const take = this.#app.createRateLimit(settings)
     const standing = blankStanding()
-    const part = { quota, subject: '', standing }
+    standing.capacity = quota.limit
+    const part = { ...blankCharge(quota), standing }
     const decision: Decision = [part]
     return (subject, context, conclude) => {
       const ticket: Ticket = { subject, routeOptions }

@@ -12,7 +12,7 @@ const table = {
     status: 503,
     sentence: 'The service is temporarily unavailable. Try again later.',
     event: events['rate-limit.closed'],
-    meaning: 'The shared store does not answer and `onStoreFailure` is `closed`.',
+    meaning: 'The shared store does not answer and `onStoreError` is `closed`.',
   },
   PTC_RATE_LIMIT_NAME_REUSED: {
     boot: 'policy "%s" means one quota on %s and another on %s; give one of them another name',

@@ -9,10 +9,10 @@ export const events: Events<'rate-limit.exceeded' | 'rate-limit.store-unavailabl
     },
     'rate-limit.store-unavailable': {
       severity: 'critical',
-      meaning: 'The shared store does not answer. Raised once per outage. Detail: `reason`, `onStoreFailure`.',
+      meaning: 'The shared store does not answer. Raised once per outage. Detail: `reason`, `onStoreError`.',
     },
     'rate-limit.closed': {
       severity: 'warning',
-      meaning: 'A request was refused because the shared store does not answer and `onStoreFailure` is `closed`.',
+      meaning: 'A request was refused because the shared store does not answer and `onStoreError` is `closed`.',
     },
   })

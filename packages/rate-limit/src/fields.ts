@@ -49,7 +49,7 @@ export function compileFields(advertised: readonly Quota[], joins: boolean): Wri
     }
     const earlierLeft = joins && refused === undefined ? target.getHeader('x-ratelimit-remaining') : undefined
     if (shown !== undefined && (typeof earlierLeft !== 'number' || least < earlierLeft)) {
-      target.header('x-ratelimit-limit', shown.quota.capacity)
+      target.header('x-ratelimit-limit', shown.standing.capacity)
       target.header('x-ratelimit-remaining', least)
       target.header('x-ratelimit-reset', secondsOf(now + shown.standing.resetMs))
     }
@@ -59,13 +59,12 @@ export function compileFields(advertised: readonly Quota[], joins: boolean): Wri
 }
 
 /** The same for one quota: nothing to compare, and each number becomes text once. */
-function fieldsOfOne({ capacity, label }: Quota, policy: string): WriteFields {
-  const limit = String(capacity)
+function fieldsOfOne({ label }: Quota, policy: string): WriteFields {
   const start = `${label};r=`
   return (target, decision, refused, now) => {
-    const { before, after, resetMs } = (decision[0] as Part).standing
+    const { capacity, before, after, resetMs } = (decision[0] as Part).standing
     const left = String(refused === undefined ? after : before)
-    target.header('x-ratelimit-limit', limit)
+    target.header('x-ratelimit-limit', capacity)
     target.header('x-ratelimit-remaining', left)
     target.header('x-ratelimit-reset', secondsOf(now + resetMs))
     target.header('ratelimit', `${start}${left};t=${secondsOf(resetMs)}`)

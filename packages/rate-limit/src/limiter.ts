@@ -1,13 +1,19 @@
 import type { Refusal } from '@portcullis/kernel'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { memoryDecider, refusing, runningWindow, type Counted, type Decision } from './decision.ts'
+import {
+  blankCharge,
+  counted,
+  memoryDecider,
+  refusing,
+  runningWindow,
+  type Charge,
+  type Counted,
+  type Decision,
+} from './decision.ts'
 import type { Engine } from './engine.ts'
 import { errors } from './errors.ts'
 import { exceeded } from './exceeded.ts'
 import { compileFields } from './fields.ts'
-import { fixedWindow } from './fixed-window.ts'
-import { gcra } from './gcra.ts'
-import { MemoryTable } from './memory-table.ts'
 import type { RateLimitOptions } from './options.ts'
 import { sameQuota, type Quota } from './policy.ts'
 import type { RedisStore } from './redis-store.ts'
@@ -25,7 +31,7 @@ export interface LimiterParts {
   readonly redis: RedisStore | undefined
   readonly maxKeys: number
   readonly apiKeyField: string
-  readonly onStoreFailure: NonNullable<RateLimitOptions['onStoreFailure']>
+  readonly onStoreError: NonNullable<RateLimitOptions['onStoreError']>
   /** Told when a `partitionBy` function throws or returns no name. */
   readonly onThrow: (policy: string, error: unknown) => void
   /** Milliseconds, never going back. */
@@ -48,13 +54,15 @@ export class Limiters {
    * @param joins whether an earlier stage of the same request also limits
    */
   compile(quotas: readonly Quota[], advertised: readonly Quota[], joins: boolean): Limiter {
-    const { engine, redis, apiKeyField, onStoreFailure, onThrow, clock } = this.#parts
+    const { engine, redis, apiKeyField, onStoreError, onThrow, clock } = this.#parts
     const of = quotas.map(({ name, partitionBy }) =>
       compileSubject(partitionBy, apiKeyField, (error) => onThrow(name, error)),
     )
-    const subjectsOf = (request: FastifyRequest): string[] => of.map((subjectOf) => subjectOf(request))
-    const counted = quotas.map((quota) => ({ quota, table: this.#tableOf(quota) }))
-    const inMemory = memoryDecider(counted)
+    const charges = quotas.map(blankCharge)
+    const chargesOf = (request: FastifyRequest): Charge[] =>
+      charges.map((blank, i) => ({ ...blank, subject: (of[i] as SubjectOf)(request) }))
+    const tables = quotas.map((quota) => this.#tableOf(quota))
+    const inMemory = memoryDecider(tables)
     const writeFields = compileFields(advertised, joins)
 
     const settle = (reply: FastifyReply, decision: Decision): Refusal | undefined => {
@@ -65,23 +73,23 @@ export class Limiters {
     }
 
     if (redis !== undefined) {
-      const inRedis = redis.decider(quotas)
-      const without = (reply: FastifyReply, subjects: readonly string[]): Refusal | undefined => {
-        if (onStoreFailure === 'open') return undefined
-        if (onStoreFailure === 'closed') return errors.PTC_RATE_LIMIT_UNAVAILABLE.with({ retryAfter: 1 })
-        return settle(reply, inMemory(subjects, clock()))
+      const inRedis = redis.decider()
+      const without = (reply: FastifyReply, asked: readonly Charge[]): Refusal | undefined => {
+        if (onStoreError === 'open') return undefined
+        if (onStoreError === 'closed') return errors.PTC_RATE_LIMIT_UNAVAILABLE.with({ retryAfter: 1 })
+        return settle(reply, inMemory(asked, clock()))
       }
       return (request, reply) => {
-        const subjects = subjectsOf(request)
-        const asked = inRedis(subjects)
-        if (asked === null) return without(reply, subjects)
-        return asked.then((decision) => (decision === null ? without(reply, subjects) : settle(reply, decision)))
+        const asked = chargesOf(request)
+        const answer = inRedis(asked)
+        if (answer === null) return without(reply, asked)
+        return answer.then((decision) => (decision === null ? without(reply, asked) : settle(reply, decision)))
       }
     }
 
-    const byEngine = engine.decider(counted)
+    const byEngine = engine.decider(tables)
     const [first] = of
-    const [only] = counted
+    const [only] = tables
     if (byEngine !== undefined && first !== undefined && only !== undefined) {
       const conclude = (reply: FastifyReply, decision: Decision): Refusal | undefined => settle(reply, decision)
       const within = runningWindow(only)
@@ -94,20 +102,18 @@ export class Limiters {
     }
 
     // Nothing waits between filling and reading: one list serves all requests.
-    const subjects = of.map(() => '')
     return (request, reply) => {
-      for (let place = 0; place < of.length; place++) subjects[place] = (of[place] as SubjectOf)(request)
-      return settle(reply, inMemory(subjects, clock()))
+      let place = 0
+      for (const charge of charges) charge.subject = (of[place++] as SubjectOf)(request)
+      return settle(reply, inMemory(charges, clock()))
     }
   }
 
-  #tableOf(quota: Quota): MemoryTable {
+  #tableOf(quota: Quota): Counted {
     const known = this.#tables.find((one) => one.quota.name === quota.name && sameQuota(one.quota, quota))
-    if (known !== undefined) return known.table
-    const { algorithm, limit, window, capacity } = quota
-    const judge = algorithm === 'gcra' ? gcra(limit, window, capacity) : fixedWindow(limit, window)
-    const table = new MemoryTable(judge, capacity, this.#parts.maxKeys)
-    this.#tables.push({ quota, table })
-    return table
+    if (known !== undefined) return { ...known, quota }
+    const made = counted(quota, this.#parts.maxKeys)
+    this.#tables.push(made)
+    return made
   }
 }

@@ -2,7 +2,7 @@ import type { Algorithm, Standing } from './standing.ts'
 
 interface Cell {
   readonly key: string
-  level: number
+  readonly state: Float64Array
   until: number
   /** 0 … 3: quarters of the quota spent; 4: refused until something comes back. */
   tier: number
@@ -23,20 +23,24 @@ export class MemoryTable {
   readonly #cells = new Map<string, Cell>()
   readonly #oldest: (Cell | null)[] = [null, null, null, null, null]
   readonly #newest: (Cell | null)[] = [null, null, null, null, null]
-  readonly #shared: Cell = { key: '', level: 0, until: 0, tier: 0, older: null, newer: null }
-  readonly #judge: Algorithm
-  readonly #capacity: number
+  readonly #shared: Cell
+  readonly #blank: Float64Array
+  readonly #algorithm: Algorithm
   readonly #maxKeys: number
 
   /**
-   * @param judge the quota's algorithm
-   * @param capacity the most that can be spent at once
+   * @param algorithm the quota's
    * @param maxKeys callers remembered at most
    */
-  constructor(judge: Algorithm, capacity: number, maxKeys: number) {
-    this.#judge = judge
-    this.#capacity = capacity
+  constructor(algorithm: Algorithm, maxKeys: number) {
+    this.#algorithm = algorithm
     this.#maxKeys = maxKeys
+    this.#blank = new Float64Array(algorithm.width)
+    this.#shared = this.#cell('')
+  }
+
+  #cell(key: string): Cell {
+    return { key, state: new Float64Array(this.#algorithm.width), until: 0, tier: -1, older: null, newer: null }
   }
 
   /** Callers remembered now. */
@@ -47,26 +51,26 @@ export class MemoryTable {
   /** Fills `out` for a request of `cost` units at `now` (ms); remembers nothing. */
   judge(key: string, now: number, cost: number, out: Standing): void {
     const cell = this.#cells.get(key) ?? (this.#full(now) ? this.#shared : undefined)
-    if (cell === undefined) this.#judge(0, 0, now, cost, out)
-    else this.#judge(cell.level, cell.until, now, cost, out)
+    this.#algorithm.judge(cell?.state ?? this.#blank, 0, now, cost, out)
   }
 
-  /** Remembers what an allowing `judge` of the same tick found. */
-  commit(key: string, now: number, { level, until, after }: Standing, cost: number): void {
+  /** Remembers what an allowing `judge` of the same arguments found. */
+  commit(key: string, now: number, cost: number, out: Readonly<Standing>): void {
     let cell = this.#cells.get(key)
     if (cell === undefined) {
       this.#forgetExpired(now)
       if (this.#cells.size >= this.#maxKeys && !this.#forgetLeast()) {
-        this.#shared.level = level
-        this.#shared.until = until
+        this.#algorithm.commit(this.#shared.state, 0, now, cost, out)
+        this.#shared.until = out.until
         return
       }
-      cell = { key, level, until, tier: -1, older: null, newer: null }
+      cell = this.#cell(key)
       this.#cells.set(key, cell)
     }
-    cell.level = level
-    cell.until = until
-    const tier = after < cost ? BLOCKED : Math.floor((BLOCKED * (this.#capacity - after)) / this.#capacity)
+    this.#algorithm.commit(cell.state, 0, now, cost, out)
+    cell.until = out.until
+    const { after, capacity } = out
+    const tier = after < cost ? BLOCKED : Math.floor((BLOCKED * (capacity - after)) / capacity)
     if (cell.tier === tier && cell.newer === null) return
     if (cell.tier >= 0) this.#unlink(cell)
     cell.tier = tier
@@ -75,6 +79,23 @@ export class MemoryTable {
     if (cell.older === null) this.#oldest[tier] = cell
     else cell.older.newer = cell
     this.#newest[tier] = cell
+  }
+
+  /** Gives `cost` units back that were taken at `takenAt` (ms). */
+  refund(key: string, now: number, cost: number, takenAt: number): void {
+    const cell = this.#cells.get(key)
+    if (cell !== undefined) this.#algorithm.refund(cell.state, 0, now, cost, takenAt)
+  }
+
+  /** Fills `out` as for a request of no cost. */
+  peek(key: string, now: number, out: Standing): void {
+    this.judge(key, now, 0, out)
+  }
+
+  /** Forgets a caller: its quota is whole. */
+  forget(key: string): void {
+    const cell = this.#cells.get(key)
+    if (cell !== undefined) this.#forget(cell)
   }
 
   #full(now: number): boolean {

@@ -12,13 +12,16 @@ export type PartitionBy = 'ip' | 'identity' | 'api-key' | ((request: FastifyRequ
 export interface PolicyOptions {
   /** The quota's name, shown to clients. Routes that use the same name share the quota. */
   name: string
-  /** `fixed-window`: starts at the caller's first request. `gcra`: refills evenly. Default `fixed-window`. */
-  algorithm?: 'fixed-window' | 'gcra'
+  /**
+   * `fixed-window`: starts at the caller's first request. `sliding-window`: never more than `limit` in any stretch of
+   * `window`. `token-bucket`: refills evenly. `leaky-bucket`: the same by its level. Default `fixed-window`.
+   */
+  algorithm?: 'fixed-window' | 'sliding-window' | 'token-bucket' | 'leaky-bucket'
   /** Requests (or units of cost) per window. */
   limit: number
   /** Seconds. */
   window: number
-  /** Only `gcra`: how much may be spent at once. Default: `limit`. */
+  /** Only buckets: how much may be spent at once. Default: `limit`. */
   burst?: number
   /** Units that one request spends. Default 1. */
   cost?: number
@@ -44,7 +47,7 @@ export interface StoreOptions {
   redis?: RedisClient
   /** Begins every key in Redis. Default `ptc:rl:`. */
   prefix?: string
-  /** Milliseconds that a request waits for Redis before `onStoreFailure` applies. Default 50. */
+  /** Milliseconds that a request waits for Redis before `onStoreError` applies. Default 50. */
   timeoutMs?: number
 }
 
@@ -56,7 +59,7 @@ export interface RateLimitOptions extends RoomOptions {
   apiKeyField?: string
   store?: StoreOptions
   /** Redis away: count in this process (`local`), refuse (`closed`) or let pass (`open`). Default `local`. */
-  onStoreFailure?: 'local' | 'closed' | 'open'
+  onStoreError?: 'local' | 'closed' | 'open'
 }
 
 /** Options of one route. */
@@ -80,9 +83,10 @@ export const policySchema = {
     },
     algorithm: {
       type: 'string',
-      enum: ['fixed-window', 'gcra'],
+      enum: ['fixed-window', 'sliding-window', 'token-bucket', 'leaky-bucket'],
       default: 'fixed-window',
-      description: '`fixed-window` starts at the caller’s first request; `gcra` refills evenly.',
+      description:
+        '`fixed-window` starts at the caller’s first request; `sliding-window` holds in every stretch of that length; `token-bucket` refills evenly; `leaky-bucket` is the same by its level.',
     },
     limit: {
       type: 'integer',
@@ -96,7 +100,7 @@ export const policySchema = {
       type: 'integer',
       minimum: 1,
       maximum: 1_000_000,
-      description: 'Only `gcra`: how much may be spent at once. Absent: `limit`.',
+      description: 'Only buckets: how much may be spent at once. Absent: `limit`.',
       examples: [10],
     },
     cost: {
@@ -176,11 +180,11 @@ export const optionsSchema: ObjectSchema = {
           minimum: 1,
           maximum: 10_000,
           default: 50,
-          description: 'Milliseconds that a request waits for Redis before `onStoreFailure` applies.',
+          description: 'Milliseconds that a request waits for Redis before `onStoreError` applies.',
         },
       },
     },
-    onStoreFailure: {
+    onStoreError: {
       type: 'string',
       enum: ['local', 'closed', 'open'],
       default: 'local',

@@ -19,14 +19,14 @@ const plugin: FastifyPluginAsync<RateLimitOptions> = defineRoom<RateLimitOptions
   errors,
   events,
   check: findings,
-  async setup({ store, apiKeyField, onStoreFailure }, app) {
+  async setup({ store, apiKeyField, onStoreError }, app) {
     const {
       redis: client,
       prefix,
       timeoutMs,
       maxKeys,
     } = store as { maxKeys: number; prefix: string; timeoutMs: number } & typeof store
-    const failing = onStoreFailure as 'local' | 'closed' | 'open'
+    const failing = onStoreError as 'local' | 'closed' | 'open'
     const redis =
       client &&
       new RedisStore({
@@ -35,10 +35,10 @@ const plugin: FastifyPluginAsync<RateLimitOptions> = defineRoom<RateLimitOptions
         timeoutMs,
         clock,
         onOutage(reason) {
-          app.log.error({ reason, onStoreFailure: failing }, 'the rate-limit store does not answer')
+          app.log.error({ reason, onStoreError: failing }, 'the rate-limit store does not answer')
           emit(app, events['rate-limit.store-unavailable'], {
             outcome: failing === 'closed' ? 'denied' : 'allowed',
-            detail: { reason, onStoreFailure: failing },
+            detail: { reason, onStoreError: failing },
           })
         },
       })
@@ -48,7 +48,7 @@ const plugin: FastifyPluginAsync<RateLimitOptions> = defineRoom<RateLimitOptions
       redis,
       maxKeys,
       apiKeyField: apiKeyField as string,
-      onStoreFailure: failing,
+      onStoreError: failing,
       clock,
       onThrow(policy, error) {
         if (thrown.has(policy)) return

@@ -7,13 +7,13 @@ export type Stage = 'onRequest' | 'preParsing'
 /** One quota, parsed: everything that a decision needs. */
 export interface Quota {
   readonly name: string
-  readonly algorithm: 'fixed-window' | 'gcra'
+  readonly algorithm: NonNullable<PolicyOptions['algorithm']>
   /** Units per window. */
-  readonly limit: number
+  readonly limit: PolicyOptions['limit']
   /** Seconds. */
   readonly window: number
-  /** The most that can be spent at once: `burst`, or the limit. */
-  readonly capacity: number
+  /** The most that can be spent at once, where it is not the limit. */
+  readonly burst: number | undefined
   readonly cost: number
   readonly partitionBy: PartitionBy
   readonly sentence: 'seconds' | 'later'
@@ -28,22 +28,28 @@ const defaults = Object.fromEntries(
   Object.entries(policySchema.properties).flatMap(([key, one]) => ('default' in one ? [[key, one.default]] : [])),
 ) as Pick<Required<PolicyOptions>, 'algorithm' | 'cost' | 'partitionBy' | 'sentence'>
 
+/** Algorithms whose caller may spend another number at once than in a window. */
+const BUCKETS: ReadonlySet<Quota['algorithm']> = new Set(['token-bucket', 'leaky-bucket'])
+
+/** How an algorithm is called in keys. */
+const LETTER = { 'fixed-window': 'f', 'sliding-window': 's', 'token-bucket': 't', 'leaky-bucket': 'l' } as const
+
 /** Parses one policy; the schema's defaults fill what a route left out. */
 export function parsePolicy(given: Readonly<PolicyOptions>): Quota {
-  const { name, algorithm, limit, window, burst, cost, partitionBy, sentence } = { ...defaults, ...given }
-  const capacity = algorithm === 'gcra' ? (burst ?? limit) : limit
+  const { name, algorithm, limit, window, cost, partitionBy, sentence } = { ...defaults, ...given }
+  const burst = BUCKETS.has(algorithm) ? given.burst : undefined
   return Object.freeze({
     name,
     algorithm,
     limit,
     window,
-    capacity,
+    burst,
     cost,
     partitionBy,
     sentence,
     stage: partitionBy === 'identity' ? 'preParsing' : 'onRequest',
     label: `"${name}"`,
-    tag: `${name}:${algorithm === 'gcra' ? 'g' : 'f'}:${limit}:${window}:${capacity}`,
+    tag: `${name}:${LETTER[algorithm]}:${limit}:${window}:${burst ?? limit}`,
   })
 }
 
@@ -63,7 +69,8 @@ export function findings(options: Readonly<Partial<RateLimitOptions>>): Finding[
   const names = new Set<string>()
   for (const [index, given] of (options.policies ?? []).entries()) {
     const at = `/policies/${index}`
-    const { name, algorithm, capacity, cost, partitionBy } = parsePolicy(given)
+    const { name, algorithm, limit, burst, cost, partitionBy } = parsePolicy(given)
+    const capacity = burst ?? limit
     if (names.has(name)) {
       let free = 2
       while (names.has(`${name}-${free}`) || options.policies?.some((one) => one.name === `${name}-${free}`)) free++
@@ -76,11 +83,11 @@ export function findings(options: Readonly<Partial<RateLimitOptions>>): Finding[
       names.add(`${name}-${free}`)
     }
     names.add(name)
-    if (given.burst !== undefined && algorithm !== 'gcra') {
+    if (given.burst !== undefined && !BUCKETS.has(algorithm)) {
       found.push({
         at: `${at}/burst`,
-        rule: 'burst-needs-gcra',
-        message: "needs algorithm: 'gcra'; a fixed window admits its whole limit at once",
+        rule: 'burst-needs-bucket',
+        message: "needs algorithm: 'token-bucket' or 'leaky-bucket'; a window admits its whole limit at once",
         fix: [{ op: 'remove', path: `${at}/burst` }],
       })
     }

@@ -1,8 +1,7 @@
 import { hash } from 'node:crypto'
-import { refusing, type Decision } from './decision.ts'
-import { emissionOf } from './gcra.ts'
+import { refusing, type Charge, type Decision } from './decision.ts'
+import { emissionOf } from './emission.ts'
 import type { RedisClient } from './options.ts'
-import type { Quota } from './policy.ts'
 import { script } from './redis-script.ts'
 import { subjectHash } from './subject.ts'
 
@@ -40,18 +39,13 @@ export class RedisStore {
   }
 
   /**
-   * Compiles the decider over a list of quotas.
+   * Compiles the decider.
    * @returns a function that answers null while the server is away, and a promise that resolves to null if it
    * does not answer in time; it never rejects.
    */
-  decider(quotas: readonly Quota[]): (subjects: readonly string[]) => Promise<Decision | null> | null {
-    const args = quotas.flatMap(({ algorithm, limit, window, capacity, cost }) =>
-      algorithm === 'gcra'
-        ? ['g', String(emissionOf(limit, window)), String(capacity), String(cost)]
-        : ['f', String(window * 1_000_000), String(capacity), String(cost)],
-    )
+  decider(): (charges: readonly Charge[]) => Promise<Decision | null> | null {
     const { prefix } = this.#parts
-    return (subjects) => {
+    return (charges) => {
       if (this.#down) {
         if (this.#probing || this.#parts.clock() < this.#nextAttempt) return null
         this.#probing = true
@@ -61,8 +55,13 @@ export class RedisStore {
         return null
       }
       // The hash in braces is the cluster's hash tag: all quotas of one caller live on one node.
-      const keys = quotas.map(({ tag }, i) => `${prefix}{${subjectHash(subjects[i] as string)}}:${tag}`)
-      return this.#ask(keys, args, (answer) => decisionOf(answer, quotas, subjects))
+      const keys = charges.map(({ quota: { tag }, subject }) => `${prefix}{${subjectHash(subject)}}:${tag}`)
+      const args = charges.flatMap(({ quota: { algorithm, window, burst }, limit, cost }) =>
+        algorithm === 'token-bucket' || algorithm === 'leaky-bucket'
+          ? ['g', String(emissionOf(limit, window)), String(burst ?? limit), String(cost)]
+          : ['f', String(window * 1_000_000), String(limit), String(cost)],
+      )
+      return this.#ask(keys, args, (answer) => decisionOf(answer, charges))
     }
   }
 
@@ -124,14 +123,15 @@ export class RedisStore {
 }
 
 /** Reads the script's answer; null if it is not one. */
-function decisionOf(answer: unknown, quotas: readonly Quota[], subjects: readonly string[]): Decision | null {
-  if (!Array.isArray(answer) || answer.length !== quotas.length * 5) return null
+function decisionOf(answer: unknown, charges: readonly Charge[]): Decision | null {
+  if (!Array.isArray(answer) || answer.length !== charges.length * 5) return null
   const numbers = answer.map((value) => (typeof value === 'string' ? Number(value) : (value as number)))
   if (!numbers.every(Number.isFinite)) return null
-  return quotas.map((quota, i) => {
+  return charges.map((charge, i) => {
+    const capacity = charge.quota.burst ?? charge.limit
     const [allowed, before, after, resetMs, retryMs] = numbers.slice(i * 5, i * 5 + 5) as FiveNumbers
-    const standing = { allowed: allowed === 1, before, after, resetMs, retryMs, level: 0, until: 0 }
-    return { quota, subject: subjects[i] as string, standing }
+    const standing = { allowed: allowed === 1, capacity, before, after, resetMs, retryMs, until: 0 }
+    return { ...charge, standing }
   })
 }
 

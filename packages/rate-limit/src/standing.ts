@@ -2,6 +2,8 @@
 export interface Standing {
   /** Whether the cost fits. */
   allowed: boolean
+  /** The most that can be spent at once. */
+  capacity: number
   /** Units left before this request. */
   before: number
   /** Units left after it, if it is allowed. */
@@ -10,19 +12,26 @@ export interface Standing {
   resetMs: number
   /** Milliseconds until the same request would be allowed; 0 if it is. */
   retryMs: number
-  /** What to remember if it is allowed: units spent (fixed window) or the arrival time in µs (GCRA). */
-  level: number
   /** When what is remembered may be forgotten, in ms on the store's clock. */
   until: number
 }
 
 /** A standing to be filled. */
 export function blankStanding(): Standing {
-  return { allowed: true, before: 0, after: 0, resetMs: 0, retryMs: 0, level: 0, until: 0 }
+  return { allowed: true, capacity: 0, before: 0, after: 0, resetMs: 0, retryMs: 0, until: 0 }
 }
 
-/**
- * Judges a request against what is remembered of its caller, and writes nothing but `out`.
- * `level` and `until` are as an earlier standing left them, 0 and 0 for a caller not yet seen; `now` in ms.
- */
-export type Algorithm = (level: number, until: number, now: number, cost: number, out: Standing) => void
+/** How a quota is counted: plain arithmetic over a few numbers a caller. */
+export interface Algorithm {
+  /** Numbers remembered per caller. */
+  readonly width: number
+  /**
+   * Judges a request against `state[at … at + width)` (all zero: a caller not yet seen); writes nothing but `out`.
+   * `now` in ms; a cost of 0 only looks.
+   */
+  judge(state: Float64Array, at: number, now: number, cost: number, out: Standing): void
+  /** Writes what an allowing `judge` of the same arguments found. */
+  commit(state: Float64Array, at: number, now: number, cost: number, out: Readonly<Standing>): void
+  /** Gives `cost` units back that were taken at `takenAt`. What remains is never less than without that taking. */
+  refund(state: Float64Array, at: number, now: number, cost: number, takenAt: number): void
+}

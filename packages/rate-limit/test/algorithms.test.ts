@@ -1,44 +1,48 @@
+import official from '@fastify/rate-limit'
+import Fastify from 'fastify'
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
-import { memoryDecider, refusing } from '../src/decision.ts'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { blankCharge, counted, memoryDecider, refusing } from '../src/decision.ts'
+import { secondsOf } from '../src/fields.ts'
 import { fixedWindow } from '../src/fixed-window.ts'
-import { gcra } from '../src/gcra.ts'
-import { MemoryTable } from '../src/memory-table.ts'
+import { leakyBucket } from '../src/leaky-bucket.ts'
 import { parsePolicy, type Quota } from '../src/policy.ts'
-import { blankStanding, type Algorithm } from '../src/standing.ts'
+import { slidingLog } from '../src/sliding-log.ts'
+import { LONGEST_LOG, SEGMENTS, slidingSegments, slidingWindow } from '../src/sliding-window.ts'
+import { blankStanding, type Algorithm, type Standing } from '../src/standing.ts'
+import { tokenBucket } from '../src/token-bucket.ts'
+import {
+  leakModel,
+  logModel,
+  segmentModel,
+  tokenModel,
+  windowModel,
+  type Answer,
+  type Model,
+  type Settings,
+} from './models.ts'
 
-interface Settings {
-  limit: number
-  window: number
-  capacity: number
-}
-type Answer = readonly [allowed: boolean, left: number]
-type Model = (now: number, cost: number) => Answer
+const start = 1_700_000_000_000
 
-/** Ten lines that are slow, obvious and independent: every admitted request is remembered. */
-function windowModel({ limit, window }: Settings): Model {
-  let admitted: { at: number; cost: number }[] = []
-  return (now, cost) => {
-    if (admitted.length > 0 && now >= admitted[0]!.at + window * 1000) admitted = []
-    const spent = admitted.reduce((sum, one) => sum + one.cost, 0)
-    if (spent + cost > limit) return [false, limit - spent]
-    admitted.push({ at: now, cost })
-    return [true, limit - spent - cost]
-  }
-}
-
-/** A bucket of tokens in exact fractions: units are 1/unit of a token, `unit` µs long. */
-function bucketModel({ limit, window, capacity }: Settings): Model {
-  const unit = BigInt(Math.ceil((window * 1e6) / limit))
-  let tokens = BigInt(capacity) * unit
-  let seen = 0n
-  return (now, cost) => {
-    const at = BigInt(now) * 1000n
-    tokens = tokens + at - seen < BigInt(capacity) * unit ? tokens + at - seen : BigInt(capacity) * unit
-    seen = at
-    const allowed = tokens >= BigInt(cost) * unit
-    if (allowed) tokens -= BigInt(cost) * unit
-    return [allowed, Number(tokens / unit)]
+/** One caller of an algorithm. */
+function caller(algorithm: Algorithm) {
+  // Neighbours on both sides, which nothing may touch.
+  const state = new Float64Array(algorithm.width + 2).fill(7, 0, 1).fill(7, algorithm.width + 1)
+  return {
+    state,
+    look(now: number, cost: number): Standing {
+      const out = blankStanding()
+      algorithm.judge(state, 1, now, cost, out)
+      return out
+    },
+    take(now: number, cost: number): Standing {
+      const out = this.look(now, cost)
+      if (out.allowed) algorithm.commit(state, 1, now, cost, out)
+      return out
+    },
+    refund(now: number, cost: number, takenAt: number): void {
+      algorithm.refund(state, 1, now, cost, takenAt)
+    },
   }
 }
 
@@ -47,184 +51,324 @@ const settings = fc.record({
   window: fc.integer({ min: 1, max: 90 }),
   capacity: fc.integer({ min: 1, max: 12 }),
 })
-const requests = fc.array(
-  fc.record({
-    wait: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 40_000 })),
-    cost: fc.integer({ min: 1, max: 3 }),
-  }),
-  { maxLength: 60 },
-)
+const cost = fc.integer({ min: 1, max: 3 })
+const request = fc.record({
+  wait: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 3000 }), fc.integer({ min: 0, max: 40_000 })),
+  cost,
+})
+const requests = fc.array(request, { maxLength: 60 })
 
-const algorithms: [string, (of: Settings) => { judge: Algorithm; model: Model; capacity: number }][] = [
-  ['fixed-window', (of) => ({ judge: fixedWindow(of.limit, of.window), model: windowModel(of), capacity: of.limit })],
-  ['gcra', (of) => ({ judge: gcra(of.limit, of.window, of.capacity), model: bucketModel(of), capacity: of.capacity })],
+interface Subject {
+  algorithm: Algorithm
+  model: Model
+  capacity: number
+}
+const algorithms: [string, (of: Settings) => Subject][] = [
+  [
+    'fixed-window',
+    (of) => ({ algorithm: fixedWindow(of.limit, of.window), model: windowModel(of), capacity: of.limit }),
+  ],
+  [
+    'sliding-window, as a log',
+    (of) => ({ algorithm: slidingLog(of.limit, of.window), model: logModel(of), capacity: of.limit }),
+  ],
+  [
+    'sliding-window, by segments',
+    (of) => ({ algorithm: slidingSegments(of.limit, of.window), model: segmentModel(of), capacity: of.limit }),
+  ],
+  [
+    'token-bucket',
+    (of) => ({
+      algorithm: tokenBucket(of.limit, of.window, of.capacity),
+      model: tokenModel(of),
+      capacity: of.capacity,
+    }),
+  ],
+  [
+    'leaky-bucket',
+    (of) => ({ algorithm: leakyBucket(of.limit, of.window, of.capacity), model: leakModel(of), capacity: of.capacity }),
+  ],
 ]
 
 describe.each(algorithms)('%s', (_, build) => {
-  it('agrees with its reference model, request by request', () => {
+  it('agrees with its reference model, request by request, and touches no neighbour', () => {
+    fc.assert(
+      fc.property(settings, requests, fc.constantFrom(0, start), (of, sent, from) => {
+        const { algorithm, model } = build(of)
+        const one = caller(algorithm)
+        let now = from
+        for (const { wait, cost: units } of sent) {
+          now += wait
+          const { allowed, after } = one.take(now, units)
+          expect([allowed, after]).toEqual(model(now, units))
+        }
+        expect([one.state[0], one.state.at(-1)]).toEqual([7, 7])
+      }),
+    )
+  })
+
+  it('admits after retryMs, not a millisecond earlier, after Retry-After too, and is whole after resetMs', () => {
     fc.assert(
       fc.property(settings, requests, (of, sent) => {
-        const { judge, model, capacity } = build(of)
-        const table = new MemoryTable(judge, capacity, 10)
-        const standing = blankStanding()
-        let now = 1_700_000_000_000
-        for (const { wait, cost } of sent) {
+        const { algorithm, capacity } = build(of)
+        const one = caller(algorithm)
+        let now = start
+        for (const { wait, cost: units } of sent) {
+          if (units > capacity) continue
           now += wait
-          table.judge('one', now, cost, standing)
-          if (standing.allowed) table.commit('one', now, standing, cost)
-          expect([standing.allowed, standing.after]).toEqual(model(now, cost))
+          const { allowed, retryMs, resetMs, until } = one.take(now, units)
+          if (allowed) expect(retryMs).toBe(0)
+          else {
+            expect(one.look(now + retryMs, units).allowed).toBe(true)
+            expect(one.look(now + retryMs - 1, units).allowed).toBe(false)
+            expect(one.look(now + secondsOf(retryMs) * 1000, units).allowed).toBe(true)
+          }
+          expect(one.look(now + resetMs, 1).before).toBe(capacity)
+          expect(until).toBeGreaterThanOrEqual(now + resetMs)
         }
       }),
     )
   })
 
-  it('admits after retryMs, not a millisecond earlier, and is whole after resetMs', () => {
+  it('is as if nothing had been asked after a refusal', () => {
     fc.assert(
       fc.property(settings, requests, (of, sent) => {
-        const { judge, capacity } = build(of)
-        const [standing, later] = [blankStanding(), blankStanding()]
-        let [now, level, until] = [1_700_000_000_000, 0, 0]
-        for (const { wait, cost } of sent) {
-          if (cost > capacity) continue
+        const one = caller(build(of).algorithm)
+        let now = start
+        for (const { wait, cost: units } of sent) {
           now += wait
-          judge(level, until, now, cost, standing)
-          if (standing.allowed) {
-            ;({ level, until } = standing)
-            expect(standing.retryMs).toBe(0)
-          } else {
-            judge(level, until, now + standing.retryMs, cost, later)
-            expect(later.allowed).toBe(true)
-            judge(level, until, now + standing.retryMs - 1, cost, later)
-            expect(later.allowed).toBe(false)
-          }
-          judge(level, until, now + standing.resetMs, 1, later)
-          expect(later.before).toBe(capacity)
+          const before = one.state.slice()
+          if (!one.take(now, units).allowed) expect(one.state).toEqual(before)
+        }
+      }),
+    )
+  })
+
+  it('decides after a refund as if it had never been taken', () => {
+    fc.assert(
+      fc.property(settings, requests, request, fc.nat(20_000), requests, (of, earlier, refunded, held, later) => {
+        const [one, twin] = [caller(build(of).algorithm), caller(build(of).algorithm)]
+        let now = start
+        for (const { wait, cost: units } of earlier) {
+          now += wait
+          one.take(now, units)
+          twin.take(now, units)
+        }
+        const takenAt = (now += refunded.wait)
+        if (one.take(takenAt, refunded.cost).allowed) one.refund(takenAt + held, refunded.cost, takenAt)
+        now += held
+        for (const { wait, cost: units } of later) {
+          now += wait
+          if (units > one.look(now, 0).capacity) continue
+          expect(told(one.take(now, units))).toEqual(told(twin.take(now, units)))
         }
       }),
     )
   })
 
   it('makes nobody wait longer because the clock was set back', () => {
-    const { judge } = build({ limit: 2, window: 60, capacity: 2 })
-    const standing = blankStanding()
-    const now = 1_700_000_000_000
-    judge(0, 0, now, 2, standing)
-    judge(standing.level, standing.until, now - 3_600_000, 1, standing)
-    expect(standing.allowed).toBe(false)
-    expect(standing.retryMs).toBeLessThanOrEqual(60_000)
+    const one = caller(build({ limit: 2, window: 60, capacity: 2 }).algorithm)
+    expect(one.take(start, 2).allowed).toBe(true)
+    const { allowed, retryMs } = one.look(start - 3_600_000, 1)
+    expect(allowed).toBe(false)
+    expect(retryMs).toBeLessThanOrEqual(63_000)
   })
 })
 
-it('never admits more than burst and rate allow in any stretch of time under GCRA', () => {
+const told = ({ allowed, before, after, resetMs, retryMs }: Standing) => ({ allowed, before, after, resetMs, retryMs })
+
+/** Runs a caller that always asks again, and tells the units admitted with their times. */
+function admitted(algorithm: Algorithm, sent: readonly { wait: number; cost: number }[]) {
+  const one = caller(algorithm)
+  let now = start
+  return sent.flatMap(({ wait, cost: units }) => {
+    now += wait
+    return one.take(now, units).allowed ? [{ at: now, units }] : []
+  })
+}
+
+it.each([
+  ['a log', slidingLog],
+  ['segments', slidingSegments],
+])('sliding-window as %s admits more than the limit in no window of its length', (_, build) => {
   fc.assert(
-    fc.property(settings, fc.array(fc.integer({ min: 0, max: 5000 }), { maxLength: 80 }), (of, waits) => {
-      const judge = gcra(of.limit, of.window, of.capacity)
-      const standing = blankStanding()
-      const admitted: number[] = []
-      let [now, level] = [1_700_000_000_000, 0]
-      for (const wait of waits) {
-        now += wait
-        judge(level, 0, now, 1, standing)
-        if (!standing.allowed) continue
-        level = standing.level
-        admitted.push(now)
-      }
-      for (const [first, from] of admitted.entries()) {
-        for (const [last, to] of admitted.entries()) {
-          if (last >= first)
-            expect(last - first + 1).toBeLessThanOrEqual(of.capacity + ((to - from) / 1000 / of.window) * of.limit)
-        }
+    fc.property(settings, requests, ({ limit, window }, sent) => {
+      const all = admitted(build(limit, window), sent)
+      for (const { at: from } of all) {
+        const within = all.filter(({ at }) => at >= from && at < from + window * 1000)
+        expect(within.reduce((sum, { units }) => sum + units, 0)).toBeLessThanOrEqual(limit)
       }
     }),
   )
+})
+
+it('keeps at least 95 % of the rate in a sliding window by segments, in memory that the limit does not change', () => {
+  const window = 60
+  for (const limit of [100, 10_000]) {
+    // Ten times the limit, evenly, for fifty windows.
+    const every = (window * 1000) / limit / 10
+    const algorithm = slidingSegments(limit, window)
+    const one = caller(algorithm)
+    let passed = 0
+    for (let now = 0; now < 50 * window * 1000; now += every) if (one.take(Math.floor(now), 1).allowed) passed++
+    expect(passed / (limit * 50)).toBeGreaterThanOrEqual(0.95)
+    expect(algorithm.width).toBe(SEGMENTS + 2)
+  }
+})
+
+it('keeps a log only where it is not larger than the segments', () => {
+  expect(slidingWindow(LONGEST_LOG, 60).width).toBe(slidingWindow(LONGEST_LOG + 1, 60).width)
+  expect(slidingWindow(3, 60).width).toBe(4)
+})
+
+describe.each([
+  ['token-bucket', tokenBucket],
+  ['leaky-bucket', leakyBucket],
+])('%s', (_, build) => {
+  it('never admits more than burst and rate allow in any stretch of time', () => {
+    fc.assert(
+      fc.property(settings, requests, ({ limit, window, capacity }, sent) => {
+        const all = admitted(build(limit, window, capacity), sent)
+        for (const [first, { at: from }] of all.entries()) {
+          let units = 0
+          for (const one of all.slice(first)) {
+            units += one.units
+            expect(units).toBeLessThanOrEqual(capacity + ((one.at - from) / 1000 / window) * limit)
+          }
+        }
+      }),
+    )
+  })
+
+  it('gives back by a late refund never more than was taken, and less by at most the time until the last taking', () => {
+    fc.assert(
+      fc.property(settings, requests, request, requests, fc.nat(5000), (of, earlier, refunded, between, held) => {
+        const { limit, window, capacity } = of
+        const [one, twin] = [caller(build(limit, window, capacity)), caller(build(limit, window, capacity))]
+        let now = start
+        for (const { wait, cost: units } of earlier) {
+          now += wait
+          one.take(now, units)
+          twin.take(now, units)
+        }
+        const takenAt = (now += refunded.wait)
+        if (!one.take(takenAt, refunded.cost).allowed) return
+        let last = takenAt
+        for (const { wait, cost: units } of between) {
+          now += wait
+          if (!one.take(now, units).allowed) continue
+          twin.take(now, units)
+          last = now
+        }
+        now += held
+        one.refund(now, refunded.cost, takenAt)
+        const [late, never] = [one.look(now, 0).resetMs, twin.look(now, 0).resetMs]
+        expect(late).toBeGreaterThanOrEqual(never)
+        expect(late - never).toBeLessThanOrEqual(last - takenAt + 1)
+      }),
+    )
+  })
+})
+
+it('gives back in a sliding window exactly what was taken, whatever came between', () => {
+  const builds = fc.constantFrom(slidingLog, slidingSegments)
+  fc.assert(
+    fc.property(builds, settings, requests, fc.nat(59), fc.nat(5000), (build, { limit, window }, sent, which, held) => {
+      const [one, twin] = [caller(build(limit, window)), caller(build(limit, window))]
+      let now = start
+      let refunded: { at: number; units: number } | undefined
+      for (const [place, { wait, cost: units }] of sent.entries()) {
+        now += wait
+        if (!one.take(now, units).allowed) continue
+        if (place === which) refunded = { at: now, units }
+        else twin.take(now, units)
+      }
+      now += held
+      if (refunded !== undefined) one.refund(now, refunded.units, refunded.at)
+      for (let units = 0; units <= limit; units++) {
+        expect(told(one.look(now, units))).toEqual(told(twin.look(now, units)))
+      }
+    }),
+  )
+})
+
+it('admits by level what a token bucket of the same capacity admits by tokens', () => {
+  fc.assert(
+    fc.property(settings, requests, ({ limit, window, capacity }, sent) => {
+      const [tokens, level] = [
+        caller(tokenBucket(limit, window, capacity)),
+        caller(leakyBucket(limit, window, capacity)),
+      ]
+      let now = start
+      for (const { wait, cost: units } of sent) {
+        now += wait
+        expect(level.take(now, units)).toEqual(tokens.take(now, units))
+      }
+    }),
+  )
+})
+
+describe('beside @fastify/rate-limit', () => {
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+
+  it('decides a fixed window as it does, request by request', async () => {
+    vi.useFakeTimers({ now: start, toFake: ['Date'] })
+    const app = Fastify()
+    await app.register(official, { global: false })
+    app.get('/', async () => '')
+    await app.ready()
+    await fc.assert(
+      fc.asyncProperty(
+        settings,
+        fc.array(fc.integer({ min: 0, max: 30_000 }), { maxLength: 30 }),
+        async (of, waits) => {
+          const { limit: max, window } = of
+          const take = app.createRateLimit({ max, timeWindow: window * 1000, keyGenerator: () => 'one' })
+          const one = caller(fixedWindow(max, window))
+          vi.setSystemTime(start)
+          for (const wait of waits) {
+            vi.setSystemTime(Date.now() + wait)
+            const theirs = await take({ routeOptions: {} } as never)
+            const ours = one.take(Date.now(), 1)
+            if (theirs.isAllowed) throw new TypeError('nobody is on a list')
+            expect([!theirs.isExceeded, theirs.remaining]).toEqual([ours.allowed, ours.after])
+            if (theirs.isExceeded) expect(theirs.ttl).toBe(ours.retryMs)
+          }
+        },
+      ),
+      { numRuns: 50 },
+    )
+    await app.close()
+  })
 })
 
 it('changes nothing at all when one of several quotas refuses', () => {
   const policies = [
     { name: 'a', limit: 3, window: 10 },
-    { name: 'b', algorithm: 'gcra', limit: 2, window: 10 },
+    { name: 'b', algorithm: 'token-bucket', limit: 2, window: 10 },
+    { name: 'c', algorithm: 'sliding-window', limit: 4, window: 12 },
   ] as const
   const quotas: Quota[] = policies.map(parsePolicy)
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 0, max: 4000 }), { maxLength: 40 }), (waits) => {
-      const tables = [new MemoryTable(fixedWindow(3, 10), 3, 9), new MemoryTable(gcra(2, 10, 2), 2, 9)]
-      const decide = memoryDecider(quotas.map((quota, i) => ({ quota, table: tables[i]! })))
+      const decide = memoryDecider(quotas.map((quota) => counted(quota, 9)))
       const models = [
         windowModel({ limit: 3, window: 10, capacity: 3 }),
-        bucketModel({ limit: 2, window: 10, capacity: 2 }),
+        tokenModel({ limit: 2, window: 10, capacity: 2 }),
+        logModel({ limit: 4, window: 12, capacity: 4 }),
       ]
-      let now = 1_700_000_000_000
+      const charges = quotas.map((quota) => ({ ...blankCharge(quota), subject: 'x' }))
+      let now = start
       for (const wait of waits) {
         now += wait
-        const decision = decide(['x', 'x'], now)
+        const decision = decide(charges, now)
         if (refusing(decision)) continue
         // Models see only what was admitted: each must agree that it fits.
-        for (const [i, model] of models.entries()) expect(model(now, 1)).toEqual([true, decision[i]!.standing.after])
+        const left = decision.map(({ standing }): Answer => [true, standing.after])
+        expect(models.map((model) => model(now, 1))).toEqual(left)
       }
     }),
   )
-})
-
-describe('a table that is full', () => {
-  const now = 1_700_000_000_000
-  const make = (limit: number, maxKeys: number) => {
-    const table = new MemoryTable(fixedWindow(limit, 60), limit, maxKeys)
-    const standing = blankStanding()
-    const take = (key: string, at: number = now): boolean => {
-      table.judge(key, at, 1, standing)
-      if (standing.allowed) table.commit(key, at, standing, 1)
-      return standing.allowed
-    }
-    return { table, take }
-  }
-
-  it('never holds more than its bound', () => {
-    const { table, take } = make(3, 50)
-    for (let key = 0; key < 5000; key++) take(`k${key}`)
-    expect(table.size).toBe(50)
-  })
-
-  it('keeps whoever has spent much, and forgets whoever has spent least', () => {
-    const { take } = make(4, 50)
-    for (let request = 0; request < 3; request++) take('busy')
-    for (let key = 0; key < 5000; key++) take(`k${key}`)
-    expect(take('busy')).toBe(true)
-    expect(take('busy')).toBe(false)
-  })
-
-  it('gives newcomers one quota between them when everybody it knows is being refused', () => {
-    const { take } = make(2, 10)
-    for (let key = 0; key < 10; key++) while (take(`k${key}`));
-    expect([take('new1'), take('new2'), take('new3')]).toEqual([true, true, false])
-    expect(take('k0')).toBe(false)
-  })
-
-  it('forgets the expired before anybody else', () => {
-    const { take } = make(2, 10)
-    for (let key = 0; key < 10; key++) while (take(`k${key}`));
-    expect(take('new', now + 60_000)).toBe(true)
-    expect(take('new', now + 60_000)).toBe(true)
-    expect(take('new', now + 60_000)).toBe(false)
-  })
-
-  it('lets nobody exceed his quota, whatever floods past', () => {
-    fc.assert(
-      fc.property(
-        fc.array(fc.integer({ min: 0, max: 30 }), { maxLength: 400 }),
-        fc.integer({ min: 1, max: 8 }),
-        (keys, maxKeys) => {
-          // A caller that has been refused once stays refused for the rest of its window.
-          const { take } = make(3, maxKeys)
-          const blocked = new Set<string>()
-          const spent = new Map<string, number>()
-          for (const [step, key] of keys.map((one) => `k${one}`).entries()) {
-            const allowed = take(key, now + step)
-            if (blocked.has(key)) expect(allowed).toBe(false)
-            if (allowed) spent.set(key, (spent.get(key) ?? 0) + 1)
-            else if ((spent.get(key) ?? 0) >= 3) blocked.add(key)
-          }
-        },
-      ),
-    )
-  })
 })

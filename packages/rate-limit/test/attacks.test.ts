@@ -8,11 +8,8 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { exceeded } from '../src/exceeded.ts'
 import { compileFields } from '../src/fields.ts'
-import { memoryDecider, refusing } from '../src/decision.ts'
-import { fixedWindow } from '../src/fixed-window.ts'
-import { gcra } from '../src/gcra.ts'
+import { blankCharge, counted, memoryDecider, refusing } from '../src/decision.ts'
 import rateLimit, { type PolicyOptions } from '../src/index.ts'
-import { MemoryTable } from '../src/memory-table.ts'
 import { parsePolicy } from '../src/policy.ts'
 
 const apps: FastifyInstance[] = []
@@ -50,7 +47,7 @@ describe('a clock that is set', () => {
         { name: 'wide', limit: 9, window: 60 },
       ],
     ],
-    ['GCRA', [{ name: 'q', algorithm: 'gcra', limit: 1, window: 60 }]],
+    ['token bucket', [{ name: 'q', algorithm: 'token-bucket', limit: 1, window: 60 }]],
   ]
 
   it.each(kinds)('back locks nobody out: %s', async (_, policies) => {
@@ -158,10 +155,12 @@ it('every kind of request spends one quota, over HTTP/2 as well', async () => {
   }
 })
 
+const ALGORITHMS = ['fixed-window', 'sliding-window', 'token-bucket', 'leaky-bucket'] as const
+
 describe('fields', () => {
   it('never promise what does not hold, whatever is asked when', () => {
     const setting = fc.record({
-      algorithm: fc.constantFrom('fixed-window' as const, 'gcra' as const),
+      algorithm: fc.constantFrom(...ALGORITHMS),
       limit: fc.oneof(fc.integer({ min: 1, max: 20 }), fc.integer({ min: 1, max: 1_000_000 })),
       window: fc.oneof(fc.integer({ min: 1, max: 90 }), fc.integer({ min: 1, max: 31_536_000 })),
       cost: fc.integer({ min: 1, max: 5 }),
@@ -172,19 +171,13 @@ describe('fields', () => {
         const quotas = settings.map((one, at) =>
           parsePolicy({ ...one, name: `q${at}`, cost: Math.min(one.cost, one.limit) }),
         )
-        const decide = memoryDecider(
-          quotas.map((quota) => {
-            const { algorithm, limit, window, capacity } = quota
-            const judge = algorithm === 'gcra' ? gcra(limit, window, capacity) : fixedWindow(limit, window)
-            return { quota, table: new MemoryTable(judge, capacity, 9) }
-          }),
-        )
+        const decide = memoryDecider(quotas.map((quota) => counted(quota, 9)))
         const write = compileFields(quotas, joins)
         let now = 1_700_000_000_000
         for (const pause of pauses) {
           now += pause
           const decision = decide(
-            quotas.map(() => 'x'),
+            quotas.map((quota) => ({ ...blankCharge(quota), subject: 'x' })),
             now,
           )
           const refused = refusing(decision)

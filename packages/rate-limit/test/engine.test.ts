@@ -13,7 +13,7 @@ it('opens windows and refuses through @fastify/rate-limit, and waits for nothing
     redis: undefined,
     maxKeys: 10,
     apiKeyField: 'x-api-key',
-    onStoreFailure: 'local',
+    onStoreError: 'local',
     onThrow: () => undefined,
     clock,
   })

@@ -72,15 +72,20 @@ it.each([
     'additionalProperties',
   ],
   ['a hook', one({ hook: 'onRequest' }), 'policies[0].hook', 'additionalProperties'],
-  ['an unknown algorithm', one({ algorithm: 'token-bucket' }), 'policies[0].algorithm', 'enum'],
+  ['an unknown algorithm', one({ algorithm: 'gcra' }), 'policies[0].algorithm', 'enum'],
   ['a partition that does not exist', one({ partitionBy: 'user' }), 'policies[0].partitionBy', 'pattern'],
   ['a partition that is a number', one({ partitionBy: 7 }), 'policies[0].partitionBy', 'accepts'],
   ['a partition that waits', one({ partitionBy: async () => 'x' }), 'policies[0].partitionBy', 'synchronous-partition'],
   ['a name that would break a field', one({ name: 'a", "b' }), 'policies[0].name', 'pattern'],
   ['two policies of one name', { policies: [policy, { ...policy, limit: 5 }] }, 'policies[1].name', 'unique-name'],
-  ['a burst on a fixed window', one({ burst: 5 }), 'policies[0].burst', 'burst-needs-gcra'],
+  ['a burst on a fixed window', one({ burst: 5 }), 'policies[0].burst', 'burst-needs-bucket'],
   ['a cost that never fits', one({ cost: 101 }), 'policies[0].cost', 'cost-within-capacity'],
-  ['a cost above the burst', one({ algorithm: 'gcra', burst: 2, cost: 3 }), 'policies[0].cost', 'cost-within-capacity'],
+  [
+    'a cost above the burst',
+    one({ algorithm: 'token-bucket', burst: 2, cost: 3 }),
+    'policies[0].cost',
+    'cost-within-capacity',
+  ],
   ['a sentence of one’s own', one({ sentence: 'Go away.' }), 'policies[0].sentence', 'enum'],
   ['an API key field in capitals', { ...one({}), apiKeyField: 'X-Api-Key' }, 'apiKeyField', 'pattern'],
   [
@@ -95,7 +100,7 @@ it.each([
   ['a prefix with braces', { ...one({}), store: { prefix: '{x}' } }, 'store.prefix', 'pattern'],
   ['a deadline of nothing', { ...one({}), store: { timeoutMs: 0 } }, 'store.timeoutMs', 'minimum'],
   ['a memory of nobody', { ...one({}), store: { maxKeys: 0 } }, 'store.maxKeys', 'minimum'],
-  ['an unknown failure policy', { ...one({}), onStoreFailure: 'ignore' }, 'onStoreFailure', 'enum'],
+  ['an unknown failure policy', { ...one({}), onStoreError: 'ignore' }, 'onStoreError', 'enum'],
 ])('refuses %s, and its fix boots', async (_, options, path, rule) => {
   const mistakes = await boot(options)
   expect(mistakes.map((mistake) => [mistake.path, mistake.rule])).toContainEqual([path, rule])
@@ -110,9 +115,9 @@ it.each([
 })
 
 it('finds every mistake at once', async () => {
-  const mistakes = await boot({ policies: [{ name: 'a', limit: '5', window: 0 }], onStoreFailur: 'open' })
+  const mistakes = await boot({ policies: [{ name: 'a', limit: '5', window: 0 }], onStoreErro: 'open' })
   expect(mistakes.map(({ path }) => path).toSorted()).toEqual([
-    'onStoreFailur',
+    'onStoreErro',
     'policies[0].limit',
     'policies[0].window',
   ])
@@ -120,11 +125,11 @@ it('finds every mistake at once', async () => {
 
 it.each([
   one({}),
-  one({ algorithm: 'gcra', burst: 200 }),
+  one({ algorithm: 'token-bucket', burst: 200 }),
   one({ partitionBy: () => null }),
   one({ partitionBy: 'identity', cost: 100 }),
   { policies: [policy, { ...policy, name: 'other', partitionBy: 'api-key' }], apiKeyField: 'x-key' },
-  { ...one({}), store: { maxKeys: 10 }, onStoreFailure: 'closed', reportOnly: true },
+  { ...one({}), store: { maxKeys: 10 }, onStoreError: 'closed', reportOnly: true },
   { ...one({}), enabled: false },
 ])('accepts %j', async (options) => {
   expect(await boot(options)).toEqual([])

@@ -13,7 +13,8 @@ describe('a policy', () => {
     const parsed = parsePolicy(quota)
     expect(parsed).toMatchObject({
       algorithm: 'fixed-window',
-      capacity: 5,
+      limit: 5,
+      burst: undefined,
       cost: 1,
       partitionBy: 'ip',
       sentence: 'seconds',
@@ -31,7 +32,7 @@ describe('a policy', () => {
   it.each([
     ['limit', { limit: 6 }, false],
     ['window', { window: 61 }, false],
-    ['algorithm', { algorithm: 'gcra' }, false],
+    ['algorithm', { algorithm: 'token-bucket' }, false],
     ['partition', { partitionBy: 'api-key' }, false],
     ['cost', { cost: 2 }, true],
     ['sentence', { sentence: 'later' }, true],
@@ -40,9 +41,9 @@ describe('a policy', () => {
   })
 
   it('is advertised as an RFC 9651 list', () => {
-    expect(policyField([parsePolicy(quota), parsePolicy({ ...quota, name: 'r', algorithm: 'gcra', burst: 2 })])).toBe(
-      '"q";q=5;w=60, "r";q=5;w=60',
-    )
+    expect(
+      policyField([parsePolicy(quota), parsePolicy({ ...quota, name: 'r', algorithm: 'token-bucket', burst: 2 })]),
+    ).toBe('"q";q=5;w=60, "r";q=5;w=60')
   })
 
   it('counts one second in the singular', () => {

@@ -3,11 +3,8 @@ import fc from 'fast-check'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { memoryDecider } from '../src/decision.ts'
-import { fixedWindow } from '../src/fixed-window.ts'
-import { gcra } from '../src/gcra.ts'
+import { blankCharge, counted, memoryDecider } from '../src/decision.ts'
 import rateLimit, { type PolicyOptions, type RateLimitOptions, type RedisClient } from '../src/index.ts'
-import { MemoryTable } from '../src/memory-table.ts'
 import { parsePolicy } from '../src/policy.ts'
 import { RedisStore } from '../src/redis-store.ts'
 import { hasRedis, RedisServer } from './redis-server.ts'
@@ -77,7 +74,7 @@ describe.runIf(hasRedis)('over Redis', () => {
   })
 
   it('stores no address, one hash tag a caller, and only keys that expire', async () => {
-    const app = await limited([policy, { name: 'even', algorithm: 'gcra', limit: 3, window: 600 }])
+    const app = await limited([policy, { name: 'even', algorithm: 'token-bucket', limit: 3, window: 600 }])
     await app.inject('/')
     const keys = await redis.keys('*')
     expect(keys).toHaveLength(2)
@@ -115,13 +112,9 @@ describe.runIf(hasRedis)('over Redis', () => {
         // Windows so long that the two clocks do not matter.
         const quotas = [
           parsePolicy({ name: 'f', limit: 5, window: 31_000_000, cost }),
-          parsePolicy({ name: 'g', algorithm: 'gcra', limit: 20, window: 31_000_000, burst: 7 }),
+          parsePolicy({ name: 'g', algorithm: 'token-bucket', limit: 20, window: 31_000_000, burst: 7 }),
         ]
-        const tables = [
-          new MemoryTable(fixedWindow(5, 31_000_000), 5, 99),
-          new MemoryTable(gcra(20, 31_000_000, 7), 7, 99),
-        ]
-        const inMemory = memoryDecider(quotas.map((quota, i) => ({ quota, table: tables[i]! })))
+        const inMemory = memoryDecider(quotas.map((quota) => counted(quota, 99)))
         const store = new RedisStore({
           client: redis,
           prefix: `run${run++}:`,
@@ -129,12 +122,13 @@ describe.runIf(hasRedis)('over Redis', () => {
           clock: () => 0,
           onOutage: () => {},
         })
-        const inRedis = store.decider(quotas)
+        const inRedis = store.decider()
         const seen = (decision: ReturnType<typeof inMemory>): unknown[] =>
           decision.map(({ standing: { allowed, before, after } }) => [allowed, before, after])
         for (const { a, b } of steps) {
-          const decision = await inRedis([a, b])
-          expect(seen(decision!)).toEqual(seen(inMemory([a, b], 1_700_000_000_000)))
+          const charges = quotas.map((quota, i) => ({ ...blankCharge(quota), subject: [a, b][i]! }))
+          const decision = await inRedis(charges)
+          expect(seen(decision!)).toEqual(seen(inMemory(charges, 1_700_000_000_000)))
         }
       }),
       { numRuns: 40 },
@@ -169,8 +163,8 @@ describe.runIf(hasRedis)('over Redis', () => {
     it.each([
       ['closed', 503, 'PTC_RATE_LIMIT_UNAVAILABLE'],
       ['open', 200, undefined],
-    ] as const)('is %s if the options say so: %i', async (onStoreFailure, status, code) => {
-      const app = await limited([policy], { onStoreFailure })
+    ] as const)('is %s if the options say so: %i', async (onStoreError, status, code) => {
+      const app = await limited([policy], { onStoreError })
       await app.inject('/')
       await fail()
       try {
@@ -188,7 +182,8 @@ describe.runIf(hasRedis)('over Redis', () => {
 })
 
 describe('the breaker', () => {
-  const quotas = [parsePolicy(policy)]
+  const quota = parsePolicy(policy)
+  const of = (subject: string) => [{ ...blankCharge(quota), subject }]
   const good = [1, 3, 2, 60_000, 0]
 
   function made(answers: (() => Promise<unknown>)[]) {
@@ -203,53 +198,53 @@ describe('the breaker', () => {
       clock: () => now,
       onOutage: (reason) => outages.push(reason),
     })
-    return { decide: store.decider(quotas), outages, asked: () => asked, wait: (ms: number) => (now += ms) }
+    return { decide: store.decider(), outages, asked: () => asked, wait: (ms: number) => (now += ms) }
   }
   const fails = (): Promise<never> => Promise.reject(new Error('gone'))
   const answers = (): Promise<unknown> => Promise.resolve(good)
 
   it('asks nothing for a second after a failure, then lets one request try', async () => {
     const { decide, outages, asked, wait } = made([fails, fails, answers])
-    expect(await decide(['x'])).toBeNull()
-    expect(decide(['x'])).toBeNull()
+    expect(await decide(of('x'))).toBeNull()
+    expect(decide(of('x'))).toBeNull()
     wait(999)
-    expect(decide(['x'])).toBeNull()
+    expect(decide(of('x'))).toBeNull()
     wait(1)
-    const attempt = decide(['x'])
-    expect(decide(['x'])).toBeNull()
+    const attempt = decide(of('x'))
+    expect(decide(of('x'))).toBeNull()
     expect(await attempt).toBeNull()
     wait(1000)
-    expect(await decide(['x'])).toMatchObject([{ subject: 'x', standing: { allowed: true, after: 2 } }])
-    expect(await decide(['x'])).not.toBeNull()
+    expect(await decide(of('x'))).toMatchObject([{ subject: 'x', standing: { allowed: true, after: 2 } }])
+    expect(await decide(of('x'))).not.toBeNull()
     expect(outages).toEqual(['error'])
     expect(asked()).toBe(4)
   })
 
   it('reports a second outage after a recovery', async () => {
     const { decide, outages, wait } = made([fails, answers, fails])
-    await decide(['x'])
+    await decide(of('x'))
     wait(1000)
-    await decide(['x'])
-    await decide(['x'])
+    await decide(of('x'))
+    await decide(of('x'))
     expect(outages).toEqual(['error', 'error'])
   })
 
   it('counts a server that refuses writes as away, though it answers blocked callers', async () => {
     const refused = (): Promise<unknown> => Promise.resolve([0, 0, 0, 60_000, 60_000])
     const { decide, outages, asked, wait } = made([fails, refused, fails, refused, fails, refused, answers, fails])
-    await decide(['x'])
+    await decide(of('x'))
     for (let second = 0; second < 2; second++) {
       wait(1000)
-      expect(await decide(['blocked'])).toMatchObject([{ standing: { allowed: false } }])
+      expect(await decide(of('blocked'))).toMatchObject([{ standing: { allowed: false } }])
       // A refusal writes nothing, so it proves nothing: whoever asks next is the next attempt.
-      expect(await decide(['x'])).toBeNull()
-      expect(decide(['x'])).toBeNull()
+      expect(await decide(of('x'))).toBeNull()
+      expect(decide(of('x'))).toBeNull()
     }
     expect(outages).toEqual(['error'])
     wait(1000)
-    await decide(['blocked'])
-    expect(await decide(['x'])).toMatchObject([{ standing: { allowed: true } }])
-    expect(await decide(['x'])).toBeNull()
+    await decide(of('blocked'))
+    expect(await decide(of('x'))).toMatchObject([{ standing: { allowed: true } }])
+    expect(await decide(of('x'))).toBeNull()
     expect([outages, asked()]).toEqual([['error', 'error'], 8])
   })
 
@@ -263,17 +258,17 @@ describe('the breaker', () => {
       clock: () => 0,
       onOutage: (reason) => sent.push(reason),
     })
-    expect(store.decider(quotas)(['x'])).toBeNull()
+    expect(store.decider()(of('x'))).toBeNull()
     expect(sent).toEqual(['error'])
   })
 
   it('gives up on an answer that never comes, and ignores it if it comes late', async () => {
     let late!: (value: unknown) => void
     const { decide, outages } = made([() => new Promise((resolve) => (late = resolve))])
-    expect(await decide(['x'])).toBeNull()
+    expect(await decide(of('x'))).toBeNull()
     late(good)
     await new Promise(setImmediate)
-    expect(decide(['x'])).toBeNull()
+    expect(decide(of('x'))).toBeNull()
     expect(outages).toEqual(['timeout'])
   })
 
@@ -281,7 +276,7 @@ describe('the breaker', () => {
     'takes the answer %j for a failure',
     async (answer) => {
       const { decide, outages } = made([() => Promise.resolve(answer)])
-      expect(await decide(['x'])).toBeNull()
+      expect(await decide(of('x'))).toBeNull()
       expect(outages).toEqual(['error'])
     },
   )

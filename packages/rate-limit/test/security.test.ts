@@ -158,7 +158,7 @@ it('the app’s error handler does not turn a 429 into a 500', async () => {
 describe.each([
   ['a fixed window through the engine', [limit(2)]],
   ['a fixed window beside another', [limit(2), limit(50, { name: 'wide' })]],
-  ['GCRA', [limit(2, { algorithm: 'gcra' })]],
+  ['token bucket', [limit(2, { algorithm: 'token-bucket' })]],
 ])('under %s', (_, policies) => {
   it('a flood of fresh addresses does not free a blocked caller', async () => {
     const flood = async (app: FastifyInstance): Promise<number> => {
