@@ -1,9 +1,10 @@
-import cors from '@portcullis/cors'
+import cors, { defineCors } from '@portcullis/cors'
 import Fastify from 'fastify'
 
 export const app = Fastify()
 
-await app.register(cors, { origins: ['https://app.example.com'], credentials: true })
+// With defineCors the compiler refuses what the boot would: 'https://app.example.com/' is a type error.
+await app.register(cors, defineCors({ origins: ['https://app.example.com'], credentials: true }))
 
 app.get('/orders', async () => [{ id: 1, total: 1999 }])
 app.post('/orders', async () => ({ id: 2 }))

@@ -46,7 +46,7 @@ type AfterScheme<Text, After, Port extends string> = Unless<
                 After,
                 '*' | `*:${string}` | `${string}.*.${string}`,
                 "a wildcard is the first label of a domain: 'https://*.example.com'",
-                Text
+                After extends `*.${infer Domain}` ? AfterWildcard<Text, Domain> : Text
               >
             >
           >
@@ -55,6 +55,23 @@ type AfterScheme<Text, After, Port extends string> = Unless<
     >
   >
 >
+
+/** What is wrong with a wildcard before a whole top-level domain; public suffixes are known at boot only. */
+type AfterWildcard<Text, Domain> = Domain extends `${string}.${string}` | 'localhost' | `localhost:${string}`
+  ? Text
+  : string extends Domain
+    ? Text
+    : Mistake<"a wildcard stands before your own domain: 'https://*.example.com'">
+
+/** Secure Contexts §3.1: traffic to these never leaves the machine. */
+type LoopbackHost = `${'' | `${string}.`}localhost` | `127.${string}` | '[::1]'
+
+/** What is wrong with an origin whose pages send credentials. */
+type CredentialedOrigin<Text> = Text extends `http://${LoopbackHost}${'' | `:${string}`}`
+  ? CheckedOrigin<Text>
+  : Text extends `http://${string}`
+    ? Mistake<'credentials need https, but for loopback'>
+    : CheckedOrigin<Text>
 
 /** An origin as it stands, or what is wrong with it. */
 type CheckedOrigin<Text> = string extends Text
@@ -82,23 +99,59 @@ type CheckedMethod<Text> = string extends Text
         : Mistake<'a method is in upper case'>
     : Text
 
-type Each<List, Kind extends 'origin' | 'method'> = List extends readonly unknown[]
-  ? { readonly [At in keyof List]: Kind extends 'origin' ? CheckedOrigin<List[At]> : CheckedMethod<List[At]> }
+/** Fetch §2.2.2, "forbidden request-header". */
+// oxfmt-ignore
+type ForbiddenRequestHeader =
+  | 'accept-charset' | 'accept-encoding' | 'connection' | 'content-length' | 'cookie' | 'cookie2' | 'date' | 'dnt'
+  | 'expect' | 'host' | 'keep-alive' | 'origin' | 'referer' | 'set-cookie' | 'te' | 'trailer' | 'transfer-encoding'
+  | 'upgrade' | 'via' | `sec-${string}` | `proxy-${string}` | `access-control-${string}`
+
+/** A request header field as it stands, or what is wrong with it. */
+type CheckedRequestHeader<Name> = Name extends '*'
+  ? Mistake<'name the fields'>
+  : Name extends string
+    ? string extends Name
+      ? Name
+      : Lowercase<Name> extends ForbiddenRequestHeader
+        ? Mistake<'browsers let no page set this field'>
+        : Name
+    : Name
+
+/** A response header field as it stands, or what is wrong with it. */
+type CheckedExposedHeader<Name, Credentials> = Name extends '*'
+  ? Credentials extends true
+    ? Mistake<"with credentials '*' means nothing: name the fields">
+    : Name
+  : Name extends string
+    ? Lowercase<Name> extends 'set-cookie' | 'set-cookie2'
+      ? Mistake<'browsers let no page read this field'>
+      : Name
+    : Name
+
+interface Checked<Entry, Credentials> {
+  readonly origins: Credentials extends true ? CredentialedOrigin<Entry> : CheckedOrigin<Entry>
+  readonly methods: CheckedMethod<Entry>
+  readonly requestHeaders: CheckedRequestHeader<Entry>
+  readonly exposedHeaders: CheckedExposedHeader<Entry, Credentials>
+}
+
+type Each<List, Key extends keyof Checked<unknown, unknown>, Credentials> = List extends readonly unknown[]
+  ? { readonly [At in keyof List]: Checked<List[At], Credentials>[Key] }
   : List
+
+type CredentialsOf<Options> = Options extends { readonly credentials: infer Value } ? Value : false
 
 /** The options as they stand, with a mistake in place of each literal that cannot be right. */
 type CheckedCors<Options extends CorsRoute> = {
-  readonly [Key in keyof Options]: Key extends 'origins'
-    ? Each<Options[Key], 'origin'>
-    : Key extends 'methods'
-      ? Each<Options[Key], 'method'>
-      : Key extends keyof CorsOptions
-        ? Key extends 'credentials'
-          ? Options extends { readonly credentials: true; readonly origins: readonly ['*'] }
-            ? Mistake<"needs listed origins: with '*' browsers drop credentials">
-            : Options[Key]
+  readonly [Key in keyof Options]: Key extends keyof Checked<unknown, unknown>
+    ? Each<Options[Key], Key, CredentialsOf<Options>>
+    : Key extends keyof CorsOptions
+      ? Key extends 'credentials'
+        ? Options extends { readonly credentials: true; readonly origins: readonly ['*'] }
+          ? Mistake<"needs listed origins: with '*' browsers drop credentials">
           : Options[Key]
-        : never
+        : Options[Key]
+      : never
 }
 
 /**

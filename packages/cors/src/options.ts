@@ -19,7 +19,10 @@ export interface CorsRoute extends Pick<RoomOptions, 'reportOnly'> {
   requestHeaders?: readonly string[]
   /** Response header fields that pages may read, beyond the safelisted ones. */
   exposedHeaders?: readonly string[]
-  /** How long browsers may remember a preflight's answer, in seconds: `-1` (not at all) to 86400. */
+  /**
+   * How long browsers may remember a preflight's answer, in seconds: `-1` (not at all) to 86400. Absent: 60 with
+   * credentials, because what browsers remember cannot be taken back, and 600 without.
+   */
   maxAge?: number
   /** Answer 403 to requests of origins that are not listed, before anything runs, instead of withholding the fields. */
   refuseForeignOrigins?: boolean
@@ -107,9 +110,12 @@ const exposedHeaders: Schema = {
 
 const maxAge: Schema = {
   type: 'integer',
-  description: "How long browsers may remember a preflight's answer, in seconds; `-1` for not at all.",
+  description:
+    "How long browsers may remember a preflight's answer, in seconds; `-1` for not at all. " +
+    'Absent: 60 with credentials, 600 without.',
   minimum: -1,
   maximum: 86_400,
+  examples: [60],
 }
 
 const refuseForeignOrigins: Schema = {
@@ -130,7 +136,7 @@ export const optionsSchema: ObjectSchema = {
     methods,
     requestHeaders: { ...requestHeaders, default: ['Content-Type', 'Authorization'] },
     exposedHeaders: { ...exposedHeaders, default: [] },
-    maxAge: { ...maxAge, default: 60 },
+    maxAge,
     refuseForeignOrigins: { ...refuseForeignOrigins, default: false },
     debug: {
       type: 'boolean',
@@ -152,7 +158,7 @@ export const routeSchema: ObjectSchema = {
     methods,
     requestHeaders: { ...requestHeaders, examples: [['Content-Type', 'Authorization']] },
     exposedHeaders: { ...exposedHeaders, examples: [['X-Request-Id']] },
-    maxAge: { ...maxAge, examples: [60] },
+    maxAge,
     refuseForeignOrigins: { ...refuseForeignOrigins, examples: [false] },
   },
 }

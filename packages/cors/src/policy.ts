@@ -11,6 +11,10 @@ import type { CorsOptions } from './options.ts'
 import { LONGEST_ORIGIN, readOrigin } from './origin.ts'
 import { compileRequestHeaders, holdsMethod, type AdmitsHeaders } from './preflight.ts'
 
+/** Seconds that preflights are remembered unless the options say otherwise. Safari keeps none longer than the second. */
+const REMEMBERED_WITH_CREDENTIALS = 60
+const REMEMBERED = 600
+
 /** What @fastify/cors is asked: policies that differ in their origins only get the same answer. */
 export interface Question {
   /** Everybody may read: the answer is constant. */
@@ -43,7 +47,7 @@ export function decide(
   failed: LookupFailed = () => undefined,
   clock: Clock = systemClock,
 ): Decision {
-  const { origins, credentials = false, requestHeaders = [], exposedHeaders = [], maxAge = -1 } = options
+  const { origins, credentials = false, requestHeaders = [], exposedHeaders = [] } = options
   const methods = options.methods === undefined ? undefined : new Set(options.methods)
   return Object.freeze({
     admits:
@@ -59,7 +63,7 @@ export function decide(
       credentials,
       requestHeaders,
       exposedHeaders,
-      maxAge,
+      maxAge: options.maxAge ?? (credentials ? REMEMBERED_WITH_CREDENTIALS : REMEMBERED),
     }),
   })
 }

@@ -71,7 +71,6 @@ describe('good options', () => {
       credentials: false,
       requestHeaders: ['Content-Type', 'Authorization'],
       exposedHeaders: [],
-      maxAge: 60,
       refuseForeignOrigins: false,
       debug: false,
       enabled: true,

@@ -1,4 +1,4 @@
-import cors, { type CorsOptions } from '@portcullis/cors'
+import cors, { type CorsOptions, type CorsRoute } from '@portcullis/cors'
 import { onSecurityEvent, type SecurityEvent } from '@portcullis/kernel'
 import Fastify, { type FastifyInstance, type InjectOptions } from 'fastify'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -52,6 +52,24 @@ describe('a preflight', () => {
       'access-control-allow-credentials': 'true',
       'access-control-max-age': '60',
     })
+  })
+
+  it('is remembered for a minute with credentials, for ten without, and as long as the options say', async () => {
+    const app = await make({ origins: [origin], credentials: true }, (server) => {
+      const remembered = (url: string, cors: CorsRoute) =>
+        server.get(url, { config: { security: { cors } } }, async () => '')
+      remembered('/open', { origins: ['*'], credentials: false })
+      remembered('/never', { maxAge: -1 })
+      remembered('/day', { maxAge: 86_400 })
+    })
+    for (const [url, seconds] of [
+      ['/users', '60'],
+      ['/open', '600'],
+      ['/never', '-1'],
+      ['/day', '86400'],
+    ] as const) {
+      expect((await app.inject(preflight(url, 'GET'))).headers['access-control-max-age']).toBe(seconds)
+    }
   })
 
   it.each([

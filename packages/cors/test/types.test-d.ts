@@ -36,6 +36,10 @@ export const right: CorsOptions[] = [
   defineCors({ origins: ['https://app.example.com', ...list] }),
   defineCors({ origins: [`https://${tenant}.example.com`] }),
   defineCors({ origins: async (origin) => origin.endsWith('.example') }),
+  defineCors({ origins: ['http://localhost', 'http://app.localhost:5173', 'http://[::1]:*'], credentials: true }),
+  defineCors({ origins: ['http://127.0.0.1:3000', 'https://*.localhost:8443', ...list], credentials: true }),
+  defineCors({ origins: list, credentials: true, requestHeaders: list, exposedHeaders: list }),
+  defineCors({ origins: ['http://intranet'], requestHeaders: ['X-Id'], exposedHeaders: ['*'] }),
 ]
 export const onRoute: CorsRoute = defineCors({ methods: ['GET'] })
 // @ts-expect-error an origin ends without a slash
@@ -66,6 +70,22 @@ defineCors({ origins: ['https://*'] })
 defineCors({ origins: ['https://a.*.example.com'] })
 // @ts-expect-error needs listed origins
 defineCors({ origins: ['*'], credentials: true })
+// @ts-expect-error a wildcard stands before your own domain
+defineCors({ origins: ['https://*.com'] })
+// @ts-expect-error credentials need https
+defineCors({ origins: ['https://app.example.com', 'http://app.example.com'], credentials: true })
+// @ts-expect-error credentials need https
+defineCors({ origins: ['http://localhost.example.com'], credentials: true })
+// @ts-expect-error browsers let no page set this field
+defineCors({ origins: list, requestHeaders: ['Content-Type', 'Cookie'] })
+// @ts-expect-error browsers let no page set this field
+defineCors({ origins: list, requestHeaders: ['Sec-Fetch-Site'] })
+// @ts-expect-error name the fields
+defineCors({ origins: list, requestHeaders: ['*'] })
+// @ts-expect-error browsers let no page read this field
+defineCors({ origins: list, exposedHeaders: ['Set-Cookie'] })
+// @ts-expect-error with credentials '*' means nothing
+defineCors({ origins: list, exposedHeaders: ['*'], credentials: true })
 // @ts-expect-error a method is in upper case
 defineCors({ origins: list, methods: ['get'] })
 // @ts-expect-error browsers never send this method
