@@ -1,3 +1,4 @@
+import { Bans } from './ban.ts'
 import { compileAlgorithm, type VaryingAlgorithm } from './algorithms.ts'
 import { MemoryTable } from './memory-table.ts'
 import type { Quota } from './policy.ts'
@@ -17,6 +18,8 @@ export interface Charge {
 /** How a caller stands with one quota of a decision. */
 export interface Part extends Charge {
   readonly standing: Readonly<Standing>
+  /** Set when a ban refuses, until `standing.retryMs` is over: one that this very refusal began, or one that runs. */
+  readonly ban?: 'begun' | 'running' | undefined
 }
 
 /** A charge to be filled and used again. */
@@ -49,12 +52,14 @@ export interface Counted {
   readonly quota: Quota
   readonly algorithm: Algorithm | VaryingAlgorithm
   readonly table: MemoryTable
+  /** Whom it has banned; undefined: it bans nobody. */
+  readonly bans: Bans | undefined
 }
 
 /** Gives a quota its memory. */
-export function counted(quota: Quota, maxKeys: number): Counted {
+export function counted(quota: Quota, maxKeys: number, onOverflow?: () => void): Counted {
   const algorithm = compileAlgorithm(quota)
-  return { quota, algorithm, table: new MemoryTable(algorithm, maxKeys) }
+  return { quota, algorithm, table: new MemoryTable(algorithm, maxKeys, onOverflow) }
 }
 
 /**
@@ -84,11 +89,18 @@ function limitTo({ algorithm }: Counted, limit: number): void {
  * Charges come in the order of the quotas. The returned decision is valid until the next call.
  */
 export function memoryDecider(quotas: readonly Counted[]): (charges: readonly Charge[], now: number) => Decision {
-  const parts = quotas.map((one) => ({ ...blankCharge(one.quota), counted: one, standing: blankStanding() }))
+  const parts: MemoryPart[] = quotas.map((one) => ({
+    ...blankCharge(one.quota),
+    counted: one,
+    standing: blankStanding(),
+    ban: undefined,
+  }))
   const varies = quotas.some(({ algorithm }) => 'limitTo' in algorithm)
+  const bans = quotas.some((one) => one.bans !== undefined)
   return (charges, now) => {
     let all = true
     let place = 0
+    if (bans && running(parts, charges, now)) return parts
     for (const part of parts) {
       const { subject, cost, limit } = charges[place++] as Charge
       part.subject = subject
@@ -104,6 +116,51 @@ export function memoryDecider(quotas: readonly Counted[]): (charges: readonly Ch
         one.table.commit(subject, now, cost, standing)
       }
     }
+    if (!all && bans) for (const part of parts) begin(part, now)
     return parts
   }
+}
+
+interface MemoryPart extends BlankCharge {
+  readonly counted: Counted
+  readonly standing: Standing
+  ban: Part['ban']
+}
+
+/** Whether a ban is running; then it alone refuses, the others still have what they had, and nothing is written. */
+function running(parts: readonly MemoryPart[], charges: readonly Charge[], now: number): boolean {
+  let place = 0
+  let any = false
+  for (const part of parts) {
+    const { subject, cost, limit } = charges[place++] as Charge
+    const { counted: one, standing } = part
+    const remaining = one.bans === undefined ? 0 : one.bans.remaining(subject, now)
+    part.ban = remaining > 0 ? 'running' : undefined
+    any ||= remaining > 0
+    part.subject = subject
+    part.cost = cost
+    part.limit = limit
+    limitTo(one, limit)
+    one.table.peek(subject, now, standing)
+    standing.allowed = remaining === 0
+    if (remaining > 0) banned(standing, remaining)
+  }
+  return any
+}
+
+/** Counts a refusal, and begins the ban if it was one too many. */
+function begin(part: MemoryPart, now: number): void {
+  const { counted: one, subject, standing } = part
+  if (standing.allowed || one.bans === undefined) return
+  const length = one.bans.refused(subject, now)
+  if (length === 0) return
+  part.ban = 'begun'
+  banned(standing, length)
+}
+
+function banned(standing: Standing, remaining: number): void {
+  standing.before = 0
+  standing.after = 0
+  standing.retryMs = remaining
+  standing.resetMs = Math.max(standing.resetMs, remaining)
 }

@@ -62,5 +62,5 @@ export function fingerprint(text: string, key0: number, key1: number, out: Int32
 
 /** Rare enough to be spelt as bytes first. */
 function wideFingerprint(text: string, key0: number, key1: number, out: Int32Array): void {
-  fingerprint(Buffer.from(text, 'utf16le').latin1Slice(), ~key0, key1, out)
+  fingerprint(Buffer.from(text, 'utf16le').toString('latin1'), ~key0, key1, out)
 }

@@ -34,6 +34,8 @@ export interface LimiterParts {
   readonly onStoreError: NonNullable<RateLimitOptions['onStoreError']>
   /** Told when a `partitionBy` function throws or returns no name. */
   readonly onThrow: (policy: string, error: unknown) => void
+  /** Told when newcomers begin to share a policy's quota, for its memory holds nobody that may be forgotten. */
+  readonly onOverflow: (policy: string) => void
   /** Milliseconds, never going back. */
   readonly clock: () => number
 }
@@ -112,7 +114,8 @@ export class Limiters {
   #tableOf(quota: Quota): Counted {
     const known = this.#tables.find((one) => one.quota.name === quota.name && sameQuota(one.quota, quota))
     if (known !== undefined) return { ...known, quota }
-    const made = counted(quota, this.#parts.maxKeys)
+    const { maxKeys, onOverflow } = this.#parts
+    const made = counted(quota, maxKeys, () => onOverflow(quota.name))
     this.#tables.push(made)
     return made
   }

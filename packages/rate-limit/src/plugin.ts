@@ -50,6 +50,10 @@ const plugin: FastifyPluginAsync<RateLimitOptions> = defineRoom<RateLimitOptions
       apiKeyField: apiKeyField as string,
       onStoreError: failing,
       clock,
+      onOverflow(policy) {
+        app.log.error({ policy, maxKeys }, 'newcomers share one quota: everybody known is being refused')
+        emit(app, events['rate-limit.overflowed'], { outcome: 'allowed', detail: { policy, maxKeys } })
+      },
       onThrow(policy, error) {
         if (thrown.has(policy)) return
         thrown.add(policy)

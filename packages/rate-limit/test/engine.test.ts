@@ -15,6 +15,7 @@ it('opens windows and refuses through @fastify/rate-limit, and waits for nothing
     apiKeyField: 'x-api-key',
     onStoreError: 'local',
     onThrow: () => undefined,
+    onOverflow: () => undefined,
     clock,
   })
   const quota = parsePolicy({ name: 'q', limit: 3, window: 60, partitionBy: () => 'somebody' })
