@@ -1,3 +1,4 @@
+import { Backoff } from './backoff.ts'
 import { fixedWindow } from './fixed-window.ts'
 import { leakyBucket } from './leaky-bucket.ts'
 import type { Quota } from './policy.ts'
@@ -6,7 +7,7 @@ import type { Algorithm } from './standing.ts'
 import { tokenBucket } from './token-bucket.ts'
 
 /** The algorithm of a quota whose limit is `limit`. */
-function algorithmAt({ algorithm, limit: given, window, burst }: Quota, limit: number): Algorithm {
+function algorithmAt({ algorithm, limit: given, window, burst, delay }: Quota, limit: number): Algorithm {
   switch (algorithm) {
     case 'fixed-window':
       return fixedWindow(limit, window)
@@ -17,6 +18,8 @@ function algorithmAt({ algorithm, limit: given, window, burst }: Quota, limit: n
       return tokenBucket(limit, window, burst ?? limit)
     case 'leaky-bucket':
       return leakyBucket(limit, window, burst ?? limit)
+    case 'backoff':
+      return new Backoff({ limit, window, ...(delay as NonNullable<Quota['delay']>) })
   }
 }
 

@@ -59,7 +59,8 @@ export interface Counted {
 /** Gives a quota its memory. */
 export function counted(quota: Quota, maxKeys: number, onOverflow?: () => void): Counted {
   const algorithm = compileAlgorithm(quota)
-  return { quota, algorithm, table: new MemoryTable(algorithm, maxKeys, onOverflow) }
+  const bans = quota.ban && new Bans(quota.ban, maxKeys)
+  return { quota, algorithm, table: new MemoryTable(algorithm, maxKeys, onOverflow), bans }
 }
 
 /**

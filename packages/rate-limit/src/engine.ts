@@ -55,7 +55,8 @@ export class Engine {
     const [only, more] = counted
     if (only === undefined || more !== undefined) return undefined
     const { quota, table } = only
-    if (quota.algorithm !== 'fixed-window' || quota.cost !== 1 || typeof quota.limit !== 'number') return undefined
+    if (quota.algorithm !== 'fixed-window' || quota.cost !== 1 || typeof quota.limit !== 'number' || quota.ban)
+      return undefined
     const settings = {
       max: quota.limit,
       timeWindow: quota.window * 1000,

@@ -8,6 +8,12 @@ const table = {
     event: events['rate-limit.exceeded'],
     meaning: 'The caller has spent one of the quotas of this route. `Retry-After` says when to come back.',
   },
+  PTC_RATE_LIMIT_BANNED: {
+    status: 429,
+    sentence: 'Too many requests were refused. Try again later.',
+    event: events['rate-limit.exceeded'],
+    meaning: 'A policy with `ban` has refused the caller too often. `Retry-After` says when the ban ends.',
+  },
   PTC_RATE_LIMIT_UNAVAILABLE: {
     status: 503,
     sentence: 'The service is temporarily unavailable. Try again later.',

@@ -6,17 +6,21 @@ import type { Quota } from './policy.ts'
 import { subjectHash } from './subject.ts'
 
 /** What a refused caller reads. The number is the one in `Retry-After`. */
-export function sentenceOf(kind: Quota['sentence'], seconds: number): string {
-  if (kind === 'later') return 'Rate limit exceeded. Try again later.'
-  return `Rate limit exceeded. Try again in ${seconds} ${seconds === 1 ? 'second' : 'seconds'}.`
+export function sentenceOf(kind: Quota['sentence'], seconds: number, fact: string = 'Rate limit exceeded.'): string {
+  if (kind === 'later') return `${fact} Try again later.`
+  return `${fact} Try again in ${seconds} ${seconds === 1 ? 'second' : 'seconds'}.`
 }
 
+/** What a banned caller reads first. */
+const BANNED = 'Too many requests were refused.'
+
 /** The refusal of one quota. */
-export function exceeded({ quota, subject, standing }: Part): Refusal {
+export function exceeded({ quota, subject, standing, ban }: Part): Refusal {
   // RFC 9110 §10.2.3: 0 would mean "at once".
   const retryAfter = Math.max(1, secondsOf(standing.retryMs))
-  return errors.PTC_RATE_LIMIT_EXCEEDED.with({
-    sentence: sentenceOf(quota.sentence, retryAfter),
+  const refusal = ban === undefined ? errors.PTC_RATE_LIMIT_EXCEEDED : errors.PTC_RATE_LIMIT_BANNED
+  return refusal.with({
+    sentence: sentenceOf(quota.sentence, retryAfter, ban && BANNED),
     retryAfter,
     // Hashed when somebody reads it: under attack a refusal must stay cheap.
     detail: {

@@ -8,6 +8,16 @@ import type { FastifyRequest } from 'fastify'
  */
 export type PartitionBy = 'ip' | 'identity' | 'api-key' | ((request: FastifyRequest) => string | null)
 
+/** When refusals become a ban: `after` refusals of one policy `within` so many seconds are answered with a ban `for` so many. */
+export interface BanOptions {
+  /** Refusals. */
+  after: number
+  /** Seconds, from the first of them on. */
+  within: number
+  /** Seconds. */
+  for: number
+}
+
 /** One quota. */
 export interface PolicyOptions {
   /** The quota's name, shown to clients. Routes that use the same name share the quota. */
@@ -27,6 +37,8 @@ export interface PolicyOptions {
   cost?: number
   /** Default `ip`. */
   partitionBy?: PartitionBy
+  /** Bans callers whom this policy refuses again and again. */
+  ban?: BanOptions
   /** What a refusal says: the seconds to wait, or only `later`. Default `seconds`. */
   sentence?: 'seconds' | 'later'
 }
@@ -117,6 +129,24 @@ export const policySchema = {
       default: 'ip',
       description:
         'Whose quota is spent: `ip`, `identity`, `api-key`, or a function `(request) => string | null`. Whoever has none is counted by address.',
+    },
+    ban: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['after', 'within', 'for'],
+      description: 'Bans callers whom this policy refuses again and again: refused at once until the ban is over.',
+      examples: [{ after: 100, within: 60, for: 3600 }],
+      properties: {
+        after: { type: 'integer', minimum: 1, maximum: 1_000_000, description: 'Refusals.', examples: [100] },
+        within: {
+          type: 'integer',
+          minimum: 1,
+          maximum: 86_400,
+          description: 'Seconds, from the first of them on.',
+          examples: [60],
+        },
+        for: { type: 'integer', minimum: 1, maximum: 31_536_000, description: 'Seconds of the ban.', examples: [3600] },
+      },
     },
     sentence: {
       type: 'string',

@@ -1,4 +1,5 @@
 import type { Finding } from '@portcullis/kernel'
+import type { BanSettings } from './ban.ts'
 import { policySchema, type PartitionBy, type PolicyOptions, type RateLimitOptions } from './options.ts'
 
 /** When a policy can be decided: before authentication, or after it. */
@@ -7,13 +8,18 @@ export type Stage = 'onRequest' | 'preParsing'
 /** One quota, parsed: everything that a decision needs. */
 export interface Quota {
   readonly name: string
-  readonly algorithm: NonNullable<PolicyOptions['algorithm']>
+  /** `backoff` is the login guard's own. */
+  readonly algorithm: NonNullable<PolicyOptions['algorithm']> | 'backoff'
   /** Units per window. */
   readonly limit: PolicyOptions['limit']
   /** Seconds. */
   readonly window: number
   /** The most that can be spent at once, where it is not the limit. */
   readonly burst: number | undefined
+  /** Delays in seconds; only `backoff`. */
+  readonly delay: { readonly first: number; readonly longest: number } | undefined
+  /** When refusals of this quota become a ban. */
+  readonly ban: BanSettings | undefined
   readonly cost: number
   readonly partitionBy: PartitionBy
   readonly sentence: 'seconds' | 'later'
@@ -32,7 +38,12 @@ const defaults = Object.fromEntries(
 const BUCKETS: ReadonlySet<Quota['algorithm']> = new Set(['token-bucket', 'leaky-bucket'])
 
 /** How an algorithm is called in keys. */
-const LETTER = { 'fixed-window': 'f', 'sliding-window': 's', 'token-bucket': 't', 'leaky-bucket': 'l' } as const
+const LETTER = {
+  'fixed-window': 'f',
+  'sliding-window': 's',
+  'token-bucket': 't',
+  'leaky-bucket': 'l',
+} as const
 
 /** Parses one policy; the schema's defaults fill what a route left out. */
 export function parsePolicy(given: Readonly<PolicyOptions>): Quota {
@@ -44,6 +55,8 @@ export function parsePolicy(given: Readonly<PolicyOptions>): Quota {
     limit,
     window,
     burst,
+    delay: undefined,
+    ban: given.ban,
     cost,
     partitionBy,
     sentence,
@@ -55,7 +68,11 @@ export function parsePolicy(given: Readonly<PolicyOptions>): Quota {
 
 /** Whether two policies of one name are one quota. `cost` and `sentence` may differ from route to route. */
 export function sameQuota(one: Quota, other: Quota): boolean {
-  return one.tag === other.tag && one.partitionBy === other.partitionBy
+  return one.tag === other.tag && one.partitionBy === other.partitionBy && sameBan(one.ban, other.ban)
+}
+
+function sameBan(one: Quota['ban'], other: Quota['ban']): boolean {
+  return one?.after === other?.after && one?.within === other?.within && one?.for === other?.for
 }
 
 const AsyncFunction = (async () => {}).constructor
