@@ -2,6 +2,7 @@ import { expect, it } from 'vitest'
 import { installed as authorityInstalled, prove as acme } from '../proofs/acme.ts'
 import { prove as demoStart } from '../proofs/demo-start.ts'
 import { prove as fourConcerns } from '../proofs/four-concerns.ts'
+import { prove as memoryKeys } from '../proofs/memory-keys.ts'
 import { prove as rotation } from '../proofs/rotation.ts'
 import { prove as soak } from '../proofs/soak.ts'
 
@@ -14,6 +15,11 @@ it('the benchmark runs, and every subject answers', async () => {
   expect(figures.length).toBeGreaterThanOrEqual(2)
   for (const { figure } of figures) expect(Number(figure)).toBeGreaterThan(0)
 }, 240_000)
+
+it('a flood of fresh names frees no blocked caller', async () => {
+  for (const { name, figure, bound, ok } of await memoryKeys('small'))
+    expect(ok, `${name} ${figure} ${bound}`).toBe(true)
+}, 120_000)
 
 it('the demo starts, prints its addresses and stops', async () => {
   const [figure] = await demoStart()
