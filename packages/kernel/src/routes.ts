@@ -53,11 +53,17 @@ function buildLookup(state: State): RouteLookup {
     const { routePath, url } = record.options
     if (routePath === '/' && url === `${record.url}/`) add(record, url)
   }
+  const versioned = state.records.some(({ options }) => options.constraints?.['version'] !== undefined)
   return {
     methods: new Set(state.records.flatMap((record) => record.methods)),
     find(method, url, headers) {
-      const constraints = { host: headers['host'] as string, version: headers['accept-version'] as string }
-      return (router.find(method as HTTPMethod, url, constraints)?.store ?? undefined) as RouteRecord | undefined
+      // HTTP/2 names the host in a field of its own, as Fastify's router knows.
+      const host = (headers['host'] ?? headers[':authority']) as string
+      const version = headers['accept-version'] as string | undefined
+      const at = (asked: string | undefined) =>
+        router.find(method as HTTPMethod, url, { host, version: asked as string })?.store as RouteRecord | undefined
+      // No preflight carries Accept-Version: the newest version speaks for its URL.
+      return at(version) ?? (versioned && version === undefined ? at('*') : undefined)
     },
   }
 }
