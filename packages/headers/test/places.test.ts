@@ -128,10 +128,20 @@ it.each([
   ['referrer-policy', 'same-origin'],
   ['x-frame-options', 'DENY'],
   ['permissions-policy', 'camera=(self)'],
-])('a handler’s own %s stays', async (name, value) => {
+  ['cross-origin-opener-policy', 'noopener-allow-popups'],
+  ['cross-origin-embedder-policy', 'credentialless'],
+  ['origin-agent-cluster', '?0'],
+  ['x-permitted-cross-domain-policies', 'all'],
+  ['x-dns-prefetch-control', 'on'],
+])('a handler’s own %s stays, on an answer and on an error', async (name, value) => {
   await app.register(headers, { profile: 'web', crossOriginResourcePolicy: 'cross-origin' })
   app.get('/', (_request, reply) => reply.header(name, value).send('x'))
-  expect(await field('/', name)).toBe(value)
+  app.get('/gone', (_request, reply) => reply.header(name.toUpperCase(), value).code(410).send('x'))
+  app.get('/throws', async (_request, reply) => {
+    reply.header(name, value)
+    throw new Error('x')
+  })
+  for (const url of ['/', '/gone', '/throws']) expect([url, await field(url, name)]).toEqual([url, value])
 })
 
 describe('upgrade-insecure-requests', () => {

@@ -124,6 +124,28 @@ describe('headers', () => {
     })
   })
 
+  it('merges a route’s policy deeply: directive by directive, feature by feature, lists replaced', async () => {
+    await app.register(headers, {
+      profile: 'web',
+      contentSecurityPolicy: { 'img-src': ["'self'", 'https://img.example'], 'connect-src': ['https://api.example'] },
+      permissionsPolicy: { camera: ['self'] },
+      reportingEndpoints: { csp: '/reports' },
+    })
+    const page = {
+      contentSecurityPolicy: { 'img-src': ['https://other.example'], 'report-to': ['csp'] },
+      permissionsPolicy: { geolocation: ['self'] },
+    }
+    app.get('/', { config: { security: { headers: page } } }, async () => 'x')
+    const { headers: fields } = await app.inject('/')
+    const policy = String(fields['content-security-policy']).split(';')
+    expect(policy).toEqual(
+      expect.arrayContaining(['img-src https://other.example', 'connect-src https://api.example', 'report-to csp']),
+    )
+    expect(policy).toEqual(expect.arrayContaining([expect.stringMatching(/^script-src 'nonce-/)]))
+    expect(fields['permissions-policy']).toMatch(/camera=\(self\),.*geolocation=\(self\)/)
+    expect(fields['reporting-endpoints']).toBe('csp="/reports"')
+  })
+
   it('writes nothing on a route that says false', async () => {
     await app.register(headers)
     app.get('/', { config: { security: { headers: false } } }, async () => 'x')
