@@ -1,138 +1,234 @@
-import { hash } from 'node:crypto'
-import { refusing, type Charge, type Decision } from './decision.ts'
-import { emissionOf } from './emission.ts'
-import type { RedisClient } from './options.ts'
-import { script } from './redis-script.ts'
+import { randomBytes } from 'node:crypto'
+import type { Charge } from './decision.ts'
+import { hashSlot } from './hash-slot.ts'
+import { RedisRunner, type RedisClient } from './redis-client.ts'
+import { Lane, type Ask, type LaneParts } from './redis-lane.ts'
+import { NUMBERS, Plans, type Act } from './redis-plan.ts'
+import { script as usual } from './redis-script.ts'
+import type { SharedDecision, SharedPart, SharedStore } from './shared-store.ts'
 import { subjectHash } from './subject.ts'
 
-const digest = hash('sha1', script)
-
-/** Milliseconds between attempts while the server does not answer. */
-const PAUSE = 1000
-
-/** States of an ioredis client in which a command would wait in its queue, and be counted long after its request. */
-const LOST: ReadonlySet<string | undefined> = new Set(['reconnecting', 'close', 'end'])
-
-/** Why the server counts as away. */
-export type OutageReason = 'timeout' | 'error'
-
 /** What the store is built from. */
-export interface RedisStoreParts {
+export interface RedisStoreParts extends Omit<LaneParts, 'runner'> {
   readonly client: RedisClient
   readonly prefix: string
-  readonly timeoutMs: number
-  /** Milliseconds, never going back. */
-  readonly clock: () => number
-  /** Called once when an outage begins. */
-  readonly onOutage: (reason: OutageReason) => void
+  /** The script; tests bring one with another clock. */
+  readonly script?: string
 }
 
-/** Quotas in Redis: one script a decision, a deadline, and a breaker that keeps an outage from delaying everybody. */
-export class RedisStore {
+/** Charges of one caller, which one command can carry on a cluster. */
+interface Group {
+  readonly tag: string
+  readonly charges: Charge[]
+}
+
+/**
+ * Quotas in Redis: decisions of one tick are one command, which the server carries out before its deadline or not at
+ * all; a breaker keeps an outage from delaying everybody.
+ */
+export class RedisStore implements SharedStore {
   readonly #parts: RedisStoreParts
-  #down = false
-  #probing = false
-  #nextAttempt = 0
+  readonly #runner: RedisRunner
+  readonly #plans = new Plans()
+  readonly #lanes = new Map<string, Lane>()
+  readonly #ticket = randomBytes(9).toString('base64url')
+  #tickets = 0
 
   constructor(parts: RedisStoreParts) {
     this.#parts = parts
+    this.#runner = new RedisRunner(parts.client, parts.script ?? usual)
+  }
+
+  decider(): (charges: readonly Charge[]) => Promise<SharedDecision | null> | null {
+    return (charges) => this.decide(charges)
+  }
+
+  decide(charges: readonly Charge[]): Promise<SharedDecision | null> | null {
+    const [first] = charges
+    if (first === undefined) return null
+    if (!this.#runner.clustered) {
+      const lane = this.#lane('')
+      if (!lane.admits()) return null
+      let last = first.subject
+      let tag = subjectHash(last)
+      const keys: string[] = []
+      for (const charge of charges) {
+        if (charge.subject !== last) tag = subjectHash((last = charge.subject))
+        this.#addKeys(keys, tag, charge)
+      }
+      return this.#judge(lane, 0, 'take', charges, keys)
+    }
+    const groups = grouped(charges)
+    const [only] = groups
+    if (groups.length === 1 && only !== undefined) return this.#take(only)
+    return this.#takeAll(groups, charges)
+  }
+
+  refund(charge: Charge, takenAt: number): void {
+    const tag = subjectHash(charge.subject)
+    const slot = this.#slotOf(tag)
+    const lane = this.#laneOf(slot)
+    if (lane.admits()) this.#giveBack(lane, slot, tag, charge, takenAt)
+  }
+
+  async peek(charge: Charge): Promise<SharedPart | null> {
+    return (await this.#ask('peek', charge))?.[0] ?? null
+  }
+
+  async forget(charge: Charge): Promise<boolean> {
+    return (await this.#ask('forget', charge)) !== null
+  }
+
+  #ask(act: 'peek' | 'forget', charge: Charge): Promise<SharedDecision | null> | null {
+    const tag = subjectHash(charge.subject)
+    const slot = this.#slotOf(tag)
+    const lane = this.#laneOf(slot)
+    if (!lane.admits()) return null
+    const keys: string[] = []
+    this.#addKeys(keys, tag, charge)
+    return this.#judge(lane, slot, act, [charge], keys)
+  }
+
+  #take({ tag, charges }: Group): Promise<SharedDecision | null> | null {
+    const slot = this.#slotOf(tag)
+    const lane = this.#laneOf(slot)
+    if (!lane.admits()) return null
+    const keys: string[] = []
+    for (const charge of charges) this.#addKeys(keys, tag, charge)
+    return this.#judge(lane, slot, 'take', charges, keys)
   }
 
   /**
-   * Compiles the decider.
-   * @returns a function that answers null while the server is away, and a promise that resolves to null if it
-   * does not answer in time; it never rejects.
+   * Over several callers of a cluster: each caller's quotas are decided where they live, at once, and what was taken is
+   * given back unless all allow. Nobody passes who would not have; meanwhile others may find the units taken.
    */
-  decider(): (charges: readonly Charge[]) => Promise<Decision | null> | null {
-    const { prefix } = this.#parts
-    return (charges) => {
-      if (this.#down) {
-        if (this.#probing || this.#parts.clock() < this.#nextAttempt) return null
-        this.#probing = true
+  async #takeAll(groups: readonly Group[], charges: readonly Charge[]): Promise<SharedDecision | null> {
+    const decisions = await Promise.all(groups.map(async (group) => this.#take(group)))
+    const spent = decisions.map((decision) => decision?.every(({ standing }) => standing.allowed) === true)
+    if (!spent.every(Boolean)) {
+      for (const [i, decision] of decisions.entries()) {
+        if (spent[i] && decision) for (const part of decision) this.refund(part, part.takenAt)
       }
-      if (LOST.has(this.#parts.client.status)) {
-        this.#failed('error')
-        return null
-      }
-      // The hash in braces is the cluster's hash tag: all quotas of one caller live on one node.
-      const keys = charges.map(({ quota: { tag }, subject }) => `${prefix}{${subjectHash(subject)}}:${tag}`)
-      const args = charges.flatMap(({ quota: { algorithm, window, burst }, limit, cost }) =>
-        algorithm === 'token-bucket' || algorithm === 'leaky-bucket'
-          ? ['g', String(emissionOf(limit, window)), String(burst ?? limit), String(cost)]
-          : ['f', String(window * 1_000_000), String(limit), String(cost)],
-      )
-      return this.#ask(keys, args, (answer) => decisionOf(answer, charges))
     }
+    const parts = decisions.flatMap((decision) => decision ?? [])
+    if (parts.length < charges.length) return null
+    return charges.map(({ quota, subject }) =>
+      parts.find((part) => part.quota === quota && part.subject === subject),
+    ) as SharedDecision
   }
 
-  #ask(
+  #judge(
+    lane: Lane,
+    slot: number,
+    act: Act,
+    charges: readonly Charge[],
     keys: readonly string[],
-    args: readonly string[],
-    read: (answer: unknown) => Decision | null,
-  ): Promise<Decision | null> {
+  ): Promise<SharedDecision | null> {
+    // The charges are used again for the next request.
+    const kept = charges.map(({ quota, subject, cost, limit }) => ({ quota, subject, cost, limit }))
     return new Promise((resolve) => {
-      let waiting = true
-      const settle = (reason: OutageReason | null, decision: Decision | null): void => {
-        if (!waiting) return
-        waiting = false
-        clearTimeout(timer)
-        if (reason === null) this.#answered(decision)
-        else this.#failed(reason)
-        resolve(decision)
-      }
-      // A busy process is late itself: what has arrived meanwhile is read before the server is blamed.
-      const timer = setTimeout(() => setImmediate(settle, 'timeout', null), this.#parts.timeoutMs)
-      this.#evaluate(keys, args).then(
-        (answer) => {
-          const decision = read(answer)
-          settle(decision === null ? 'error' : null, decision)
+      lane.ask(slot, {
+        plan: this.#plans.of(kept, act),
+        keys,
+        settle(numbers, at, time) {
+          if (numbers === null) resolve(null)
+          else if (act === 'forget') resolve([])
+          else {
+            const decision = decisionOf(kept, numbers, at, time)
+            resolve(decision)
+            return act === 'take' && decision.every(({ standing }) => standing.allowed)
+          }
+          return act === 'forget' && numbers !== null
         },
-        () => settle('error', null),
-      )
+        late: (numbers, at, time) => {
+          // Counted here, and already decided without it: nobody pays twice.
+          if (act !== 'take') return
+          const decision = decisionOf(kept, numbers, at, time)
+          if (!decision.every(({ standing }) => standing.allowed)) return
+          for (const part of decision) this.#giveBack(lane, slot, subjectHash(part.subject), part, time)
+        },
+      })
     })
   }
 
-  async #evaluate(keys: readonly string[], args: readonly string[]): Promise<unknown> {
-    const { client } = this.#parts
-    try {
-      return await client.evalsha(digest, keys.length, ...keys, ...args)
-    } catch (error) {
-      // The server has restarted or its scripts were flushed: the text loads it again.
-      if (error instanceof Error && error.message.startsWith('NOSCRIPT')) {
-        return client.eval(script, keys.length, ...keys, ...args)
-      }
-      throw error
+  #giveBack(lane: Lane, slot: number, tag: string, charge: Charge, takenAt: number): void {
+    const ticket = `${this.#parts.prefix}{${tag}}:r:${this.#ticket}${this.#tickets++}`
+    const ask: Ask = {
+      plan: this.#plans.of([charge], 'refund'),
+      keys: [this.#keyOf(tag, charge), ticket],
+      extra: String(takenAt),
+      settle: (numbers) => numbers !== null,
+      late: () => {},
     }
+    lane.ask(slot, ask)
   }
 
-  #answered(decision: Decision | null): void {
-    this.#probing = false
-    if (!this.#down) return
-    // A replica, or a server without memory, still refuses: only a write proves that it is back.
-    if (decision !== null && refusing(decision) === undefined) this.#down = false
-    else this.#nextAttempt = this.#parts.clock()
+  /** The hash in braces is the cluster's hash tag: all quotas of one caller live on one node. */
+  #keyOf(tag: string, { quota }: Charge): string {
+    return `${this.#parts.prefix}{${tag}}:${quota.tag}`
   }
 
-  #failed(reason: OutageReason): void {
-    this.#probing = false
-    this.#nextAttempt = this.#parts.clock() + PAUSE
-    if (this.#down) return
-    this.#down = true
-    this.#parts.onOutage(reason)
+  #addKeys(keys: string[], tag: string, charge: Charge): void {
+    const key = this.#keyOf(tag, charge)
+    keys.push(key)
+    // The ban and the count of refusals, as the script names them.
+    if (charge.quota.ban !== undefined) keys.push(`${key}:b`, `${key}:n`)
+  }
+
+  #slotOf(tag: string): number {
+    return this.#runner.clustered ? hashSlot(tag) : 0
+  }
+
+  #laneOf(slot: number): Lane {
+    return this.#lane(this.#runner.clustered ? this.#runner.nodeOf(slot) : '')
+  }
+
+  #lane(node: string): Lane {
+    let lane = this.#lanes.get(node)
+    if (lane === undefined) {
+      lane = new Lane({ ...this.#parts, runner: this.#runner })
+      this.#lanes.set(node, lane)
+    }
+    return lane
   }
 }
 
-/** Reads the script's answer; null if it is not one. */
-function decisionOf(answer: unknown, charges: readonly Charge[]): Decision | null {
-  if (!Array.isArray(answer) || answer.length !== charges.length * 5) return null
-  const numbers = answer.map((value) => (typeof value === 'string' ? Number(value) : (value as number)))
-  if (!numbers.every(Number.isFinite)) return null
-  return charges.map((charge, i) => {
-    const capacity = charge.quota.burst ?? charge.limit
-    const [allowed, before, after, resetMs, retryMs] = numbers.slice(i * 5, i * 5 + 5) as FiveNumbers
-    const standing = { allowed: allowed === 1, capacity, before, after, resetMs, retryMs, until: 0 }
-    return { ...charge, standing }
+/** Charges by caller. */
+function grouped(charges: readonly Charge[]): Group[] {
+  const bySubject = new Map<string, Group>()
+  for (const charge of charges) {
+    const group = bySubject.get(charge.subject)
+    if (group === undefined) bySubject.set(charge.subject, { tag: subjectHash(charge.subject), charges: [charge] })
+    else group.charges.push(charge)
+  }
+  return [...bySubject.values()]
+}
+
+/** Reads a decision, from `at` on. */
+function decisionOf(
+  charges: readonly Charge[],
+  numbers: readonly number[],
+  at: number,
+  takenAt: number,
+): SharedDecision {
+  return charges.map(({ quota, subject, cost, limit }, i) => {
+    const place = at + i * NUMBERS
+    const before = numbers[place] as number
+    const resetMs = numbers[place + 1] as number
+    const retryMs = numbers[place + 2] as number
+    const ban = numbers[place + 3] as number
+    const bannedMs = Math.abs(ban)
+    const allowed = retryMs === 0 && bannedMs === 0
+    const standing = {
+      allowed,
+      capacity: quota.burst ?? limit,
+      before,
+      // Who has waited out a delay may spend though nothing is left.
+      after: allowed ? Math.max(0, before - cost) : before,
+      resetMs,
+      retryMs: Math.max(retryMs, bannedMs),
+      until: takenAt + resetMs,
+    }
+    return { quota, subject, cost, limit, standing, takenAt, bannedMs, banBegins: ban < 0 }
   })
 }
-
-type FiveNumbers = [number, number, number, number, number]

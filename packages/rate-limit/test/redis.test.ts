@@ -1,12 +1,8 @@
 import { onSecurityEvent, type SecurityEvent } from '@portcullis/kernel'
-import fc from 'fast-check'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { blankCharge, counted, memoryDecider } from '../src/decision.ts'
 import rateLimit, { type PolicyOptions, type RateLimitOptions, type RedisClient } from '../src/index.ts'
-import { parsePolicy } from '../src/policy.ts'
-import { RedisStore } from '../src/redis-store.ts'
 import { hasRedis, RedisServer } from './redis-server.ts'
 
 const policy: PolicyOptions = { name: 'per-ip', limit: 3, window: 600 }
@@ -104,37 +100,6 @@ describe.runIf(hasRedis)('over Redis', () => {
     expect((await app.inject('/')).headers['x-ratelimit-remaining']).toBe('1')
   })
 
-  it('agrees with the memory of one process, decision by decision', async () => {
-    const step = fc.record({ a: fc.constantFrom('x', 'y', 'z'), b: fc.constantFrom('p', 'q') })
-    let run = 0
-    await fc.assert(
-      fc.asyncProperty(fc.array(step, { maxLength: 25 }), fc.integer({ min: 1, max: 3 }), async (steps, cost) => {
-        // Windows so long that the two clocks do not matter.
-        const quotas = [
-          parsePolicy({ name: 'f', limit: 5, window: 31_000_000, cost }),
-          parsePolicy({ name: 'g', algorithm: 'token-bucket', limit: 20, window: 31_000_000, burst: 7 }),
-        ]
-        const inMemory = memoryDecider(quotas.map((quota) => counted(quota, 99)))
-        const store = new RedisStore({
-          client: redis,
-          prefix: `run${run++}:`,
-          timeoutMs: 5000,
-          clock: () => 0,
-          onOutage: () => {},
-        })
-        const inRedis = store.decider()
-        const seen = (decision: ReturnType<typeof inMemory>): unknown[] =>
-          decision.map(({ standing: { allowed, before, after } }) => [allowed, before, after])
-        for (const { a, b } of steps) {
-          const charges = quotas.map((quota, i) => ({ ...blankCharge(quota), subject: [a, b][i]! }))
-          const decision = await inRedis(charges)
-          expect(seen(decision!)).toEqual(seen(inMemory(charges, 1_700_000_000_000)))
-        }
-      }),
-      { numRuns: 40 },
-    )
-  })
-
   describe.each(['killed', 'frozen'] as const)('that is %s', (how) => {
     const fail = async (): Promise<void> => (how === 'killed' ? server.kill() : server.signal('SIGSTOP'))
     const mend = async (): Promise<void> => (how === 'killed' ? server.revive() : server.signal('SIGCONT'))
@@ -179,105 +144,4 @@ describe.runIf(hasRedis)('over Redis', () => {
       }
     })
   })
-})
-
-describe('the breaker', () => {
-  const quota = parsePolicy(policy)
-  const of = (subject: string) => [{ ...blankCharge(quota), subject }]
-  const good = [1, 3, 2, 60_000, 0]
-
-  function made(answers: (() => Promise<unknown>)[]) {
-    let now = 0
-    let asked = 0
-    const outages: string[] = []
-    const evalsha = (): Promise<unknown> => answers[Math.min(asked++, answers.length - 1)]!()
-    const store = new RedisStore({
-      client: { evalsha, eval: evalsha },
-      prefix: '',
-      timeoutMs: 10,
-      clock: () => now,
-      onOutage: (reason) => outages.push(reason),
-    })
-    return { decide: store.decider(), outages, asked: () => asked, wait: (ms: number) => (now += ms) }
-  }
-  const fails = (): Promise<never> => Promise.reject(new Error('gone'))
-  const answers = (): Promise<unknown> => Promise.resolve(good)
-
-  it('asks nothing for a second after a failure, then lets one request try', async () => {
-    const { decide, outages, asked, wait } = made([fails, fails, answers])
-    expect(await decide(of('x'))).toBeNull()
-    expect(decide(of('x'))).toBeNull()
-    wait(999)
-    expect(decide(of('x'))).toBeNull()
-    wait(1)
-    const attempt = decide(of('x'))
-    expect(decide(of('x'))).toBeNull()
-    expect(await attempt).toBeNull()
-    wait(1000)
-    expect(await decide(of('x'))).toMatchObject([{ subject: 'x', standing: { allowed: true, after: 2 } }])
-    expect(await decide(of('x'))).not.toBeNull()
-    expect(outages).toEqual(['error'])
-    expect(asked()).toBe(4)
-  })
-
-  it('reports a second outage after a recovery', async () => {
-    const { decide, outages, wait } = made([fails, answers, fails])
-    await decide(of('x'))
-    wait(1000)
-    await decide(of('x'))
-    await decide(of('x'))
-    expect(outages).toEqual(['error', 'error'])
-  })
-
-  it('counts a server that refuses writes as away, though it answers blocked callers', async () => {
-    const refused = (): Promise<unknown> => Promise.resolve([0, 0, 0, 60_000, 60_000])
-    const { decide, outages, asked, wait } = made([fails, refused, fails, refused, fails, refused, answers, fails])
-    await decide(of('x'))
-    for (let second = 0; second < 2; second++) {
-      wait(1000)
-      expect(await decide(of('blocked'))).toMatchObject([{ standing: { allowed: false } }])
-      // A refusal writes nothing, so it proves nothing: whoever asks next is the next attempt.
-      expect(await decide(of('x'))).toBeNull()
-      expect(decide(of('x'))).toBeNull()
-    }
-    expect(outages).toEqual(['error'])
-    wait(1000)
-    await decide(of('blocked'))
-    expect(await decide(of('x'))).toMatchObject([{ standing: { allowed: true } }])
-    expect(await decide(of('x'))).toBeNull()
-    expect([outages, asked()]).toEqual([['error', 'error'], 8])
-  })
-
-  it('sends nothing over a lost connection, where it would wait and be counted late', async () => {
-    const sent: string[] = []
-    const client = { status: 'reconnecting', evalsha: async (sha: string) => sent.push(sha), eval: async () => null }
-    const store = new RedisStore({
-      client,
-      prefix: '',
-      timeoutMs: 10,
-      clock: () => 0,
-      onOutage: (reason) => sent.push(reason),
-    })
-    expect(store.decider()(of('x'))).toBeNull()
-    expect(sent).toEqual(['error'])
-  })
-
-  it('gives up on an answer that never comes, and ignores it if it comes late', async () => {
-    let late!: (value: unknown) => void
-    const { decide, outages } = made([() => new Promise((resolve) => (late = resolve))])
-    expect(await decide(of('x'))).toBeNull()
-    late(good)
-    await new Promise(setImmediate)
-    expect(decide(of('x'))).toBeNull()
-    expect(outages).toEqual(['timeout'])
-  })
-
-  it.each([[null], ['OK'], [[]], [[1, 2]], [[1, 3, 2, 'x', 0]], [[1, 3, 2, null, 0]], [[1, 3, 2, [], {}]]])(
-    'takes the answer %j for a failure',
-    async (answer) => {
-      const { decide, outages } = made([() => Promise.resolve(answer)])
-      expect(await decide(of('x'))).toBeNull()
-      expect(outages).toEqual(['error'])
-    },
-  )
 })

@@ -1,0 +1,89 @@
+import type { Charge } from './decision.ts'
+import { emissionOf } from './emission.ts'
+import type { Quota } from './policy.ts'
+import { LONGEST_LOG, SEGMENTS } from './sliding-window.ts'
+
+/** What the script is asked to do. */
+export type Act = 'take' | 'peek' | 'refund' | 'forget'
+
+/** Decisions alike: what the script needs once for all of them. */
+export interface Plan {
+  readonly act: Act
+  /** Quotas a decision. */
+  readonly quotas: number
+  /** Nine a quota. */
+  readonly args: readonly string[]
+  /** Integers that each decision is answered with. */
+  readonly answers: number
+}
+
+/** Integers that a judged quota is answered with. */
+export const NUMBERS = 4
+
+/** Plans remembered at once, where functions name limits or costs. */
+const MOST_PLANS = 1000
+
+/** The numbers of a quota as the script takes them. */
+function argsOf({ quota, limit, cost }: Charge, act: Act): string[] {
+  const ban = act === 'refund' ? undefined : quota.ban
+  return [
+    ...countedBy(quota, limit),
+    act === 'peek' ? 0 : cost,
+    ban?.after ?? 0,
+    (ban?.within ?? 0) * 1000,
+    (ban?.for ?? 0) * 1000,
+  ].map(String)
+}
+
+function countedBy(quota: Quota, limit: number): (string | number)[] {
+  const { algorithm, window, burst, delay } = quota
+  switch (algorithm) {
+    case 'fixed-window':
+      return ['fixed', limit, window * 1000, 0, 0]
+    case 'sliding-window':
+      // As `compileAlgorithm`: limits that vary share one layout.
+      return typeof quota.limit === 'number' && limit <= LONGEST_LOG
+        ? ['log', limit, window * 1000, 0, 0]
+        : ['segments', limit, (window * 1000) / SEGMENTS, SEGMENTS, 0]
+    case 'token-bucket':
+      return ['token', burst ?? limit, emissionOf(limit, window), 0, 0]
+    case 'leaky-bucket':
+      return ['leaky', burst ?? limit, emissionOf(limit, window), 0, 0]
+    case 'backoff':
+      return [
+        'backoff',
+        limit,
+        Math.ceil((window * 1000) / limit),
+        (delay?.first ?? 0) * 1000,
+        (delay?.longest ?? 0) * 1000,
+      ]
+  }
+}
+
+/** Makes plans, each once, so that decisions alike are known by one object. */
+export class Plans {
+  readonly #known = new Map<string, Plan>()
+  readonly #single = new WeakMap<object, { limit: number; cost: number; plan: Plan }>()
+
+  of(charges: readonly Charge[], act: Act): Plan {
+    const [only] = charges
+    if (act !== 'take' || only === undefined || charges.length > 1) return this.#find(charges, act)
+    const last = this.#single.get(only.quota)
+    if (last !== undefined && last.limit === only.limit && last.cost === only.cost) return last.plan
+    const plan = this.#find(charges, act)
+    this.#single.set(only.quota, { limit: only.limit, cost: only.cost, plan })
+    return plan
+  }
+
+  #find(charges: readonly Charge[], act: Act): Plan {
+    const args = charges.flatMap((charge) => argsOf(charge, act))
+    const key = `${act} ${args.join(' ')}`
+    const known = this.#known.get(key)
+    if (known !== undefined) return known
+    const judged = act === 'take' || act === 'peek'
+    const plan = { act, quotas: charges.length, args, answers: judged ? charges.length * NUMBERS : 1 }
+    if (this.#known.size >= MOST_PLANS) this.#known.clear()
+    this.#known.set(key, plan)
+    return plan
+  }
+}

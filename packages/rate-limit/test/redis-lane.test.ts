@@ -1,0 +1,219 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { blankCharge } from '../src/decision.ts'
+import { hashSlot } from '../src/hash-slot.ts'
+import { parsePolicy } from '../src/policy.ts'
+import { RedisStore } from '../src/redis-store.ts'
+import { ServerClock } from '../src/server-clock.ts'
+
+const quota = parsePolicy({ name: 'per-ip', limit: 3, window: 600 })
+const of = (subject: string) => [{ ...blankCharge(quota), subject }]
+const admitted = [3, 600_000, 0, 0]
+const refused = [0, 600_000, 600_000, 0]
+
+/** What a server answers to one command; `null`: it fails. */
+type Answer = readonly number[] | null | (() => Promise<unknown>)
+
+/** A store over a server that answers as told, on a clock that is ahead of ours by `ahead` ms. */
+function made(answers: Answer[], ahead = 1_000_000) {
+  let now = 0
+  const commands: { keys: string[]; args: string[] }[] = []
+  const outages: string[] = []
+  let recoveries = 0
+  const evalsha = async (_sha: string, count: number, ...rest: string[]): Promise<unknown> => {
+    const [keys, args] = [rest.slice(0, count), rest.slice(count)]
+    if (now + ahead > Number(args[0])) return [now + ahead]
+    commands.push({ keys, args })
+    const answer = answers[Math.min(commands.length, answers.length) - 1]!
+    if (answer === null) throw new Error('gone')
+    return typeof answer === 'function' ? answer() : [now + ahead, ...answer]
+  }
+  const client = { status: 'ready', evalsha, eval: evalsha }
+  const store = new RedisStore({
+    client,
+    prefix: '',
+    timeoutMs: 10,
+    clock: () => now,
+    onOutage: (reason) => outages.push(reason),
+    onRecovery: () => recoveries++,
+  })
+  return {
+    client,
+    commands,
+    outages,
+    store,
+    recoveries: () => recoveries,
+    decide: (subject: string) => store.decide(of(subject)),
+    wait: (ms: number) => (now += ms),
+    turn: (ms: number) => (ahead += ms),
+  }
+}
+
+describe('the breaker', () => {
+  it('asks nothing for half a second after a failure, then lets one request try', async () => {
+    const { decide, outages, commands, wait, recoveries } = made([null, null, admitted])
+    expect(await decide('x')).toBeNull()
+    expect(decide('x')).toBeNull()
+    wait(499)
+    expect(decide('x')).toBeNull()
+    wait(1)
+    const attempt = decide('x')
+    expect(decide('x')).toBeNull()
+    expect(await attempt).toBeNull()
+    wait(500)
+    expect(await decide('x')).toMatchObject([{ subject: 'x', standing: { allowed: true, after: 2 } }])
+    expect(await decide('x')).not.toBeNull()
+    expect([outages, recoveries(), commands.length]).toEqual([['error'], 1, 4])
+  })
+
+  it('reports a second outage after a recovery', async () => {
+    const { decide, outages, wait } = made([null, admitted, null])
+    await decide('x')
+    wait(500)
+    await decide('x')
+    await decide('x')
+    expect(outages).toEqual(['error', 'error'])
+  })
+
+  it('counts a server that refuses writes as away, though it answers blocked callers', async () => {
+    const { decide, outages, commands, wait } = made([null, refused, null, refused, null, refused, admitted, null])
+    await decide('x')
+    for (let second = 0; second < 2; second++) {
+      wait(500)
+      expect(await decide('blocked')).toMatchObject([{ standing: { allowed: false } }])
+      // A refusal writes nothing, so it proves nothing: whoever asks next is the next attempt.
+      expect(await decide('x')).toBeNull()
+      expect(decide('x')).toBeNull()
+    }
+    expect(outages).toEqual(['error'])
+    wait(500)
+    await decide('blocked')
+    expect(await decide('x')).toMatchObject([{ standing: { allowed: true } }])
+    expect(await decide('x')).toBeNull()
+    expect([outages, commands.length]).toEqual([['error', 'error'], 8])
+  })
+
+  it('sends nothing over a lost connection, and asks at once when it is back', async () => {
+    const { client, decide, outages, commands } = made([admitted])
+    client.status = 'reconnecting'
+    expect(decide('x')).toBeNull()
+    expect([outages, commands.length]).toEqual([['error'], 0])
+    client.status = 'ready'
+    expect(await decide('x')).not.toBeNull()
+  })
+
+  it.each([
+    [null],
+    ['OK'],
+    [[]],
+    [[1, 2]],
+    [[1, 3, 2, 'x', 0]],
+    [[1, 3, 2, null, 0]],
+    [[1, 3, 2, [], {}]],
+    [[1, 3, 2, 1.5, 0]],
+  ])('takes the answer %j for a failure', async (answer) => {
+    const { decide, outages } = made([async () => answer])
+    expect(await decide('x')).toBeNull()
+    expect(outages).toEqual(['error'])
+  })
+})
+
+describe('the deadline', () => {
+  it('gives up on an answer that never comes', async () => {
+    const { decide, outages } = made([() => new Promise(() => {})])
+    expect(await decide('x')).toBeNull()
+    expect(decide('x')).toBeNull()
+    expect(outages).toEqual(['timeout'])
+  })
+
+  it('gives back what a late answer says was taken', async () => {
+    let late!: (value: unknown) => void
+    const { decide, commands } = made([() => new Promise((resolve) => (late = resolve)), [1]])
+    expect(await decide('x')).toBeNull()
+    late([1_000_000, ...admitted])
+    await new Promise(setImmediate)
+    await new Promise(setImmediate)
+    expect(commands).toHaveLength(2)
+    expect(commands[1]!.args).toContain('refund')
+    expect(commands[1]!.args.at(-1)).toBe('1000000')
+    expect(commands[1]!.keys[0]).toBe(commands[0]!.keys[0])
+  })
+
+  it('gives nothing back for a late refusal', async () => {
+    let late!: (value: unknown) => void
+    const { decide, commands } = made([() => new Promise((resolve) => (late = resolve)), [1]])
+    expect(await decide('x')).toBeNull()
+    late([1_000_000, ...refused])
+    await new Promise(setImmediate)
+    await new Promise(setImmediate)
+    expect(commands).toHaveLength(1)
+  })
+
+  it('tells the server in its own time until when an answer is awaited', async () => {
+    const { decide, commands, wait } = made([admitted], 5_000_000)
+    await decide('x')
+    wait(1000)
+    await decide('x')
+    // One millisecond less than what can be known: clocks are read in whole milliseconds.
+    expect(commands.map(({ args }) => Number(args[0]))).toEqual([5_000_009, 5_001_009])
+  })
+
+  it.each([-3_600_000, 3_600_000])('follows a server whose clock is set by %i ms', async (by) => {
+    const { decide, outages, turn, wait, commands } = made([admitted], 5_000_000_000)
+    await decide('x')
+    turn(by)
+    wait(1)
+    expect(await decide('x')).not.toBeNull()
+    expect(await decide('x')).not.toBeNull()
+    expect(outages).toEqual([])
+    // As late as can be true: within the milliseconds that the clocks are rounded to.
+    expect(Number(commands[2]!.args[0])).toBeLessThanOrEqual(5_000_000_000 + by + 12)
+  })
+
+  it('is never later on the server’s clock than on ours, by more than the fastest answer took', () => {
+    const trip = fc.record({ out: fc.nat(50), back: fc.nat(50), gap: fc.nat(1000) })
+    fc.assert(
+      fc.property(fc.integer({ min: -1e9, max: 1e12 }), fc.array(trip, { minLength: 1 }), (ahead, trips) => {
+        const clock = new ServerClock()
+        let now = 0
+        for (const { out, back, gap } of trips) {
+          const sent = (now += gap)
+          const time = (now += out) + ahead
+          now += back
+          clock.learn(time, sent, now)
+          expect(clock.at(now)).toBeLessThanOrEqual(now + ahead)
+        }
+        const fastest = Math.min(...trips.map(({ back }) => back))
+        expect(clock.at(now)).toBeGreaterThanOrEqual(now + ahead - fastest - 1)
+      }),
+    )
+  })
+})
+
+describe('decisions of one tick', () => {
+  it('are one command, and each gets its own answer', async () => {
+    const { store, commands } = made([[3, 9, 0, 0, 0, 8, 8, 0, 2, 7, 0, 0]])
+    const decisions = await Promise.all(['x', 'y', 'z'].map(async (subject) => store.decide(of(subject))))
+    expect(commands).toHaveLength(1)
+    expect(commands[0]!.keys).toHaveLength(3)
+    expect(decisions.map((decision) => [decision![0]!.subject, decision![0]!.standing.before])).toEqual([
+      ['x', 3],
+      ['y', 0],
+      ['z', 2],
+    ])
+  })
+
+  it('are several commands when they are very many', async () => {
+    const { store, commands } = made([Array.from({ length: 400 }, (_, i) => [3, 9, 0, 0][i % 4]!)])
+    await Promise.all(Array.from({ length: 200 }, async (_, i) => store.decide(of(String(i)))))
+    expect(commands.map(({ keys }) => keys.length)).toEqual([100, 100])
+  })
+})
+
+it.each([
+  ['123456789', 0x31c3],
+  ['foo', 12182],
+  ['user1000', 3443],
+])('the slot of {%s} is %i', (tag, slot) => {
+  expect(hashSlot(tag)).toBe(slot & 0x3fff)
+})
