@@ -25,7 +25,14 @@ export interface Comparison {
   readonly constantOf?: string
   /** Requests are preflights for a POST, answered 204 without content, instead of GETs. */
   readonly preflights?: boolean
+  /** Requests name one of so many API keys in `x-api-key`, in rotation, instead of bearing a token. */
+  readonly apiKeys?: number
+  /** Subjects that answer 429 to every request. */
+  readonly refusing?: readonly string[]
 }
+
+/** A header field of requests that says who is asking. */
+export type Credential = readonly [name: string, value: string]
 
 /** What a server process is asked. */
 export type Question = { readonly ask: 'listen'; readonly setup: Setup } | { readonly ask: 'cpu' }

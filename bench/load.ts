@@ -5,14 +5,21 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import autocannon from 'autocannon'
+import type { Credential } from './comparison.ts'
 
-/** Sends the one request that all subjects answer: keep-alive, 40 connections, the tokens in rotation; or preflights. */
+/** Sends the one request that all subjects answer: keep-alive, 40 connections, the credentials in rotation; or preflights. */
 export interface Load {
   readonly tool: 'wrk' | 'autocannon'
-  /** @returns the number of answers, all of them 2xx. @throws if any was not. */
-  run(url: string, seconds: number): Promise<number>
+  /**
+   * @param expected what all answers have to be; default 2xx
+   * @returns the number of answers, all of them as expected. @throws if any was not.
+   */
+  run(url: string, seconds: number, expected?: Expected): Promise<number>
   close(): void
 }
+
+/** What answers to a load have to be. */
+export type Expected = 'admitted' | 'refused' | 'either'
 
 const CONNECTIONS = 40
 
@@ -23,19 +30,19 @@ export const PREFLIGHT = {
 } as const
 
 /** wrk where it is installed; autocannon, which takes more CPU than the servers, only as a smoke test. */
-export function openLoad(tokens: readonly string[], origin: string, preflights = false): Load {
+export function openLoad(credentials: readonly Credential[], origin: string, preflights = false): Load {
   const wrkIsHere = spawnSync('wrk', ['-v']).error === undefined
-  return wrkIsHere ? wrk(tokens, origin, preflights) : cannon(tokens, origin, preflights)
+  return wrkIsHere ? wrk(credentials, origin, preflights) : cannon(credentials, origin, preflights)
 }
 
-function wrk(tokens: readonly string[], origin: string, preflights: boolean): Load {
+function wrk(credentials: readonly Credential[], origin: string, preflights: boolean): Load {
   const folder = mkdtempSync(join(tmpdir(), 'portcullis-bench-'))
-  const list = join(folder, 'tokens')
-  writeFileSync(list, tokens.join('\n'))
+  const list = join(folder, 'credentials')
+  writeFileSync(list, credentials.map(([name, value]) => `${name}: ${value}`).join('\n'))
   const script = fileURLToPath(new URL('./wrk.lua', import.meta.url))
   return {
     tool: 'wrk',
-    async run(url, seconds) {
+    async run(url, seconds, expected = 'admitted') {
       const given = [
         '-t1',
         `-c${CONNECTIONS}`,
@@ -53,28 +60,29 @@ function wrk(tokens: readonly string[], origin: string, preflights: boolean): Lo
       child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
       await once(child, 'close')
       const [, requests, refused, broken] = /^TOTAL (\d+) (\d+) (\d+)$/m.exec(output) ?? []
-      return counted(url, Number(requests), Number(refused), Number(broken))
+      return counted(url, Number(requests), Number(refused), Number(broken), expected)
     },
     close: () => rmSync(folder, { recursive: true }),
   }
 }
 
-function cannon(tokens: readonly string[], origin: string, preflights: boolean): Load {
+function cannon(credentials: readonly Credential[], origin: string, preflights: boolean): Load {
   const requests = preflights
     ? [{ method: 'OPTIONS' as const, headers: { origin, ...PREFLIGHT } }]
-    : tokens.map((token) => ({ headers: { authorization: `Bearer ${token}`, origin } }))
+    : credentials.map(([name, value]) => ({ headers: { [name]: value, origin } }))
   return {
     tool: 'autocannon',
-    async run(url, seconds) {
+    async run(url, seconds, expected = 'admitted') {
       const result = await autocannon({ url, connections: CONNECTIONS, duration: seconds, requests })
-      return counted(url, result.requests.total, result.non2xx, result.errors)
+      return counted(url, result.requests.total, result.non2xx, result.errors, expected)
     },
     close: () => undefined,
   }
 }
 
-function counted(url: string, requests: number, refused: number, broken: number): number {
-  if (!(requests > 0) || refused !== 0 || broken !== 0) {
+function counted(url: string, requests: number, refused: number, broken: number, expected: Expected): number {
+  const wrong = { admitted: refused, refused: requests - refused, either: 0 }[expected]
+  if (!(requests > 0) || wrong !== 0 || broken !== 0) {
     throw new Error(`${url}: ${requests} answers, ${refused} of them refusals, ${broken} connections broken`)
   }
   return requests

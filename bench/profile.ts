@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Setup } from './comparison.ts'
-import type { Load } from './load.ts'
+import type { Expected, Load } from './load.ts'
 import { Server } from './server.ts'
 
 interface Profile {
@@ -18,14 +18,14 @@ interface Profile {
 export async function profile(
   comparison: string,
   subject: string,
-  { setup, load, seconds }: { setup: Setup; load: Load; seconds: number },
+  { setup, load, seconds, expected }: { setup: Setup; load: Load; seconds: number; expected: Expected },
 ): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'portcullis-profile-'))
   try {
     const server = await Server.start(comparison, subject, setup, ['--cpu-prof', `--cpu-prof-dir=${folder}`])
     let requests = 0
     try {
-      requests = (await load.run(server.url, 2)) + (await load.run(server.url, seconds))
+      requests = (await load.run(server.url, 2, 'either')) + (await load.run(server.url, seconds, expected))
       await server.finish()
     } finally {
       await server.stop()

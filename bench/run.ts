@@ -5,8 +5,8 @@
 import { writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
-import type { Comparison, Setup } from './comparison.ts'
-import { openLoad, PREFLIGHT } from './load.ts'
+import type { Comparison, Credential, Setup } from './comparison.ts'
+import { openLoad, PREFLIGHT, type Expected } from './load.ts'
 import { median } from './measure.ts'
 import { profile } from './profile.ts'
 import { Server, type Field } from './server.ts'
@@ -38,12 +38,16 @@ const subjects = Object.keys(comparison.subjects).filter(
 const names = { issuer: 'https://id.example.com', audience: 'https://api.example.com' }
 const origin = 'https://app.example.com'
 const { publicKey, tokens } = signTokens(1000, names)
-const { preflights = false } = comparison
+const { preflights = false, apiKeys, refusing = [] } = comparison
+const credentials: readonly Credential[] =
+  apiKeys === undefined
+    ? tokens.map((token) => ['authorization', `Bearer ${token}`])
+    : Array.from({ length: apiKeys }, (_, i) => ['x-api-key', `key-${i}`])
 const method = preflights ? 'OPTIONS' : 'GET'
-const headersWith = (token = ''): Record<string, string> =>
-  preflights ? { origin, ...PREFLIGHT } : { origin, authorization: `Bearer ${token}` }
-const headers = headersWith(tokens[0])
-const load = openLoad(tokens, origin, preflights)
+const headersWith = ([name, value]: Credential = ['authorization', '']): Record<string, string> =>
+  preflights ? { origin, ...PREFLIGHT } : { origin, [name]: value }
+const headers = headersWith(credentials[0])
+const load = openLoad(credentials, origin, preflights)
 const servers = new Map<string, Server>()
 
 try {
@@ -56,7 +60,7 @@ try {
     if (subject === constantOf) setup = { ...setup, constantFields: await constantFields(server) }
   }
   if (values.profile === undefined) await compare()
-  else await profile(name, values.profile, { setup, load, seconds })
+  else await profile(name, values.profile, { setup, load, seconds, expected: expectedOf(values.profile) })
 } finally {
   await Promise.all([...servers.values()].map((server) => server.stop()))
   load.close()
@@ -64,7 +68,7 @@ try {
 
 /** Fields that a second answer repeats, without those that Node writes and those that count. */
 async function constantFields(server: Server): Promise<Field[]> {
-  const [one, two] = [await server.fields(headers, method), await server.fields(headersWith(tokens[1]), method)]
+  const [one, two] = [await server.fields(headers, method), await server.fields(headersWith(credentials[1]), method)]
   const same = new Map(two.fields)
   const changing =
     /^(date|connection|keep-alive|content-(type|length)|x-ratelimit-(remaining|reset)|ratelimit|retry-after)$/i
@@ -74,8 +78,15 @@ async function constantFields(server: Server): Promise<Field[]> {
 async function compare(): Promise<void> {
   const answers = new Map<string, readonly Field[]>()
   for (const subject of subjects) {
+    const refused = refusing.includes(subject)
+    // The first request of a caller is still admitted.
+    if (refused) await serverOf(subject).fields(headers, method)
     const answer = await serverOf(subject).fields(headers, method)
-    if (answer.status !== (preflights ? 204 : 200) || answer.bytes !== (preflights ? 0 : 200)) {
+    if (
+      refused
+        ? answer.status !== 429
+        : answer.status !== (preflights ? 204 : 200) || answer.bytes !== (preflights ? 0 : 200)
+    ) {
       throw new Error(`${subject} answers ${answer.status} with ${answer.bytes} bytes`)
     }
     answers.set(subject, answer.fields)
@@ -83,7 +94,8 @@ async function compare(): Promise<void> {
   const cpu = new Map<string, number[]>(subjects.map((subject) => [subject, []]))
   const system = new Map<string, number[]>(subjects.map((subject) => [subject, []]))
   const rates = new Map<string, number[]>(subjects.map((subject) => [subject, []]))
-  for (const subject of [...subjects, ...subjects]) await load.run(serverOf(subject).url, Math.max(seconds, 2))
+  for (const subject of [...subjects, ...subjects])
+    await load.run(serverOf(subject).url, Math.max(seconds, 2), refusing.includes(subject) ? 'either' : 'admitted')
   for (let round = 0; round < rounds; round++) {
     // Another order each round: nobody always runs after the same neighbour.
     const shift = round % subjects.length
@@ -91,7 +103,7 @@ async function compare(): Promise<void> {
     for (const subject of round % 2 === 0 ? turn : turn.toReversed()) {
       const server = serverOf(subject)
       const before = await server.cpu()
-      const requests = await load.run(server.url, seconds)
+      const requests = await load.run(server.url, seconds, expectedOf(subject))
       const after = await server.cpu()
       cpu.get(subject)?.push((after.user + after.system - before.user - before.system) / requests)
       system.get(subject)?.push((after.system - before.system) / requests)
@@ -100,6 +112,10 @@ async function compare(): Promise<void> {
     process.stderr.write(`round ${round + 1} of ${rounds}\n`)
   }
   report(answers, { cpu, system, rates })
+}
+
+function expectedOf(subject: string): Expected {
+  return refusing.includes(subject) ? 'refused' : 'admitted'
 }
 
 function serverOf(subject: string): Server {

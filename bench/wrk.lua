@@ -1,4 +1,4 @@
--- Arguments: a file with one token a line, the origin, and for preflights the method that they ask for. Every request is formatted once, before the clock starts.
+-- Arguments: a file with one credential a line (name: value), the origin, and for preflights the method that they ask for. Every request is formatted once, before the clock starts.
 local requests = {}
 local at = 0
 
@@ -10,8 +10,9 @@ function init(args)
     requests[1] = wrk.format("OPTIONS", nil, asked)
     return
   end
-  for token in io.lines(args[1]) do
-    local fields = { ["Host"] = wrk.headers["Host"], ["Origin"] = args[2], ["Authorization"] = "Bearer " .. token }
+  for line in io.lines(args[1]) do
+    local name, value = line:match("^([^:]+): (.*)$")
+    local fields = { ["Host"] = wrk.headers["Host"], ["Origin"] = args[2], [name] = value }
     requests[#requests + 1] = wrk.format("GET", nil, fields)
   end
 end
