@@ -40,7 +40,6 @@ export async function createPrivateService(options: PrivateServiceOptions): Prom
         issuer: gatewayIssuer,
         audience: options.audience,
         algorithms: ['ES256'],
-        types: ['at+jwt'],
       },
     },
   })

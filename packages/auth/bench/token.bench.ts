@@ -1,10 +1,10 @@
 import fastifyJwt from '@fastify/jwt'
 import Fastify, { type FastifyRequest } from 'fastify'
 import { measure } from '../../../bench/measure.ts'
+import { trustedIssuers } from '../src/issuers.ts'
 import { jwtStrategy } from '../src/jwt.ts'
+import { givenKey } from '../src/key-sources.ts'
 import { compileGate } from '../src/policy.ts'
-import { rulesOf } from '../src/token.ts'
-import { readKey, type VerificationKey } from '../src/verification-key.ts'
 import { apiKeyStrategy, createApiKey } from '../src/api-key.ts'
 import { audience, es256, hmacToken, issuer, pem, secret, token } from '../test/forge.ts'
 
@@ -25,18 +25,11 @@ async function engineOf(algorithm: 'ES256' | 'HS256', cache: boolean) {
 
 function gateOf(algorithm: 'ES256' | 'HS256', engine: (given: string) => unknown, cacheSize: number) {
   const key = algorithm === 'ES256' ? es256.publicKey : secret
-  const jwt = {
-    key,
-    algorithms: [algorithm],
-    issuer,
-    audience,
-    types: ['JWT'],
-    clockTolerance: 5,
-    maxTokenBytes: 8192,
-    cacheSize,
-  }
-  const rules = rulesOf(jwt, readKey(key) as VerificationKey)
-  const strategies = [jwtStrategy({ rules, cacheSize, engine, clock: Date.now })]
+  const [one] = trustedIssuers({ key, algorithms: [algorithm], issuer, audience })
+  if (one === undefined) throw new Error('no issuer')
+  const rules = { issuers: new Map([[issuer, one.rules]]), clockTolerance: 5, maxBytes: 8192 }
+  const sources = new Map([[issuer, givenKey(engine)]])
+  const strategies = [jwtStrategy({ rules, sources, cacheSize, clock: Date.now })]
   return compileGate({ strategies, realm: 'api', header: '', scopes: ['profile:read'], admission: 'declared' })
 }
 

@@ -1,10 +1,10 @@
-import { randomBytes } from 'node:crypto'
 import type { Finding, Operation } from '@portcullis/kernel'
 import { hashApiKey } from './api-key.ts'
+import { checkJwt } from './check-jwt.ts'
 import type { Scheme } from './identity.ts'
-import { type ApiKeyOptions, type AuthOptions, EXAMPLE_JWT, type JwtOptions } from './options.ts'
+import { EXAMPLE_JWT } from './jwt-options.ts'
+import type { ApiKeyOptions, AuthOptions } from './options.ts'
 import type { AuthRoute } from './route-options.ts'
-import { EXAMPLE_PUBLIC_KEY, readKey } from './verification-key.ts'
 
 /** The schemes that options accept. */
 function acceptedSchemes({ jwt, apiKeys, basic }: Readonly<AuthOptions>): Scheme[] {
@@ -41,50 +41,6 @@ export function check(options: Readonly<AuthOptions & AuthRoute>): Finding[] {
     })
   }
   return findings
-}
-
-function checkJwt({ key: material, algorithms }: Readonly<JwtOptions>): Finding[] {
-  const at = '/jwt/key'
-  const replace = (value: unknown): Operation[] => [{ op: 'replace', path: at, value }]
-  const key = readKey(material)
-  switch (key.kind) {
-    case 'weak':
-      return [
-        {
-          at,
-          rule: 'weak-secret',
-          message: `${key.why}: whoever guesses it signs tokens; write 48 random bytes, such as randomBytes(48).toString('base64url')`,
-          // Random, so that no secret of ours is ever in use anywhere.
-          fix: replace(randomBytes(48).toString('base64url')),
-        },
-      ]
-    case 'private':
-      return [
-        {
-          at,
-          rule: 'private-key',
-          message: 'is a private key, and verifying needs the public one: leave the private one with the issuer',
-          fix: replace(key.pem),
-        },
-      ]
-    case 'unusable': {
-      const value = algorithms.includes('HS256') ? randomBytes(48).toString('base64url') : EXAMPLE_PUBLIC_KEY
-      return [{ at, rule: 'unusable-key', message: key.why, fix: replace(value) }]
-    }
-    default: {
-      const fitting = algorithms.filter((algorithm) => key.algorithms.includes(algorithm))
-      if (fitting.length === algorithms.length) return []
-      const value = fitting.length > 0 ? fitting : key.algorithms.slice(0, 1)
-      return [
-        {
-          at: '/jwt/algorithms',
-          rule: 'algorithm-key-mismatch',
-          message: `must be made for the key (RFC 8725 §3.1), which is ${key.kind === 'secret' ? 'a secret' : 'a public key'}; write algorithms: ['${value.join("', '")}']`,
-          fix: [{ op: 'replace', path: '/jwt/algorithms', value }],
-        },
-      ]
-    }
-  }
 }
 
 /** Header fields with a meaning of their own, or that intermediaries touch. */

@@ -45,7 +45,11 @@ const table = {
     sentence: 'Authentication is unavailable. Try again later.',
     event: events['auth.interrupted'],
     meaning:
-      'A `verify` or `find` function threw, took too long or returned something else than an identity. Details are logged only.',
+      'What decides is away: a `verify` or `find` function threw, took too long or returned something else than an identity, or the issuer’s keys cannot be fetched. Details are logged only.',
+  },
+  PTC_AUTH_ISSUER_CONTRADICTS: {
+    boot: '%s',
+    meaning: '`discovery: true`, and what the issuer says of itself is not what the options say.',
   },
   PTC_AUTH_ROUTES_UNDECLARED: {
     boot: 'with strict: true every route says who may use it; these do not: %s. Write config: { security: { auth: {} } } (any identity), { auth: { scopes: [...] } } or { auth: false } (anybody)',

@@ -7,6 +7,6 @@ export const events: Events<'auth.challenged' | 'auth.failed' | 'auth.forbidden'
   'auth.forbidden': { severity: 'warning', meaning: 'A known caller asked for something it may not use.' },
   'auth.interrupted': {
     severity: 'critical',
-    meaning: 'A credential could not be checked: a look-up failed or timed out.',
+    meaning: 'What decides is away: a look-up failed or timed out, keys could not be fetched.',
   },
 })

@@ -17,6 +17,8 @@ export type Fault =
   | 'expired'
   | 'not-yet-valid'
   | 'unknown'
+  | 'unknown-key'
+  | 'revoked'
   | 'unavailable'
 
 /** What checking a credential yields. */

@@ -1,28 +1,8 @@
 import type { ObjectSchema, RoomOptions } from '@portcullis/kernel'
 import type { ApiKeyEntry, FindApiKey } from './api-key.ts'
 import type { VerifyBasic } from './basic.ts'
+import { EXAMPLE_JWT, type JwtOptions, jwtSchema } from './jwt-options.ts'
 import { scopesSchema } from './route-options.ts'
-import { type Algorithm, ALGORITHMS, EXAMPLE_PUBLIC_KEY, type KeyMaterial } from './verification-key.ts'
-
-/** Tokens that are accepted. */
-export interface JwtOptions {
-  /** The issuer's public key (PEM, DER as Buffer, KeyObject), or the shared secret of HS256, at least 32 random bytes. */
-  key: KeyMaterial
-  /** Algorithms that a token may be signed with: those that the key is made for. */
-  algorithms: Algorithm[]
-  /** `iss` of every token, exactly. */
-  issuer: string
-  /** What `aud` of every token is or contains: this API's name. */
-  audience: string
-  /** Admitted `typ` header values, compared without case and without `application/`. Default: `['JWT', 'at+jwt']`. */
-  types?: string[]
-  /** Seconds by which the clocks of issuer and server may differ. Default: 5. */
-  clockTolerance?: number
-  /** Longest token, in bytes. Default: 8192. */
-  maxTokenBytes?: number
-  /** Verified tokens remembered, so that each is verified once; 0 remembers none. Default: 10000. */
-  cacheSize?: number
-}
 
 /** API keys that are accepted. */
 export interface ApiKeyOptions {
@@ -53,81 +33,8 @@ export interface AuthOptions extends RoomOptions {
   strict?: boolean
 }
 
-/** The smallest `jwt` that is accepted. */
-export const EXAMPLE_JWT: JwtOptions = {
-  key: EXAMPLE_PUBLIC_KEY,
-  algorithms: ['ES256'],
-  issuer: 'https://id.example.com',
-  audience: 'https://api.example.com',
-}
-
 // No control characters, quotes or backslashes: realm stands in a quoted-string.
 const QUOTABLE = '^[\\x20\\x21\\x23-\\x5B\\x5D-\\x7E]+$'
-
-const jwt: ObjectSchema = {
-  type: 'object',
-  description: 'Tokens that are accepted.',
-  additionalProperties: false,
-  required: ['key', 'algorithms', 'issuer', 'audience'],
-  properties: {
-    key: {
-      description:
-        'The issuer’s public key (PEM, DER as Buffer, KeyObject), or the shared secret of HS256, at least 32 random bytes.',
-      accepts: ['string', 'Buffer', 'KeyObject'],
-      writeOnly: true,
-      examples: [EXAMPLE_PUBLIC_KEY],
-    },
-    algorithms: {
-      description: 'Algorithms that a token may be signed with: those that the key is made for.',
-      type: 'array',
-      items: { type: 'string', enum: ALGORITHMS, examples: ['ES256'] },
-      minItems: 1,
-      uniqueItems: true,
-      examples: [['ES256']],
-    },
-    issuer: {
-      description: '`iss` of every token, exactly.',
-      type: 'string',
-      minLength: 1,
-      examples: [EXAMPLE_JWT.issuer],
-    },
-    audience: {
-      description: 'What `aud` of every token is or contains: this API’s name.',
-      type: 'string',
-      minLength: 1,
-      examples: [EXAMPLE_JWT.audience],
-    },
-    types: {
-      description: 'Admitted `typ` header values, compared without case and without `application/`.',
-      type: 'array',
-      items: { type: 'string', minLength: 1, examples: ['at+jwt'] },
-      minItems: 1,
-      uniqueItems: true,
-      default: ['JWT', 'at+jwt'],
-    },
-    clockTolerance: {
-      description: 'Seconds by which the clocks of issuer and server may differ.',
-      type: 'integer',
-      minimum: 0,
-      maximum: 300,
-      default: 5,
-    },
-    maxTokenBytes: {
-      description: 'Longest token, in bytes.',
-      type: 'integer',
-      minimum: 256,
-      maximum: 65536,
-      default: 8192,
-    },
-    cacheSize: {
-      description: 'Verified tokens remembered, so that each is verified once; 0 remembers none.',
-      type: 'integer',
-      minimum: 0,
-      maximum: 1_000_000,
-      default: 10_000,
-    },
-  },
-}
 
 const apiKeys: ObjectSchema = {
   type: 'object',
@@ -205,7 +112,7 @@ export const optionsSchema: ObjectSchema = {
   type: 'object',
   additionalProperties: false,
   properties: {
-    jwt: { ...jwt, examples: [EXAMPLE_JWT] },
+    jwt: { ...jwtSchema, examples: [EXAMPLE_JWT] },
     apiKeys: { ...apiKeys, examples: [{ keys: [] }] },
     basic: { ...basic, examples: [{ verify: () => null }] },
     realm: {

@@ -1,18 +1,15 @@
-import fastifyJwt from '@fastify/jwt'
 import { defineRoom } from '@portcullis/kernel'
-import Fastify, { type FastifyInstance, type FastifyPluginAsync, type FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyPluginAsync, FastifyRequest } from 'fastify'
 import { apiKeyStrategy } from './api-key.ts'
 import { basicStrategy } from './basic.ts'
 import { check } from './check.ts'
 import { errors } from './errors.ts'
 import { events } from './events.ts'
 import type { Outcome, Strategy } from './identity.ts'
-import { jwtStrategy } from './jwt.ts'
-import { type AuthOptions, type JwtOptions, optionsSchema } from './options.ts'
+import { openJwt } from './open-jwt.ts'
+import { type AuthOptions, optionsSchema } from './options.ts'
 import { compileGate, type Gate } from './policy.ts'
 import { type AuthRoute, routeSchema } from './route-options.ts'
-import { rulesOf } from './token.ts'
-import { readKey } from './verification-key.ts'
 
 const plugin: FastifyPluginAsync<AuthOptions> = defineRoom<AuthOptions, AuthRoute>({
   concern: 'auth',
@@ -69,38 +66,11 @@ async function openStrategies(options: Required<AuthOptions>, app: FastifyInstan
     onFailure: (error: unknown) => app.log.error({ err: error }, `auth: ${name} failed; the caller was answered 503`),
   })
   const strategies: Strategy[] = []
-  if (jwt !== undefined) strategies.push(await openJwt(jwt as Required<JwtOptions>, app))
+  if (jwt !== undefined) strategies.push(await openJwt(jwt, app, undefined))
   if (apiKeys !== undefined) {
     const { header = 'x-api-key', keys = [], find } = apiKeys
     strategies.push(apiKeyStrategy({ header, keys, find, ...lookUp('apiKeys.find') }))
   }
   if (basic !== undefined) strategies.push(basicStrategy({ verify: basic.verify, ...lookUp('basic.verify') }))
   return strategies
-}
-
-/** @fastify/jwt on an instance of its own that never listens: on the user's app its decorators would collide. */
-async function openJwt(jwt: Required<JwtOptions>, app: FastifyInstance): Promise<Strategy> {
-  const key = readKey(jwt.key)
-  if (key.kind !== 'secret' && key.kind !== 'public') throw new TypeError('unreachable: check() refuses such keys')
-  const engine = Fastify()
-  await engine.register(fastifyJwt, {
-    secret: { public: key.kind === 'secret' ? key.secret : key.pem } as { public: string; private: string },
-    verify: {
-      algorithms: jwt.algorithms,
-      allowedIss: jwt.issuer,
-      allowedAud: jwt.audience,
-      requiredClaims: ['iss', 'aud', 'sub', 'exp'],
-      // Times are ours: they are looked at on every use, cached or not.
-      ignoreExpiration: true,
-      ignoreNotBefore: true,
-    },
-  })
-  await engine.ready()
-  app.addHook('onClose', () => engine.close())
-  return jwtStrategy({
-    rules: rulesOf(jwt, key),
-    cacheSize: jwt.cacheSize,
-    engine: (token) => engine.jwt.verify(token),
-    clock: Date.now,
-  })
 }

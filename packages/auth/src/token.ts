@@ -1,101 +1,110 @@
 import type { SecurityIdentity } from 'fastify'
 import { areScopes, type Fault, identityOf, isName } from './identity.ts'
 import { decodeCanonical, readEncodedObject } from './json-object.ts'
-import type { JwtOptions } from './options.ts'
-import type { VerificationKey } from './verification-key.ts'
 
-/** What a token must be before its signature is worth checking. */
-export interface TokenRules {
-  /** Bytes of a signature by admitted algorithm. */
-  readonly signatureBytes: ReadonlyMap<string, number>
+/** What the tokens of one issuer must be before their signature is worth checking. */
+export interface IssuerRules {
   readonly issuer: string
   readonly audience: string
-  /** Admitted `typ` values, lower case, without `application/`. */
-  readonly types: ReadonlySet<string>
+  /** Claim that names the audience. */
+  readonly audienceClaim: string
+  /** Claim that holds the scopes; absent: the usual ones. */
+  readonly scopesClaim?: string | undefined
+  /** Claims that must have these values. */
+  readonly claims: readonly (readonly [name: string, value: string])[]
+  /** `typ` that is admitted, lower case, without `application/`; null: there must be none. */
+  readonly type: string | null
+  /** Bytes of a signature by admitted algorithm; 0 where the key decides. */
+  readonly signatureBytes: ReadonlyMap<string, number>
+}
+
+/** What every token must be. */
+export interface TokenRules {
+  readonly issuers: ReadonlyMap<string, IssuerRules>
   /** Seconds. */
   readonly clockTolerance: number
   readonly maxBytes: number
 }
 
-/** The rules that options and their key amount to. */
-export function rulesOf(jwt: Required<JwtOptions>, key: VerificationKey): TokenRules {
-  const bytes = key.kind === 'secret' ? 32 : key.signatureBytes
-  return {
-    signatureBytes: new Map(jwt.algorithms.map((algorithm) => [algorithm, bytes])),
-    issuer: jwt.issuer,
-    audience: jwt.audience,
-    types: new Set(jwt.types.map(typeName)),
-    clockTolerance: jwt.clockTolerance,
-    maxBytes: jwt.maxTokenBytes,
-  }
-}
-
 /** Case does not matter and `application/` may be left out (RFC 7515 §4.1.9). */
-function typeName(typ: string): string {
+export function typeName(typ: string): string {
   return typ.toLowerCase().replace(/^application\//, '')
 }
 
-/** The claims of a token whose form is good and whose signature is not checked yet. */
+/** The claims of a token whose form is good. */
 export interface Claims extends Readonly<Record<string, unknown>> {
   readonly iss: string
   readonly sub: string
-  readonly aud: string | readonly string[]
   readonly exp: number
   readonly nbf?: number
   readonly iat?: number
   readonly jti?: string
 }
 
+/** A token whose form is good and whose signature is not checked yet. */
+export interface ReadToken {
+  readonly algorithm: string
+  readonly keyId: string | undefined
+  readonly claims: Claims
+  readonly rules: IssuerRules
+}
+
 /**
  * Reads a compact JWS (RFC 7515 §7.1) strictly, without checking its signature or its times.
- * @returns the claims, or why it is refused.
+ * @returns what it says, or why it is refused.
  */
-export function readToken(token: string, rules: TokenRules): Claims | Fault {
+export function readToken(token: string, { issuers, maxBytes }: TokenRules): ReadToken | Fault {
   // Header fields reach us as latin-1: one character is one byte.
-  if (token.length > rules.maxBytes) return 'too-large'
+  if (token.length > maxBytes) return 'too-large'
   const first = token.indexOf('.')
   const second = token.indexOf('.', first + 1)
   if (first === -1 || second === -1 || token.indexOf('.', second + 1) !== -1) return 'malformed'
 
   const header = readEncodedObject(token.slice(0, first))
   if (header === null) return 'malformed'
-  const fault = faultOfHeader(header, rules)
-  if (fault !== null) return fault
-
-  // An ES256 signature is exactly 64 bytes (RFC 7518 §3.4): a shorter one makes verifiers throw.
-  const signature = decodeCanonical(token.slice(second + 1))
-  if (signature === null) return 'malformed'
-  if (signature.length !== rules.signatureBytes.get(header['alg'] as string)) return 'signature'
-
-  const claims = readEncodedObject(token.slice(first + 1, second))
-  if (claims === null) return 'malformed'
-  return faultOfClaims(claims, rules) ?? (claims as Claims)
-}
-
-// Keys come from the options and nowhere else (RFC 8725 §3.10); no extension is understood (RFC 7515 §4.1.11).
-const REFUSED_MEMBERS = ['crit', 'b64', 'zip', 'enc', 'jwk', 'jku', 'x5u', 'x5c'] as const
-
-function faultOfHeader(header: Readonly<Record<string, unknown>>, rules: TokenRules): Fault | null {
+  // Keys come from the options and nowhere else (RFC 8725 §3.10); no extension is understood (RFC 7515 §4.1.11).
   for (const member of REFUSED_MEMBERS) if (Object.hasOwn(header, member)) return 'header'
   const { alg, typ, kid } = header
-  if (typeof alg !== 'string' || !rules.signatureBytes.has(alg)) return 'algorithm'
+  if (kid !== undefined && !isName(kid)) return 'header'
+
+  const signature = decodeCanonical(token.slice(second + 1))
+  if (signature === null) return 'malformed'
+  const claims = readEncodedObject(token.slice(first + 1, second))
+  if (claims === null) return 'malformed'
+
+  // Which issuer's rules and keys apply is all that an unverified claim decides; an unknown one has neither.
+  const rules = issuers.get(claims['iss'] as string)
+  if (rules === undefined) return 'issuer'
+  const bytes = typeof alg === 'string' ? rules.signatureBytes.get(alg) : undefined
+  if (bytes === undefined) return 'algorithm'
   // RFC 8725 §3.11.
-  if (typeof typ !== 'string' || !rules.types.has(typeName(typ))) return 'type'
-  if (kid !== undefined && typeof kid !== 'string') return 'header'
-  return null
+  const type = typeof typ === 'string' ? typeName(typ) : typ === undefined ? null : undefined
+  if (type !== rules.type) return 'type'
+  // An ES256 signature is exactly 64 bytes (RFC 7518 §3.4): a shorter one makes verifiers throw.
+  if (bytes !== 0 && signature.length !== bytes) return 'signature'
+  const fault = faultOfClaims(claims, rules)
+  return fault ?? { algorithm: alg as string, keyId: kid, claims: claims as Claims, rules }
 }
 
-function faultOfClaims(claims: Readonly<Record<string, unknown>>, rules: TokenRules): Fault | null {
-  const { iss, sub, aud, exp, nbf, iat, jti } = claims
+const REFUSED_MEMBERS = ['crit', 'b64', 'zip', 'enc', 'jwk', 'jku', 'x5u', 'x5c'] as const
+
+function faultOfClaims(claims: Readonly<Record<string, unknown>>, rules: IssuerRules): Fault | null {
+  const { sub, aud, exp, nbf, iat, jti } = claims
   if (!isName(sub) || !isDate(exp)) return 'claims'
   if ((nbf !== undefined && !isDate(nbf)) || (iat !== undefined && !isDate(iat))) return 'claims'
   if (jti !== undefined && !isName(jti)) return 'claims'
-  if (scopesOf(claims) === null) return 'claims'
-  if (iss !== rules.issuer) return 'issuer'
-  if (typeof aud !== 'string' && !(Array.isArray(aud) && aud.every((entry) => typeof entry === 'string')))
-    return 'audience'
-  if (typeof aud === 'string' ? aud !== rules.audience : !aud.includes(rules.audience)) return 'audience'
+  if (scopesOf(claims, rules.scopesClaim) === null) return 'claims'
+  for (const [name, value] of rules.claims) if (!Object.hasOwn(claims, name) || claims[name] !== value) return 'claims'
+  if (aud !== undefined && !isAudience(aud)) return 'audience'
+  const named = Object.hasOwn(claims, rules.audienceClaim) ? claims[rules.audienceClaim] : undefined
+  if (!isAudience(named)) return 'audience'
+  if (typeof named === 'string' ? named !== rules.audience : !named.includes(rules.audience)) return 'audience'
   return null
+}
+
+/** RFC 7519 §4.1.3: a string, or a list of strings. */
+function isAudience(value: unknown): value is string | readonly string[] {
+  return typeof value === 'string' || (Array.isArray(value) && value.every((entry) => typeof entry === 'string'))
 }
 
 /** The end of the year 9999, in seconds. */
@@ -109,26 +118,32 @@ function isDate(value: unknown): value is number {
 /** Scope tokens (RFC 6749 §3.3) and spaces. */
 const SCOPES = /^[\x20\x21\x23-\x5B\x5D-\x7E]*$/
 
+const USUAL = ['scope', 'scp', 'scopes'] as const
+
 /**
  * The scopes of a token: `scope` (RFC 9068 §2.2.3: names separated by spaces), else `scp`, else `scopes` (lists, or
  * names separated by spaces, as issuers write them). All that are present must be well formed; only the first counts.
- * @returns null if one is not.
+ * @param chosen the one claim that counts instead
+ * @returns null if one is not well formed.
  */
-export function scopesOf(claims: Readonly<Record<string, unknown>>): readonly string[] | null {
+export function scopesOf(claims: Readonly<Record<string, unknown>>, chosen?: string): readonly string[] | null {
+  if (chosen !== undefined) return Object.hasOwn(claims, chosen) ? scopesIn(claims[chosen]) : []
   let found: readonly string[] | null = null
-  for (const name of ['scope', 'scp', 'scopes'] as const) {
+  for (const name of USUAL) {
     const value = claims[name]
     if (value === undefined) continue
-    if (typeof value === 'string') {
-      // One look at the whole text: a token may spell thousands of scopes, and its signature is not checked yet.
-      if (!SCOPES.test(value)) return null
-      found ??= value.split(' ').filter((scope) => scope !== '')
-    } else {
-      if (name === 'scope' || !areScopes(value)) return null
-      found ??= value
-    }
+    if (name === 'scope' && typeof value !== 'string') return null
+    const scopes = scopesIn(value)
+    if (scopes === null) return null
+    found ??= scopes
   }
   return found ?? []
+}
+
+function scopesIn(value: unknown): readonly string[] | null {
+  // One look at the whole text: a token may spell thousands of scopes, and its signature is not checked yet.
+  if (typeof value === 'string') return SCOPES.test(value) ? value.split(' ').filter((scope) => scope !== '') : null
+  return areScopes(value) ? value : null
 }
 
 /** Why a token is refused at this time, or null. `now` in seconds; checked at every use, cached or not. */
@@ -145,11 +160,11 @@ export function faultOfTimes(
 }
 
 /** Makes the identity of a verified token. */
-export function identityOfClaims(claims: Claims): SecurityIdentity {
+export function identityOfToken({ claims, rules }: ReadToken): SecurityIdentity {
   return identityOf({
     subject: claims.sub,
     scheme: 'jwt',
-    scopes: scopesOf(claims) ?? [],
+    scopes: scopesOf(claims, rules.scopesClaim) ?? [],
     credentialId: claims.jti,
     claims: freezeDeeply(claims),
   })

@@ -6,6 +6,22 @@ export const ALGORITHMS = ['HS256', 'RS256', 'PS256', 'ES256', 'EdDSA'] as const
 /** A signature algorithm. */
 export type Algorithm = (typeof ALGORITHMS)[number]
 
+/** The kind of key that an algorithm needs. A verifier pins one (RFC 8725 §3.1). */
+export type Family = 'HMAC' | 'RSA' | 'EC' | 'OKP'
+
+const FAMILIES: Readonly<Record<Algorithm, Family>> = {
+  HS256: 'HMAC',
+  RS256: 'RSA',
+  PS256: 'RSA',
+  ES256: 'EC',
+  EdDSA: 'OKP',
+}
+
+/** The family of an algorithm. */
+export function familyOf(algorithm: Algorithm): Family {
+  return FAMILIES[algorithm]
+}
+
 /**
  * Stands in examples and fixes: made afresh in every process, its private half thrown away. A fixed one, as in RFC 7515,
  * would be a back door once pasted.
@@ -34,22 +50,28 @@ export type KeyFault =
   | { readonly kind: 'weak'; readonly why: string }
   | { readonly kind: 'unusable'; readonly why: string }
 
-let last: { readonly material: KeyMaterial; readonly key: VerificationKey | KeyFault } | undefined
+/** Keys that were looked at last: every route's policy is checked with the same ones. */
+const recent: { readonly material: KeyMaterial; readonly key: VerificationKey | KeyFault }[] = []
+
+/** As many issuers as options may list. */
+const RECENT = 64
 
 /**
  * Tells what a key is by its material alone, never by what a token asks for: a public key can so never become an HMAC
  * secret (algorithm confusion, RFC 8725 §2.1).
  */
 export function readKey(material: KeyMaterial): VerificationKey | KeyFault {
-  // Every route's policy is checked with the same key. Bytes may be written over and given again: a copy tells.
-  const known = Buffer.isBuffer(material)
-    ? Buffer.isBuffer(last?.material) && last.material.equals(material)
-    : last?.material === material
-  if (last === undefined || !known) {
-    const kept = Buffer.isBuffer(material) ? Buffer.from(material) : material
-    last = { material: kept, key: classify(kept) }
-  }
-  return last.key
+  // Bytes may be written over and given again: a copy tells.
+  const isKnown = Buffer.isBuffer(material)
+    ? (one: (typeof recent)[number]) => Buffer.isBuffer(one.material) && one.material.equals(material)
+    : (one: (typeof recent)[number]) => one.material === material
+  const known = recent.find(isKnown)
+  if (known !== undefined) return known.key
+  const kept = Buffer.isBuffer(material) ? Buffer.from(material) : material
+  const key = classify(kept)
+  recent.unshift({ material: kept, key })
+  recent.length = Math.min(recent.length, RECENT)
+  return key
 }
 
 function classify(material: KeyMaterial): VerificationKey | KeyFault {
@@ -134,7 +156,8 @@ function pemOf(key: KeyObject): string {
   return key.export({ type: 'spki', format: 'pem' }) as string
 }
 
-function publicKey(key: KeyObject): VerificationKey | KeyFault {
+/** Tells what a public key is good for. */
+export function publicKey(key: KeyObject): VerificationKey | KeyFault {
   const { asymmetricKeyType: type, asymmetricKeyDetails: details } = key
   const made = (algorithms: Algorithm[], signatureBytes: number): VerificationKey => ({
     kind: 'public',

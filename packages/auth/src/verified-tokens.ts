@@ -1,12 +1,17 @@
 import type { SecurityIdentity } from 'fastify'
+import type { Voucher } from './key-sources.ts'
 
 /** A token that was verified once: what has to be looked at again at every use. */
 export interface VerifiedToken {
   readonly identity: SecurityIdentity
+  /** The key that verified it. */
+  readonly voucher: Voucher
   /** Seconds since the epoch. */
   readonly expires: number
   /** Seconds since the epoch; 0 if the token names none. */
   readonly notBefore: number
+  /** State of the revocations that it was last compared with. */
+  compared: number
 }
 
 interface Place {

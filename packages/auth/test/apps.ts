@@ -4,7 +4,12 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import auth, { type AuthOptions, hashApiKey, type JwtOptions } from '../src/index.ts'
 import { audience, es256, issuer } from './forge.ts'
 
-export const jwt: JwtOptions = { key: es256.publicKey, algorithms: ['ES256'], issuer, audience }
+export const jwt = {
+  key: es256.publicKey,
+  algorithms: ['ES256' as const],
+  issuer,
+  audience,
+} satisfies JwtOptions
 export const apiKey = 'ptc_0123456789abcdefghijklmnop'
 export const apiKeys = {
   keys: [{ id: 'key-1', sha256: hashApiKey(apiKey), subject: 'billing', scopes: ['invoices:read'] }],

@@ -1,4 +1,4 @@
-import { createHmac, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
+import { constants, createHmac, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 
 /** What an issuer, and an attacker, needs to make tokens: any header, any payload, any signature. */
 
@@ -56,12 +56,40 @@ export const withEdDsa =
 
 /** A good ES256 token but for the given members. */
 export function token(payload: Members = {}, header: Members = {}): string {
-  return signed({ alg: 'ES256', typ: 'JWT', ...header }, { ...claims, ...payload }, withEs256(es256.privateKey))
+  return signed({ alg: 'ES256', typ: 'at+jwt', ...header }, { ...claims, ...payload }, withEs256(es256.privateKey))
 }
 
 /** A good HS256 token but for the given members. */
 export function hmacToken(payload: Members = {}, header: Members = {}): string {
-  return signed({ alg: 'HS256', typ: 'JWT', ...header }, { ...claims, ...payload }, withHs256(secret))
+  return signed({ alg: 'HS256', typ: 'at+jwt', ...header }, { ...claims, ...payload }, withHs256(secret))
 }
 
 export const pem = es256.publicKey.export({ type: 'spki', format: 'pem' }) as string
+
+export const withPs256 =
+  (key: KeyObject) =>
+  (input: string): Buffer =>
+    sign('sha256', Buffer.from(input), { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 })
+
+/** How the holder of each key signs. */
+export const signers = {
+  HS256: withHs256(secret),
+  RS256: withRs256(rsa.privateKey),
+  PS256: withPs256(rsa.privateKey),
+  ES256: withEs256(es256.privateKey),
+  EdDSA: withEdDsa(ed25519.privateKey),
+} as const
+
+/** What a server verifies each with. */
+export const verifiers = {
+  HS256: secret,
+  RS256: rsa.publicKey,
+  PS256: rsa.publicKey,
+  ES256: es256.publicKey,
+  EdDSA: ed25519.publicKey,
+} as const
+
+/** A good token but for the given members, signed with any algorithm. */
+export function tokenOf(algorithm: keyof typeof signers, payload: Members = {}, header: Members = {}): string {
+  return signed({ alg: algorithm, typ: 'at+jwt', ...header }, { ...claims, ...payload }, signers[algorithm])
+}

@@ -1,19 +1,29 @@
+import { constants, createHmac, sign as signBytes } from 'node:crypto'
 import {
   claims,
+  ed25519,
   encode,
   es256,
-  hmacToken,
   type Members,
   pem,
+  rsa,
   secret,
   signed,
+  signers,
   stranger,
-  token,
+  tokenOf,
   withEs256,
   withHs256,
+  withPs256,
+  withRs256,
 } from './forge.ts'
 
-/** A token that must not be accepted by a verifier of ES256 tokens (or, built with HS256, of HS256 tokens). */
+/** Algorithms that the corpus is made for. */
+export const ALGORITHMS = ['RS256', 'ES256', 'EdDSA', 'HS256'] as const
+
+export type Attacked = (typeof ALGORITHMS)[number]
+
+/** A token that must not be accepted by a verifier of the algorithm that it was made for. */
 export interface Hostile {
   readonly name: string
   readonly token: string
@@ -147,7 +157,7 @@ function payloadsOf(sign: Sign, header: Members): Hostile[] {
 }
 
 function headersOf(sign: Sign, alg: string): Hostile[] {
-  const good = { alg, typ: 'JWT' }
+  const good = { alg, typ: 'at+jwt' }
   const jwk = stranger.publicKey.export({ format: 'jwk' })
   const changed: readonly (readonly [string, unknown])[] = [
     ['none', { ...good, alg: 'none' }],
@@ -155,27 +165,34 @@ function headersOf(sign: Sign, alg: string): Hostile[] {
     ['NONE', { ...good, alg: 'NONE' }],
     ['another family', { ...good, alg: alg === 'ES256' ? 'HS256' : 'ES256' }],
     ['HS512', { ...good, alg: 'HS512' }],
-    ['RS256', { ...good, alg: 'RS256' }],
+    ['RS384', { ...good, alg: 'RS384' }],
+    ['ES512', { ...good, alg: 'ES512' }],
+    ['Ed448', { ...good, alg: 'Ed448' }],
+    ['dir', { ...good, alg: 'dir' }],
     ['lower case', { ...good, alg: alg.toLowerCase() }],
     ['with a space', { ...good, alg: `${alg} ` }],
     ['a list', { ...good, alg: [alg] }],
     ['a number', { ...good, alg: 256 }],
     ['null', { ...good, alg: null }],
     ['a name of Object.prototype', { ...good, alg: 'constructor' }],
-    ['missing', { typ: 'JWT' }],
+    ['missing', { typ: 'at+jwt' }],
   ]
   const made = changed.map(([name, header]) => ({ name: `alg is ${name}`, token: sign(header, claims) }))
   for (const typ of [
+    'JWT',
+    'jwt',
+    'id_token',
     'at+jws',
     'dpop+jwt',
     'logout+jwt',
     'secevent+jwt',
     '',
-    ' JWT',
-    'application/application/jwt',
+    ' at+jwt',
+    'at+jwt;',
+    'application/application/at+jwt',
     null,
     1,
-    ['JWT'],
+    ['at+jwt'],
     {},
   ]) {
     made.push({ name: `typ is ${JSON.stringify(typ)}`, token: sign({ ...good, typ }, claims) })
@@ -217,7 +234,7 @@ function headersOf(sign: Sign, alg: string): Hostile[] {
   return [...made, ...raw.map(([name, header]) => ({ name: `header ${name}`, token: sign(header, claims) }))]
 }
 
-function formsOf(good: string): Hostile[] {
+function formsOf(good: string, alg: string): Hostile[] {
   const [header, payload, signature] = good.split('.') as [string, string, string]
   const bytes = Buffer.from(signature, 'base64url')
   const forms: Record<string, string> = {
@@ -242,10 +259,10 @@ function formsOf(good: string): Hostile[] {
     'twice, with a space': `${good} ${good}`,
     'with a latin-1 letter': `${good}é`,
     'with a slash for an underscore': `${header}.${payload}.${signature.slice(0, -2)}/A`,
-    'with unused bits set': `${header}.${payload}.${signature.slice(0, -1)}${signature.endsWith('x') ? 'y' : 'x'}`,
+    'with unused bits set': `${header}.${payload}.${signature.slice(0, -1)}${respelt(signature.slice(-1))}`,
     'cut by one character': good.slice(0, -1),
     'with the payload of another': `${header}.${encode({ ...claims, sub: 'admin' })}.${signature}`,
-    'with the header of another': `${encode({ alg: 'ES256', typ: 'at+jwt' })}.${payload}.${signature}`,
+    'with the header of another': `${encode({ alg, typ: 'at+jwt', kid: 'other' })}.${payload}.${signature}`,
     'JSON serialization': JSON.stringify({ protected: header, payload, signature }),
     'JWE form': `${header}.${signature}.${signature}.${payload}.${signature}`,
     long: `${header}.${payload}.${'A'.repeat(9000)}`,
@@ -261,7 +278,7 @@ function formsOf(good: string): Hostile[] {
       forms[`with a signature of ${length} bytes`] = `${header}.${payload}.${cut.toString('base64url')}`
     }
   }
-  for (let bit = 0; bit < bytes.length * 8; bit += 7) {
+  for (let bit = 0; bit < bytes.length * 8; bit += bytes.length > 64 ? 31 : 7) {
     const flipped = Buffer.from(bytes)
     flipped[bit >> 3] = (flipped[bit >> 3] as number) ^ (1 << (bit & 7))
     forms[`with bit ${bit} of the signature flipped`] = `${header}.${payload}.${flipped.toString('base64url')}`
@@ -269,52 +286,159 @@ function formsOf(good: string): Hostile[] {
   return Object.entries(forms).map(([name, made]) => ({ name, token: made }))
 }
 
-/** Tokens against a server that verifies ES256. */
-export function hostileToEs256(): Hostile[] {
-  const sign: Sign = (header, payload) => signed(header, payload, withEs256(es256.privateKey))
-  const der = (input: string): Buffer => {
-    const raw = withEs256(es256.privateKey)(input)
-    return Buffer.concat([
-      Buffer.from([0x30, 0x44, 0x02, 0x20]),
-      raw.subarray(0, 32),
-      Buffer.from([0x02, 0x20]),
-      raw.subarray(32),
-    ])
+/** The next letter: of the last one of a signature some bits are unused. */
+function respelt(letter: string): string {
+  const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+  return letters[letters.indexOf(letter) ^ 1] as string
+}
+
+/** What only the holders of other keys, or of other algorithms, can sign. */
+function signaturesOf(alg: Attacked): Hostile[] {
+  const header = { alg, typ: 'at+jwt' }
+  const as = (name: string, signer: (input: string) => Buffer): Hostile => ({
+    name,
+    token: signed(header, claims, signer),
+  })
+  const made = [
+    as('signed by HMAC with the public PEM', withHs256(pem)),
+    as('signed by HMAC with nothing', withHs256('')),
+    as('signed by HMAC with a secret of everybody', withHs256('secret')),
+    as('signed by a stranger of P-256', withEs256(stranger.privateKey)),
+    { name: 'none, unsigned', token: `${encode({ alg: 'none', typ: 'at+jwt' })}.${encode(claims)}.` },
+    { name: 'none, signed', token: signed({ alg: 'none', typ: 'at+jwt' }, claims, signers[alg]) },
+  ]
+  for (const other of ['HS256', 'RS256', 'PS256', 'ES256', 'EdDSA'] as const) {
+    if (other === alg) continue
+    made.push(as(`signed as ${other}`, signers[other]), { name: `a good ${other} token`, token: tokenOf(other) })
   }
-  const header = { alg: 'ES256', typ: 'JWT' }
+  switch (alg) {
+    case 'HS256':
+      made.push(
+        ...['undefined', secret.slice(1), `${secret} `, secret.toLowerCase()].map((guess) =>
+          as(`signed with ${JSON.stringify(guess)}`, withHs256(guess)),
+        ),
+        as('signed with SHA-512', (input) => createHmac('sha512', secret).update(input).digest()),
+        as('signed with SHA-512, cut', (input) => createHmac('sha512', secret).update(input).digest().subarray(0, 32)),
+        as('signed with SHA-1', (input) => createHmac('sha1', secret).update(input).digest()),
+      )
+      break
+    case 'RS256':
+      made.push(
+        as('signed with PSS', withPs256(rsa.privateKey)),
+        as('signed with SHA-512', (input) => signBytes('sha512', Buffer.from(input), rsa.privateKey)),
+        as('signed with SHA-1', (input) => signBytes('sha1', Buffer.from(input), rsa.privateKey)),
+        as('signed with PSS without salt', (input) =>
+          signBytes('sha256', Buffer.from(input), {
+            key: rsa.privateKey,
+            padding: constants.RSA_PKCS1_PSS_PADDING,
+            saltLength: 0,
+          }),
+        ),
+        as('signed, with a zero byte in front', (input) =>
+          Buffer.concat([Buffer.alloc(1), withRs256(rsa.privateKey)(input)]),
+        ),
+        as('with a signature that is one', () => Buffer.concat([Buffer.alloc(255), Buffer.from([1])])),
+        as('with a signature of all ones', () => Buffer.alloc(256, 0xff)),
+      )
+      break
+    case 'ES256':
+      made.push(
+        as('signed in DER', derSignature),
+        as('signed with SHA-512', (input) =>
+          signBytes('sha512', Buffer.from(input), { key: es256.privateKey, dsaEncoding: 'ieee-p1363' }),
+        ),
+        as('with r and s swapped', (input) => {
+          const raw = withEs256(es256.privateKey)(input)
+          return Buffer.concat([raw.subarray(32), raw.subarray(0, 32)])
+        }),
+        as('with r and s of the order', () => Buffer.concat([ORDER, ORDER])),
+        as('with r of one and s of zero', () => Buffer.concat([one(), Buffer.alloc(32)])),
+        as('with r and s of one', () => Buffer.concat([one(), one()])),
+      )
+      break
+    case 'EdDSA':
+      made.push(
+        as('with S plus the order of the group', malleable),
+        as('with an R of small order', () => Buffer.concat([one(), Buffer.alloc(32)])),
+        as('signed over its digest', (input) => {
+          const digest = createHmac('sha512', '').update(input).digest()
+          return signBytes(null, digest, ed25519.privateKey)
+        }),
+      )
+  }
+  return made
+}
+
+const one = (): Buffer => Buffer.concat([Buffer.alloc(31), Buffer.from([1])])
+
+/** The order of P-256 (SEC 2 §2.4.2). */
+const ORDER = Buffer.from('ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551', 'hex')
+
+function derSignature(input: string): Buffer {
+  const raw = withEs256(es256.privateKey)(input)
+  return Buffer.concat([
+    Buffer.from([0x30, 0x44, 0x02, 0x20]),
+    raw.subarray(0, 32),
+    Buffer.from([0x02, 0x20]),
+    raw.subarray(32),
+  ])
+}
+
+/** RFC 8032 §5.1.7: S must be smaller than the order; a verifier that forgets accepts a second signature. */
+function malleable(input: string): Buffer {
+  const good = signers.EdDSA(input)
+  const littleEndian = (bytes: Buffer): bigint => BigInt(`0x${Buffer.from(bytes).reverse().toString('hex')}`)
+  const order = 2n ** 252n + 27742317777372353535851937790883648493n
+  const large = (littleEndian(good.subarray(32)) + order).toString(16).padStart(64, '0')
+  return Buffer.concat([good.subarray(0, 32), Buffer.from(large, 'hex').reverse()])
+}
+
+/** Tokens against a server that verifies one algorithm, all of them to be refused. */
+export function hostileTo(alg: Attacked): Hostile[] {
+  const sign: Sign = (header, payload) => signed(header, payload, signers[alg])
+  const header = { alg, typ: 'at+jwt' }
   return [
     ...claimsOf(sign, header),
     ...payloadsOf(sign, header),
-    ...headersOf(sign, 'ES256'),
-    ...formsOf(token()),
-    { name: 'signed by a stranger', token: signed(header, claims, withEs256(stranger.privateKey)) },
-    { name: 'signed in DER', token: signed(header, claims, der) },
-    {
-      name: 'signed with the public PEM as secret',
-      token: signed({ alg: 'HS256', typ: 'JWT' }, claims, withHs256(pem)),
-    },
-    {
-      name: 'signed with the trimmed PEM as secret',
-      token: signed({ alg: 'HS256', typ: 'JWT' }, claims, withHs256(pem.trim())),
-    },
-    { name: 'ES256 in the header, HMAC with the PEM', token: signed(header, claims, withHs256(pem)) },
-    { name: 'none, unsigned', token: `${encode({ alg: 'none', typ: 'JWT' })}.${encode(claims)}.` },
+    ...headersOf(sign, alg),
+    ...formsOf(tokenOf(alg), alg),
+    ...signaturesOf(alg),
   ]
 }
 
-/** Tokens against a server that verifies HS256. */
-export function hostileToHs256(): Hostile[] {
-  const sign: Sign = (header, payload) => signed(header, payload, withHs256(secret))
-  const header = { alg: 'HS256', typ: 'JWT' }
+/** Tokens next to the hostile ones, class by class, all of them to be accepted. */
+export function goodFor(alg: Attacked): Hostile[] {
+  const payloads: Record<string, Members> = {
+    'plain claims': {},
+    'an audience list': { aud: ['https://other.example.com', 'https://api.example.com'] },
+    'one audience in a list': { aud: ['https://api.example.com'] },
+    'a past nbf': { nbf: 1_000_000_000 },
+    'nbf at the beginning': { nbf: 0 },
+    'an iat': { iat: 1_700_000_000 },
+    'the last exp there is': { exp: 253_402_300_799 },
+    'no jti': { jti: undefined },
+    'no scope': { scope: undefined },
+    'an empty scope': { scope: '' },
+    'scopes in a list': { scope: undefined, scp: ['profile:read', 'orders:write'] },
+    'scopes in a text': { scope: undefined, scopes: 'profile:read orders:write' },
+    'a subject of digits': { sub: '4711' },
+    'a subject in Bengali': { sub: 'মাসুম' },
+    'a subject with an escape': { sub: 'a"b\\c' },
+    'nested claims': { address: { city: 'Dhaka', lines: [['1', '2'], { x: null }] } },
+    'braces in a string': { note: '{"sub":"admin"}[[[[{{{{' },
+    'the same name in two objects': { a: { x: 1 }, b: { x: 1 } },
+    'much text': { note: 'x'.repeat(2000) },
+  }
+  const headers: Record<string, Members> = {
+    'a kid': { kid: 'key-1' },
+    'a long kid': { kid: 'k'.repeat(255) },
+    'a type in capitals': { typ: 'AT+JWT' },
+    'a type with application/': { typ: 'application/at+jwt' },
+    'an unknown member': { purpose: 'test' },
+    'a certificate’s fingerprint': { x5t: 'dGVzdA' },
+  }
   return [
-    ...claimsOf(sign, header),
-    ...payloadsOf(sign, header),
-    ...headersOf(sign, 'HS256'),
-    ...formsOf(hmacToken()),
-    ...['', 'secret', 'undefined', secret.slice(1), `${secret} `].map((guess) => ({
-      name: `signed with ${JSON.stringify(guess)}`,
-      token: signed(header, claims, withHs256(guess)),
-    })),
-    { name: 'none, unsigned', token: `${encode({ alg: 'none', typ: 'JWT' })}.${encode(claims)}.` },
+    ...Object.entries(payloads).map(([name, payload]) => ({ name, token: tokenOf(alg, payload) })),
+    ...Object.entries(headers).map(([name, header]) => ({ name, token: tokenOf(alg, {}, header) })),
   ]
 }

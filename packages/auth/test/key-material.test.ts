@@ -8,7 +8,7 @@ import { claims, es256, hmacToken, pem, rsa, secret, signed, token, withHs256 } 
 const der = es256.publicKey.export({ type: 'spki', format: 'der' })
 const jwk = JSON.stringify(es256.publicKey.export({ format: 'jwk' }))
 const bearer = (given: string): string => `Bearer ${given}`
-const hs256 = { alg: 'HS256', typ: 'JWT' }
+const hs256 = { alg: 'HS256', typ: 'at+jwt' }
 
 describe('a public key in disguise', () => {
   // Whoever configures HS256 with one of these lets everybody sign: the key is public.
@@ -116,7 +116,7 @@ describe('a token', () => {
     const one = await guarded({ jwt })
     const given = bearer(token())
     expect((await get(one.app, '/any', given)).statusCode).toBe(200)
-    for (const changed of [{ issuer: 'https://other' }, { audience: 'https://other' }, { types: ['at+jwt'] }]) {
+    for (const changed of [{ issuer: 'https://other' }, { audience: 'https://other' }, { tokenType: 'JWT' }]) {
       const other = await guarded({ jwt: { ...jwt, ...changed } })
       expect((await get(other.app, '/any', given)).statusCode).toBe(401)
     }

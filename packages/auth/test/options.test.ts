@@ -1,9 +1,15 @@
 import { generateKeyPairSync } from 'node:crypto'
 import Fastify from 'fastify'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import auth, { type AuthOptions, createApiKey, hashApiKey } from '../src/index.ts'
 import { apiKeys, jwt } from './apps.ts'
 import { audience, es256, issuer, pem, rsa, secret } from './forge.ts'
+
+// No test asks a real issuer.
+vi.mock('../src/remote-json.ts', async (original) => ({
+  ...(await original<object>()),
+  fetchRemote: () => Promise.reject(new Error('away')),
+}))
 
 interface Operation {
   readonly op: 'add' | 'replace' | 'remove' | 'move'
@@ -88,6 +94,8 @@ const entry = apiKeys.keys[0] as (typeof apiKeys.keys)[number]
 const p384 = generateKeyPairSync('ec', { namedCurve: 'P-384' }).publicKey
 const rsa1024 = generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey
 const der64 = es256.publicKey.export({ type: 'spki', format: 'der' }).toString('base64')
+const jwks = 'https://127.0.0.1:1/jwks'
+const remote = { issuer, audience, jwks }
 const hs = { ...jwt, algorithms: ['HS256'] }
 
 describe('options that are refused, with a fix that boots', () => {
@@ -171,7 +179,50 @@ describe('options that are refused, with a fix that boots', () => {
     ['a number for a key', 'jwt.key', 'accepts', { jwt: { ...jwt, key: 42 } }],
     ['a tolerance of hours', 'jwt.clockTolerance', 'maximum', { jwt: { ...jwt, clockTolerance: 7200 } }],
     ['a tolerance in words', 'jwt.clockTolerance', 'type', { jwt: { ...jwt, clockTolerance: '5s' } }],
-    ['no type', 'jwt.types', 'minItems', { jwt: { ...jwt, types: [] } }],
+    ['a type that is none', 'jwt.tokenType', 'pattern', { jwt: { ...jwt, tokenType: '' } }],
+    ['no source of keys for an issuer', 'jwt.issuers[0].key', 'required', { jwt: { issuers: [{ issuer, audience }] } }],
+    ['no audience anywhere', 'jwt.issuers[0].audience', 'required', { jwt: { issuers: [{ issuer, jwks }] } }],
+    ['no issuers', 'jwt.issuers', 'minItems', { jwt: { issuers: [] } }],
+    ['one issuer twice', 'jwt.issuers[1].issuer', 'repeated-issuer', { jwt: { issuers: [jwt, { ...jwt }] } }],
+    [
+      'an issuer beside the list',
+      'jwt.issuer',
+      'one-issuer-or-several',
+      { jwt: { issuer: 'https://other.example.com', issuers: [jwt] } },
+    ],
+    ['a key and a URL of keys', 'jwt.jwks', 'two-key-sources', { jwt: { ...jwt, jwks } }],
+    ['a key and discovery', 'jwt.discovery', 'two-key-sources', { jwt: { ...jwt, discovery: true } }],
+    ['keys over plain http', 'jwt.jwks', 'unsafe-url', { jwt: { ...remote, jwks: 'http://id.example.com/jwks' } }],
+    [
+      'keys over plain http from another machine',
+      'jwt.jwks',
+      'unsafe-url',
+      { jwt: { ...remote, jwks: 'http://127.0.0.1.evil.test/jwks', dangerouslyAllowHttp: true } },
+    ],
+    ['keys from a file', 'jwt.jwks', 'unsafe-url', { jwt: { ...remote, jwks: 'file:///etc/passwd' } }],
+    ['credentials in the URL', 'jwt.jwks', 'unsafe-url', { jwt: { ...remote, jwks: 'https://a:b@id.example.com/' } }],
+    ['no URL', 'jwt.jwks', 'unsafe-url', { jwt: { ...remote, jwks: '/jwks' } }],
+    [
+      'discovery of an issuer that is no URL',
+      'jwt.issuer',
+      'unsafe-url',
+      { jwt: { issuer: 'my-issuer', audience, discovery: true } },
+    ],
+    [
+      'discovery of an issuer with a query',
+      'jwt.issuer',
+      'unsafe-url',
+      { jwt: { issuer: `${issuer}?a=b`, audience, discovery: true } },
+    ],
+    ['HS256 with fetched keys', 'jwt.algorithms', 'secret-from-jwks', { jwt: { ...remote, algorithms: ['HS256'] } }],
+    [
+      'two families of fetched keys',
+      'jwt.algorithms',
+      'mixed-families',
+      { jwt: { ...remote, algorithms: ['RS256', 'ES256'] } },
+    ],
+    ['keys that never grow old', 'jwt.jwksMaxAge', 'maximum', { jwt: { ...remote, jwksMaxAge: 1e9 } }],
+    ['a claim that is no text', 'jwt.claims.token_use', 'type', { jwt: { ...jwt, claims: { token_use: true } } }],
     ['a negative cache', 'jwt.cacheSize', 'minimum', { jwt: { ...jwt, cacheSize: -1 } }],
     ['a token without bound', 'jwt.maxTokenBytes', 'maximum', { jwt: { ...jwt, maxTokenBytes: 1e9 } }],
     ['an option of @fastify/jwt', 'jwt.allowedIss', 'additionalProperties', { jwt: { ...jwt, allowedIss: issuer } }],
@@ -257,7 +308,8 @@ describe('options that are accepted', () => {
     ['PEM', { jwt: { ...jwt, key: pem } }],
     ['a secret', { jwt: { ...jwt, algorithms: ['HS256'], key: secret } }],
     ['both RSA algorithms', { jwt: { ...jwt, algorithms: ['RS256', 'PS256'], key: rsa.publicKey } }],
-    ['access tokens only', { jwt: { ...jwt, types: ['at+jwt'] } }],
+    ['a laxer type', { jwt: { ...jwt, tokenType: 'JWT' } }],
+    ['several issuers', { jwt: { audience, issuers: [{ ...jwt }, { ...jwt, issuer: 'https://other.example.com' }] } }],
     ['API keys', { apiKeys }],
     ['a look-up of API keys', { apiKeys: { find: () => null } }],
     ['Basic', { basic: { verify: () => null } }],

@@ -114,8 +114,8 @@ describe('a token', () => {
   it.each([
     ['HS256', secret, hmacToken()],
     ['HS256', Buffer.from(secret), hmacToken()],
-    ['RS256', rsa.publicKey, signed({ alg: 'RS256', typ: 'JWT' }, claims, withRs256(rsa.privateKey))],
-    ['EdDSA', ed25519.publicKey, signed({ alg: 'EdDSA', typ: 'JWT' }, claims, withEdDsa(ed25519.privateKey))],
+    ['RS256', rsa.publicKey, signed({ alg: 'RS256', typ: 'at+jwt' }, claims, withRs256(rsa.privateKey))],
+    ['EdDSA', ed25519.publicKey, signed({ alg: 'EdDSA', typ: 'at+jwt' }, claims, withEdDsa(ed25519.privateKey))],
     ['ES256', jwt.key, token({}, { typ: 'application/AT+JWT' })],
     [
       'ES256',
@@ -127,10 +127,16 @@ describe('a token', () => {
     expect((await get(app, '/any', `Bearer ${given}`)).statusCode).toBe(200)
   })
 
-  it('of another type is refused when only one type is admitted', async () => {
-    const { app } = await guarded({ jwt: { ...jwt, types: ['at+jwt'] } })
-    expect((await get(app, '/any', `Bearer ${token({}, { typ: 'at+jwt' })}`)).statusCode).toBe(200)
-    expect((await get(app, '/any', `Bearer ${token()}`)).statusCode).toBe(401)
+  it('is an access token (RFC 9068) unless the options say otherwise', async () => {
+    const strict = await guarded({ jwt })
+    const lax = await guarded({ jwt: { ...jwt, tokenType: 'JWT' } })
+    const none = await guarded({ jwt: { ...jwt, tokenType: 'absent' } })
+    const codes = []
+    for (const { app } of [strict, lax, none]) {
+      for (const typ of ['at+jwt', 'JWT', undefined])
+        codes.push((await get(app, '/any', `Bearer ${token({}, { typ })}`)).statusCode)
+    }
+    expect(codes).toEqual([200, 401, 401, 401, 200, 401, 401, 401, 200])
   })
 })
 

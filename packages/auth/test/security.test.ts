@@ -16,15 +16,16 @@ import {
   secret,
   signed,
   token,
+  verifiers,
   withEs256,
   withHs256,
 } from './forge.ts'
-import { hostileToEs256, hostileToHs256 } from './hostile-tokens.ts'
+import { ALGORITHMS, goodFor, hostileTo } from './hostile-tokens.ts'
 import { statusOverHttp2 } from './over-http2.ts'
 
 const hardened = { algorithms: ['ES256'], allowedIss: issuer, allowedAud: audience }
 // As hard as its options make it.
-const hardest = { ...hardened, requiredClaims: ['iss', 'aud', 'sub', 'exp'], checkTyp: 'jwt' }
+const hardest = { ...hardened, requiredClaims: ['iss', 'aud', 'sub', 'exp'], checkTyp: 'at+jwt' }
 const officialEs256 = () => official({ public: pem }, hardened)
 const codeOf = async (app: FastifyInstance, given: string): Promise<number> =>
   (await get(app, '/any', `Bearer ${given}`)).statusCode
@@ -33,13 +34,13 @@ describe('a hostile token', () => {
   // What @fastify/jwt, hardened as far as its options go, answers; ours answers 401 to each of them.
   it.each([
     ['with a wrong alg', 500, () => token({}, { alg: 'ES384' })],
-    ['with alg none and a signature', 500, () => signed({ alg: 'none', typ: 'JWT' }, claims, withHs256('x'))],
+    ['with alg none and a signature', 500, () => signed({ alg: 'none', typ: 'at+jwt' }, claims, withHs256('x'))],
     [
       'with HS256 to a server of ES256, keyed with the public PEM',
       500,
-      () => signed({ alg: 'HS256', typ: 'JWT' }, claims, withHs256(pem)),
+      () => signed({ alg: 'HS256', typ: 'at+jwt' }, claims, withHs256(pem)),
     ],
-    ['whose payload is a list', 500, () => signed({ alg: 'ES256', typ: 'JWT' }, '[]', withEs256(es256.privateKey))],
+    ['whose payload is a list', 500, () => signed({ alg: 'ES256', typ: 'at+jwt' }, '[]', withEs256(es256.privateKey))],
     ['with a short ES256 signature', 500, () => token().slice(0, -6)],
     ['with a future nbf', 500, () => token({ nbf: 3_999_999_999 })],
     ['of another typ', 200, () => token({}, { typ: 'logout+jwt' })],
@@ -52,7 +53,7 @@ describe('a hostile token', () => {
       200,
       () =>
         signed(
-          { alg: 'ES256', typ: 'JWT' },
+          { alg: 'ES256', typ: 'at+jwt' },
           JSON.stringify(claims).replace('4000000000', '1e400'),
           withEs256(es256.privateKey),
         ),
@@ -64,7 +65,7 @@ describe('a hostile token', () => {
       200,
       () =>
         signed(
-          { alg: 'ES256', typ: 'JWT' },
+          { alg: 'ES256', typ: 'at+jwt' },
           JSON.stringify(claims).replace('{', '{"sub":"admin",'),
           withEs256(es256.privateKey),
         ),
@@ -78,22 +79,19 @@ describe('a hostile token', () => {
     expect(answer.headers['www-authenticate']).toMatch(/^Bearer realm="api", error="invalid_token"$/)
   })
 
-  it.each([
-    ['ES256', hostileToEs256(), () => official({ public: pem }, hardest), () => guarded({ jwt })],
-    [
-      'HS256',
-      hostileToHs256(),
-      () => official(secret, { ...hardest, algorithms: ['HS256'] }),
-      () => guarded({ jwt: { ...jwt, key: secret, algorithms: ['HS256'] } }),
-    ],
-  ] as const)(
-    'of several hundred kinds is refused with 401 and no echo by a server of %s',
-    async (_name, corpus, theirs, ours) => {
+  it.each(ALGORITHMS)(
+    'of several hundred kinds is refused with 401 and no echo by a server of %s, and a good one never',
+    async (algorithm) => {
+      const corpus = hostileTo(algorithm)
       expect(corpus.length).toBeGreaterThanOrEqual(300)
       expect(new Set(corpus.map((one) => one.name)).size).toBe(corpus.length)
-      const bare = await theirs()
+      const key = verifiers[algorithm]
+      const bare = await official(
+        typeof key === 'string' ? key : { public: key.export({ type: 'spki', format: 'pem' }) },
+        { ...hardest, algorithms: [algorithm] },
+      )
       const bad = { accepted: 0, failed: 0 }
-      const { app, events } = await ours()
+      const { app, events } = await guarded({ jwt: { ...jwt, key, algorithms: [algorithm] } })
       for (const { name, token: given } of corpus) {
         const seen = await codeOf(bare, given)
         if (seen === 200) bad.accepted++
@@ -106,10 +104,13 @@ describe('a hostile token', () => {
         })
         for (const part of given.split('.')) if (part.length > 12) expect(answer.body).not.toContain(part)
       }
-      expect(bad.accepted).toBeGreaterThan(100)
+      expect(bad.accepted).toBeGreaterThan(90)
       expect(bad.failed).toBeGreaterThan(80)
       expect(events.filter(({ type }) => type === 'auth.failed')).toHaveLength(corpus.length)
       expect(JSON.stringify(events.map(({ detail }) => detail))).not.toContain('eyJ')
+      for (const { name, token: given } of goodFor(algorithm)) {
+        expect([name, await codeOf(app, given)]).toEqual([name, 200])
+      }
     },
   )
 
@@ -156,7 +157,7 @@ describe('a hostile token', () => {
         .tuple(fc.json(), fc.uint8Array({ minLength: 64, maxLength: 64 }))
         .map(
           ([payload, bytes]) =>
-            `${encode({ alg: 'ES256', typ: 'JWT' })}.${encode(payload)}.${encode(Buffer.from(bytes))}`,
+            `${encode({ alg: 'ES256', typ: 'at+jwt' })}.${encode(payload)}.${encode(Buffer.from(bytes))}`,
         ),
     )
     await fc.assert(
@@ -170,7 +171,7 @@ describe('a hostile token', () => {
 
 describe('a secret', () => {
   it('that anybody guesses registers with @fastify/jwt and signs tokens, and does not boot here', async () => {
-    const forged = signed({ alg: 'HS256', typ: 'JWT' }, { ...claims, sub: 'admin' }, withHs256('undefined'))
+    const forged = signed({ alg: 'HS256', typ: 'at+jwt' }, { ...claims, sub: 'admin' }, withHs256('undefined'))
     expect(await codeOf(await official('undefined'), forged)).toBe(200)
     await expect(guarded({ jwt: { ...jwt, key: 'undefined', algorithms: ['HS256'] } })).rejects.toMatchObject({
       mistakes: [{ path: 'jwt.key', rule: 'weak-secret' }],
@@ -178,7 +179,7 @@ describe('a secret', () => {
   })
 
   it('that is a public key lets everybody sign HS256 tokens under @fastify/jwt, and does not boot here', async () => {
-    const forged = signed({ alg: 'HS256', typ: 'JWT' }, claims, withHs256(pem))
+    const forged = signed({ alg: 'HS256', typ: 'at+jwt' }, claims, withHs256(pem))
     expect(await codeOf(await official({ public: pem }, { algorithms: ['HS256'] }), forged)).toBe(200)
     await expect(guarded({ jwt: { ...jwt, key: pem, algorithms: ['HS256'] } })).rejects.toMatchObject({
       mistakes: [{ path: 'jwt.algorithms', rule: 'algorithm-key-mismatch' }],

@@ -1,25 +1,30 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { trustedIssuers } from '../src/issuers.ts'
 import { decodeCanonical, hasPlainMembers, isShallow, readEncodedObject } from '../src/json-object.ts'
 import { jwtStrategy } from '../src/jwt.ts'
-import { rulesOf, scopesOf } from '../src/token.ts'
-import { readKey, type VerificationKey } from '../src/verification-key.ts'
+import { givenKey } from '../src/key-sources.ts'
+import { scopesOf, type TokenRules } from '../src/token.ts'
 import { VerifiedTokens } from '../src/verified-tokens.ts'
 import { audience, encode, es256, issuer, token } from './forge.ts'
 
-const rules = rulesOf(
-  {
-    key: es256.publicKey,
-    algorithms: ['ES256'],
-    issuer,
-    audience,
-    types: ['JWT', 'at+jwt'],
-    clockTolerance: 5,
-    maxTokenBytes: 8192,
-    cacheSize: 10,
-  },
-  readKey(es256.publicKey) as VerificationKey,
-)
+const rules: TokenRules = {
+  issuers: new Map(
+    trustedIssuers({ key: es256.publicKey, algorithms: ['ES256'], issuer, audience }).map((one) => [issuer, one.rules]),
+  ),
+  clockTolerance: 5,
+  maxBytes: 8192,
+}
+
+const sourcesOf = (engine: (given: string) => void) => new Map([[issuer, givenKey(engine)]])
+
+const entryOf = (expires: number) => ({
+  identity: {} as never,
+  voucher: { trusted: true },
+  expires,
+  notBefore: 0,
+  compared: 0,
+})
 
 /** A strategy whose clock and engine the test holds. */
 function strategyAt(time: { now: number; cacheSize?: number }) {
@@ -28,9 +33,9 @@ function strategyAt(time: { now: number; cacheSize?: number }) {
     rules,
     cacheSize: time.cacheSize ?? 10,
     clock: () => time.now * 1000,
-    engine: (given) => {
+    sources: sourcesOf((given) => {
       asked.push(given)
-    },
+    }),
   })
   return { asked, strategy }
 }
@@ -110,7 +115,7 @@ describe('a token that is refused by its form', () => {
 describe('the memory of verified tokens', () => {
   it('forgets one that was not used since the last was forgotten', () => {
     const memory = new VerifiedTokens(2)
-    const entry = { identity: {} as never, expires: 1, notBefore: 0 }
+    const entry = entryOf(1)
     memory.set('a', entry)
     memory.set('b', entry)
     memory.get('a')
@@ -122,7 +127,7 @@ describe('the memory of verified tokens', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 8 }), fc.array(fc.string({ maxLength: 2 })), (limit, keys) => {
         const memory = new VerifiedTokens(limit)
-        for (const key of keys) memory.set(key, { identity: {} as never, expires: 1, notBefore: 0 })
+        for (const key of keys) memory.set(key, entryOf(1))
         return memory.size <= limit
       }),
     )
@@ -137,7 +142,7 @@ describe('the memory of verified tokens', () => {
         const told = new Map<string, number>()
         for (const [expires, { what, key }] of acts.entries()) {
           if (what === 'set') {
-            memory.set(key, { identity: {} as never, expires, notBefore: 0 })
+            memory.set(key, entryOf(expires))
             told.set(key, expires)
             expect(memory.get(key)?.expires).toBe(expires)
           } else if (what === 'delete') {
@@ -158,10 +163,10 @@ describe('the memory of verified tokens', () => {
       rules,
       cacheSize: 10,
       clock: () => 0,
-      engine: () => {
+      sources: sourcesOf(() => {
         asked++
         throw new Error('no')
-      },
+      }),
     })
     const given = token()
     expect([strategy.verify(given), strategy.verify(given)]).toEqual(['signature', 'signature'])

@@ -61,7 +61,6 @@ export async function createGateway(parts: GatewayParts): Promise<FastifyInstanc
         issuer: accessTokens.issuer,
         audience: accessTokens.audience,
         algorithms: [accessTokens.algorithm],
-        types: ['at+jwt'],
       },
       strict: true,
     },

@@ -1,0 +1,89 @@
+import { request as requestHttp } from 'node:http'
+import { request as requestHttps } from 'node:https'
+
+/** What is fetched, and how much of it. */
+export interface RemoteRequest {
+  readonly url: string
+  /** Certificates of the authority, PEM; absent: Node's. */
+  readonly ca?: string | undefined
+  /** `If-None-Match`. */
+  readonly etag?: string | undefined
+  /** From the first byte sent to the last received. */
+  readonly timeoutMs: number
+  readonly maxBytes: number
+}
+
+/** What was answered. */
+export interface RemoteAnswer {
+  /** Null: 304, nothing has changed. */
+  readonly body: Buffer | null
+  readonly etag: string | undefined
+  /** Seconds for which the answer may be kept (RFC 9111 §4.2), or null if it does not say. */
+  readonly maxAge: number | null
+}
+
+/** How a document is fetched. */
+export type FetchRemote = (request: RemoteRequest) => Promise<RemoteAnswer>
+
+/**
+ * Fetches a document: no redirect is followed, no cookie kept, no encoding accepted, the time and the body are bounded.
+ * @throws an Error that says why there is no answer; never anything that the server wrote.
+ */
+export const fetchRemote: FetchRemote = ({ url, ca, etag, timeoutMs, maxBytes }) =>
+  new Promise((resolve, reject) => {
+    const target = new URL(url)
+    const send = target.protocol === 'https:' ? requestHttps : requestHttp
+    const headers = {
+      accept: 'application/json, application/jwk-set+json',
+      'accept-encoding': 'identity',
+      ...(etag === undefined ? {} : { 'if-none-match': etag }),
+    }
+    // No agent: a kept connection that has died would cost the one attempt.
+    const options = { headers, agent: false, minVersion: 'TLSv1.2', rejectUnauthorized: true } as const
+    const outgoing = send(target, { ...options, ...(ca === undefined ? {} : { ca }) })
+    const fail = (why: string): void => {
+      clearTimeout(timer)
+      outgoing.destroy()
+      reject(new Error(`${target.origin}: ${why}`))
+    }
+    const timer = setTimeout(() => fail(`no answer within ${timeoutMs} ms`), timeoutMs)
+    outgoing.once('error', (error: NodeJS.ErrnoException) => fail(error.code ?? 'connection failed'))
+    outgoing.once('response', (answer) => {
+      const { statusCode, headers: fields } = answer
+      const lasting = { etag: fields.etag, maxAge: maxAgeOf(fields['cache-control'], fields.age) }
+      if (statusCode === 304 && etag !== undefined) {
+        clearTimeout(timer)
+        outgoing.destroy()
+        return resolve({ body: null, ...lasting })
+      }
+      if (statusCode !== 200) return fail(`answered ${statusCode}`)
+      if (Number(fields['content-length'] ?? 0) > maxBytes) return fail(`more than ${maxBytes} bytes`)
+      const chunks: Buffer[] = []
+      let size = 0
+      answer.on('data', (chunk: Buffer) => {
+        size += chunk.length
+        if (size > maxBytes) fail(`more than ${maxBytes} bytes`)
+        else chunks.push(chunk)
+      })
+      answer.once('error', () => fail('the answer broke off'))
+      answer.once('end', () => {
+        clearTimeout(timer)
+        resolve({ body: Buffer.concat(chunks), ...lasting })
+      })
+      answer.once('close', () => {
+        if (!answer.complete) fail('the answer broke off')
+      })
+    })
+    outgoing.end()
+  })
+
+/** Seconds that Cache-Control leaves, less Age. What forbids keeping counts as 0. */
+export function maxAgeOf(cacheControl: string | undefined, age: string | undefined): number | null {
+  if (cacheControl === undefined) return null
+  const directives = cacheControl.toLowerCase()
+  if (/(?:^|[\s,])(?:no-store|no-cache)(?:$|[\s,=])/.test(directives)) return 0
+  const seconds = /(?:^|[\s,])max-age=(\d{1,10})(?:$|[\s,])/.exec(directives)?.[1]
+  if (seconds === undefined) return null
+  const old = /^\d{1,10}$/.test(age ?? '') ? Number(age) : 0
+  return Math.max(0, Number(seconds) - old)
+}
