@@ -229,6 +229,6 @@ function decisionOf(
       retryMs: Math.max(retryMs, bannedMs),
       until: takenAt + resetMs,
     }
-    return { quota, subject, cost, limit, standing, takenAt, bannedMs, banBegins: ban < 0 }
+    return { quota, subject, cost, limit, standing, takenAt, ...(ban !== 0 && { ban: ban < 0 ? 'begun' : 'running' }) }
   })
 }

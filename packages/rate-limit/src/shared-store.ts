@@ -7,10 +7,6 @@ export type OutageReason = 'timeout' | 'error'
 export interface SharedPart extends Part {
   /** When it was decided, in ms of the store's clock: what a refund asks for. */
   readonly takenAt: number
-  /** Milliseconds that the caller is still banned; 0 if it is not. */
-  readonly bannedMs: number
-  /** Whether this very refusal began the ban. */
-  readonly banBegins: boolean
 }
 
 /** All parts allow, or nothing is spent. */

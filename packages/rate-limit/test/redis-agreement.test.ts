@@ -177,7 +177,7 @@ describe.runIf(hasRedis)('Redis and memory agree, decision by decision,', () => 
           const [part] = (await store.decide([{ quota, subject: who, cost: 1, limit: 1 }])) as SharedDecision
           const running = bans.remaining(who, START) > 0
           const begins = !running && spent.has(who) ? bans.refused(who, START) > 0 : false
-          expect([part!.bannedMs > 0, part!.banBegins]).toEqual([running || begins, begins])
+          expect(part!.ban).toBe(begins ? 'begun' : running ? 'running' : undefined)
           expect(part!.standing.allowed).toBe(!spent.has(who))
           spent.add(who)
         }

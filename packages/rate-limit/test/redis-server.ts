@@ -1,25 +1,16 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
+import { freePort } from './free-port.ts'
 
 const binary = 'redis-server'
 
 /** Whether this machine has Redis. Where it must have it (CI), tests run and fail instead. */
 export const hasRedis: boolean = process.env['CI'] !== undefined || spawnSync(binary, ['--version']).status === 0
 if (!hasRedis) process.stderr.write('redis-server is not installed: the tests over Redis do not run\n')
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 /** A real Redis on loopback that a test may kill, freeze and start again on the same port. */
 export class RedisServer {
