@@ -1,0 +1,67 @@
+import { hash } from 'node:crypto'
+import { addressKey } from '@portcullis/kernel'
+import type { FastifyRequest } from 'fastify'
+import type { PartitionBy } from './options.ts'
+
+/** Names the one that a request counts for. Never throws; names of one kind are never names of another. */
+export type CallerOf = (request: FastifyRequest) => string
+
+/** Longer names are kept as hashes: the caller chooses them, the memory is ours. */
+const LONGEST = 64
+
+const named = (kind: string, name: string): string =>
+  name.length <= LONGEST ? kind + name : kind.toUpperCase() + hash('sha256', name, 'base64url')
+
+const everybody: CallerOf = () => 'g'
+
+const byAddress: CallerOf = ({ ip }) => `a${addressKey(ip)}`
+
+const byIdentity: CallerOf = (request) => {
+  const { identity } = request.security
+  if (identity === null || identity === undefined) return byAddress(request)
+  const { scheme, subject, claims } = identity
+  const issuer = typeof claims?.['iss'] === 'string' ? claims['iss'] : ''
+  // Lengths in front: no choice of issuer and subject spells another pair.
+  return named('i', `${scheme.length}:${scheme}${issuer.length}:${issuer}${subject}`)
+}
+
+function byApiKey(field: string): CallerOf {
+  return (request) => {
+    const key = request.headers[field]
+    return typeof key === 'string' && key !== '' ? `k${hash('sha256', key, 'base64url')}` : byAddress(request)
+  }
+}
+
+function byFunction(name: (request: FastifyRequest) => unknown, onThrow: (error: unknown) => void): CallerOf {
+  return (request) => {
+    let value: unknown
+    try {
+      value = name(request)
+    } catch (error) {
+      onThrow(error)
+      return byAddress(request)
+    }
+    if (typeof value === 'string' && value !== '') return named('f', value)
+    // A promise is no name; left alone, its rejection would end the process.
+    if (value instanceof Promise) value.catch(() => {})
+    if (value !== undefined && value !== null && value !== '')
+      onThrow(new TypeError(`partitionBy returned ${typeof value}, and a name is a string`))
+    return byAddress(request)
+  }
+}
+
+/**
+ * Compiles `partitionBy`.
+ * @param apiKeyField header field of API keys, lower case
+ * @param onThrow told when a function throws or returns no string; the caller then counts by address
+ */
+export function compileCaller(
+  partitionBy: PartitionBy,
+  apiKeyField: string,
+  onThrow: (error: unknown) => void,
+): CallerOf {
+  if (typeof partitionBy === 'function') return byFunction(partitionBy, onThrow)
+  if (partitionBy === 'global') return everybody
+  if (partitionBy === 'identity') return byIdentity
+  return partitionBy === 'api-key' ? byApiKey(apiKeyField) : byAddress
+}
