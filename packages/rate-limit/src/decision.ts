@@ -1,3 +1,4 @@
+import type { Amount } from './amount.ts'
 import { Bans } from './ban.ts'
 import { compileAlgorithm, type VaryingAlgorithm } from './algorithms.ts'
 import { MemoryTable } from './memory-table.ts'
@@ -31,17 +32,19 @@ export interface BlankCharge extends Charge {
 
 /** The charge of a quota, with what the quota fixes. */
 export function blankCharge(quota: Quota): BlankCharge {
-  return { quota, subject: '', cost: quota.cost, limit: typeof quota.limit === 'number' ? quota.limit : 0 }
+  return { quota, subject: '', cost: fixed(quota.cost), limit: fixed(quota.limit) }
 }
 
-/** All parts allow, or nothing was spent. */
+const fixed = (amount: Amount): number => (typeof amount === 'number' ? amount : 0)
+
+/** All parts allow but those of quotas that only report, or nothing was spent. */
 export type Decision = readonly Part[]
 
 /** The refusing part with the longest wait, if any refuses. */
 export function refusing(decision: Decision): Part | undefined {
   let refused: Part | undefined
   for (const part of decision) {
-    if (part.standing.allowed) continue
+    if (part.standing.allowed || part.quota.reportOnly) continue
     if (refused === undefined || part.standing.retryMs > refused.standing.retryMs) refused = part
   }
   return refused
@@ -109,10 +112,12 @@ export function memoryDecider(quotas: readonly Counted[]): (charges: readonly Ch
       part.limit = limit
       if (varies) limitTo(part.counted, limit)
       part.counted.table.judge(subject, now, cost, part.standing)
-      all = all && part.standing.allowed
+      all = all && (part.standing.allowed || part.quota.reportOnly)
     }
     if (all) {
       for (const { counted: one, subject, cost, limit, standing } of parts) {
+        // A quota that only reports has refused nobody, and has nothing to spend.
+        if (!standing.allowed) continue
         if (varies) limitTo(one, limit)
         one.table.commit(subject, now, cost, standing)
       }
@@ -135,7 +140,7 @@ function running(parts: readonly MemoryPart[], charges: readonly Charge[], now: 
   for (const part of parts) {
     const { subject, cost, limit } = charges[place++] as Charge
     const { counted: one, standing } = part
-    const remaining = one.bans === undefined ? 0 : one.bans.remaining(subject, now)
+    const remaining = one.bans === undefined || part.quota.reportOnly ? 0 : one.bans.remaining(subject, now)
     part.ban = remaining > 0 ? 'running' : undefined
     any ||= remaining > 0
     part.subject = subject
@@ -152,7 +157,7 @@ function running(parts: readonly MemoryPart[], charges: readonly Charge[], now: 
 /** Counts a refusal, and begins the ban if it was one too many. */
 function begin(part: MemoryPart, now: number): void {
   const { counted: one, subject, standing } = part
-  if (standing.allowed || one.bans === undefined) return
+  if (standing.allowed || one.bans === undefined || part.quota.reportOnly) return
   const length = one.bans.refused(subject, now)
   if (length === 0) return
   part.ban = 'begun'

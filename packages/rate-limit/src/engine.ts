@@ -57,6 +57,7 @@ export class Engine {
     const { quota, table } = only
     if (quota.algorithm !== 'fixed-window' || quota.cost !== 1 || typeof quota.limit !== 'number' || quota.ban)
       return undefined
+    if (quota.reportOnly) return undefined
     const settings = {
       max: quota.limit,
       timeWindow: quota.window * 1000,

@@ -14,6 +14,24 @@ const table = {
     event: events['rate-limit.exceeded'],
     meaning: 'A policy with `ban` has refused the caller too often. `Retry-After` says when the ban ends.',
   },
+  PTC_RATE_LIMIT_ACCOUNT_UNREADABLE: {
+    status: 400,
+    sentence: 'The request names no account.',
+    event: events['rate-limit.rejected'],
+    meaning: 'A login guard cannot tell which account is tried: it is named by a list, an object or endless text.',
+  },
+  PTC_RATE_LIMIT_DENIED: {
+    status: 403,
+    sentence: 'Not allowed.',
+    event: events['rate-limit.denied'],
+    meaning: 'The caller’s address is on the list `deny`.',
+  },
+  PTC_RATE_LIMIT_AMOUNT_INVALID: {
+    status: 503,
+    sentence: 'The service is temporarily unavailable. Try again later.',
+    event: events['rate-limit.misconfigured'],
+    meaning: 'A function of a policy threw, or gave a limit or a cost that is none. The log has one line about it.',
+  },
   PTC_RATE_LIMIT_UNAVAILABLE: {
     status: 503,
     sentence: 'The service is temporarily unavailable. Try again later.',

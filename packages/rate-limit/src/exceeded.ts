@@ -1,5 +1,6 @@
-import type { Refusal } from '@portcullis/kernel'
-import type { Part } from './decision.ts'
+import { emit, type Refusal } from '@portcullis/kernel'
+import type { FastifyRequest } from 'fastify'
+import type { Decision, Part } from './decision.ts'
 import { errors } from './errors.ts'
 import { secondsOf } from './fields.ts'
 import type { Quota } from './policy.ts'
@@ -13,6 +14,15 @@ export function sentenceOf(kind: Quota['sentence'], seconds: number, fact: strin
 
 /** What a banned caller reads first. */
 const BANNED = 'Too many requests were refused.'
+
+/** Tells what quotas that only report would have refused. */
+export function tellObserved(request: FastifyRequest, decision: Decision): void {
+  for (const part of decision) {
+    if (part.standing.allowed || !part.quota.reportOnly) continue
+    const { code, event, details } = exceeded(part)
+    emit(request, event, { outcome: 'observed', code, ...(details.detail && { detail: details.detail }) })
+  }
+}
 
 /** The refusal of one quota. */
 export function exceeded({ quota, subject, standing, ban }: Part): Refusal {

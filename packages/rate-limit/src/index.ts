@@ -1,9 +1,12 @@
 export type {} from './types.ts'
 export { errors } from './errors.ts'
 export { events } from './events.ts'
+export type { LoginAccount, LoginGuardOptions } from './login-options.ts'
 export { optionsSchema, routeSchema } from './options.ts'
 export type {
+  BanOptions,
   PartitionBy,
+  PartitionKey,
   PolicyOptions,
   RateLimitOptions,
   RateLimitRoute,

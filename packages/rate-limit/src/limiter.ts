@@ -6,18 +6,20 @@ import {
   memoryDecider,
   refusing,
   runningWindow,
+  type BlankCharge,
   type Charge,
   type Counted,
   type Decision,
 } from './decision.ts'
+import { compileCharging, type Charging, type ChargingParts } from './charging.ts'
 import type { Engine } from './engine.ts'
 import { errors } from './errors.ts'
-import { exceeded } from './exceeded.ts'
-import { compileFields } from './fields.ts'
+import { exceeded, tellObserved } from './exceeded.ts'
+import { compileFields, type Reset } from './fields.ts'
+import { Nearing } from './nearing.ts'
 import type { RateLimitOptions } from './options.ts'
 import { sameQuota, type Quota } from './policy.ts'
 import type { RedisStore } from './redis-store.ts'
-import { compileSubject, type SubjectOf } from './subject.ts'
 
 /** Spends the quotas of one stage; says nothing, or the refusal. A promise only if something is waited for. */
 export type Limiter = (
@@ -32,8 +34,12 @@ export interface LimiterParts {
   readonly maxKeys: number
   readonly apiKeyField: string
   readonly onStoreError: NonNullable<RateLimitOptions['onStoreError']>
-  /** Told when a `partitionBy` function throws or returns no name. */
-  readonly onThrow: (policy: string, error: unknown) => void
+  /** Told when a function of a policy throws, or returns what it must not. */
+  readonly onWrong: ChargingParts['onWrong']
+  /** The share of a quota that is left when `rate-limit.nearing` is raised; 0: never. */
+  readonly nearing: number
+  /** What `X-RateLimit-Reset` counts. */
+  readonly reset: Reset
   /** Told when newcomers begin to share a policy's quota, for its memory holds nobody that may be forgotten. */
   readonly onOverflow: (policy: string) => void
   /** Milliseconds, never going back. */
@@ -44,9 +50,11 @@ export interface LimiterParts {
 export class Limiters {
   readonly #parts: LimiterParts
   readonly #tables: Counted[] = []
+  readonly #nearing: Nearing
 
   constructor(parts: LimiterParts) {
     this.#parts = parts
+    this.#nearing = new Nearing(parts.nearing)
   }
 
   /**
@@ -56,22 +64,34 @@ export class Limiters {
    * @param joins whether an earlier stage of the same request also limits
    */
   compile(quotas: readonly Quota[], advertised: readonly Quota[], joins: boolean): Limiter {
-    const { engine, redis, apiKeyField, onStoreError, onThrow, clock } = this.#parts
-    const of = quotas.map(({ name, partitionBy }) =>
-      compileSubject(partitionBy, apiKeyField, (error) => onThrow(name, error)),
-    )
+    const { engine, redis, onStoreError, clock, reset } = this.#parts
+    const charging = quotas.map((quota) => compileCharging(quota, this.#parts))
     const charges = quotas.map(blankCharge)
-    const chargesOf = (request: FastifyRequest): Charge[] =>
-      charges.map((blank, i) => ({ ...blank, subject: (of[i] as SubjectOf)(request) }))
-    const tables = quotas.map((quota) => this.#tableOf(quota))
+    /** Fills charges; or the refusal of one that cannot be filled. */
+    const fill = (request: FastifyRequest, asked: readonly BlankCharge[]): Refusal | undefined => {
+      for (let place = 0; place < asked.length; place++) {
+        const charge = asked[place] as BlankCharge
+        if (!(charging[place] as Charging)(request, charge))
+          return errors.PTC_RATE_LIMIT_AMOUNT_INVALID.with({ detail: { policy: charge.quota.name } })
+      }
+      return undefined
+    }
+    const tables = quotas.map((quota) => this.counted(quota))
     const inMemory = memoryDecider(tables)
-    const writeFields = compileFields(advertised, joins)
+    const writeFields = compileFields(advertised, joins, reset)
+
+    const reports = quotas.some(({ reportOnly }) => reportOnly)
+    const nearing = this.#nearing
+    const nears = this.#parts.nearing > 0
 
     const settle = (reply: FastifyReply, decision: Decision): Refusal | undefined => {
       const refused = refusing(decision)
       // The one place for the time of day: `X-RateLimit-Reset` is a date.
       writeFields(reply, decision, refused, Date.now())
-      return refused && exceeded(refused)
+      if (reports) tellObserved(reply.request, decision)
+      if (refused !== undefined) return exceeded(refused)
+      if (nears && decision.some((part) => nearing.crossed(part))) nearing.tell(reply.request, decision, clock())
+      return undefined
     }
 
     if (redis !== undefined) {
@@ -82,7 +102,9 @@ export class Limiters {
         return settle(reply, inMemory(asked, clock()))
       }
       return (request, reply) => {
-        const asked = chargesOf(request)
+        const asked = quotas.map(blankCharge)
+        const wrong = fill(request, asked)
+        if (wrong !== undefined) return wrong
         const answer = inRedis(asked)
         if (answer === null) return without(reply, asked)
         return answer.then((decision) => (decision === null ? without(reply, asked) : settle(reply, decision)))
@@ -90,13 +112,15 @@ export class Limiters {
     }
 
     const byEngine = engine.decider(tables)
-    const [first] = of
+    const [first] = charging
+    const [charge] = charges
     const [only] = tables
-    if (byEngine !== undefined && first !== undefined && only !== undefined) {
+    if (byEngine !== undefined && first !== undefined && charge !== undefined && only !== undefined) {
       const conclude = (reply: FastifyReply, decision: Decision): Refusal | undefined => settle(reply, decision)
       const within = runningWindow(only)
       return (request, reply) => {
-        const subject = first(request)
+        first(request, charge)
+        const { subject } = charge
         // The engine opens windows and refuses; one unit more of a window that it opened needs no promise.
         const decision = within(subject, clock())
         return decision === undefined ? byEngine(subject, reply, conclude) : settle(reply, decision)
@@ -105,13 +129,13 @@ export class Limiters {
 
     // Nothing waits between filling and reading: one list serves all requests.
     return (request, reply) => {
-      let place = 0
-      for (const charge of charges) charge.subject = (of[place++] as SubjectOf)(request)
-      return settle(reply, inMemory(charges, clock()))
+      const wrong = fill(request, charges)
+      return wrong ?? settle(reply, inMemory(charges, clock()))
     }
   }
 
-  #tableOf(quota: Quota): Counted {
+  /** The memory of a quota: one for all routes that name it. */
+  counted(quota: Quota): Counted {
     const known = this.#tables.find((one) => one.quota.name === quota.name && sameQuota(one.quota, quota))
     if (known !== undefined) return { ...known, quota }
     const { maxKeys, onOverflow } = this.#parts

@@ -1,4 +1,6 @@
 import { hash } from 'node:crypto'
+import type { FastifyRequest } from 'fastify'
+import type { LoginAccount } from './login-options.ts'
 
 /** Names longer than this name nobody: RFC 5321 allows an address 254 octets. */
 export const LONGEST_ACCOUNT = 1024
@@ -29,3 +31,33 @@ export function accountKey(value: unknown): string | null | undefined {
 }
 
 const hashed = (folded: string): string => hash('sha256', folded, 'base64url').slice(0, 27)
+
+/**
+ * Compiles what reads the account of a request; the value may be anything.
+ * @param onThrow told when a function throws or returns no string; its request is then refused
+ */
+export function accountOf(
+  named: LoginAccount,
+  onThrow: (error: unknown) => void,
+): (request: FastifyRequest) => unknown {
+  if (typeof named === 'function') {
+    return (request) => {
+      try {
+        const value: unknown = named(request)
+        // A promise is no name; left alone, its rejection would end the process.
+        if (value instanceof Promise) value.catch(() => {})
+        if (value === null || value === undefined || typeof value === 'string') return value
+        onThrow(new TypeError(`loginGuard.account returned ${typeof value}, and an account is a string`))
+      } catch (error) {
+        onThrow(error)
+      }
+      // Nobody may pass uncounted because the app cannot tell who he is.
+      return {}
+    }
+  }
+  const { body: field } = named
+  return ({ body }) => {
+    if (typeof body !== 'object' || body === null || !Object.hasOwn(body, field)) return undefined
+    return (body as Record<string, unknown>)[field]
+  }
+}

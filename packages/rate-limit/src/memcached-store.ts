@@ -12,8 +12,8 @@ interface CounterOptions {
 
 /** The commands of a Memcached client that the room uses; a memjs client has them. */
 export interface MemcachedClient {
-  increment(key: string, amount: number, options: CounterOptions): Promise<{ readonly value: number | null }>
-  decrement(key: string, amount: number, options: CounterOptions): Promise<{ readonly value: number | null }>
+  increment(key: string, amount: number, options: CounterOptions): Promise<{ readonly value?: number | null | undefined }>
+  decrement(key: string, amount: number, options: CounterOptions): Promise<{ readonly value?: number | null | undefined }>
 }
 
 /** What the store is built from. */
@@ -80,13 +80,13 @@ export class MemcachedStore implements SharedStore {
     if (!this.#breaker.admits(this.#parts.clock())) return false
     const { key, expires } = this.#counter(charge, this.#parts.timeOfDay())
     const asked = attempt(() => this.#parts.client.decrement(key, EVERYTHING, { initial: 0, expires }))
-    return (await this.#within([asked.then(({ value }) => value)], () => true)) ?? false
+    return (await this.#within([asked.then(({ value }) => value ?? null)], () => true)) ?? false
   }
 
   #count(charge: Charge, units: number, now: number): Promise<number | null> {
     const { key, expires } = this.#counter(charge, now)
     return attempt(() => this.#parts.client.increment(key, units, { initial: units, expires })).then(
-      ({ value }) => value,
+      ({ value }) => value ?? null,
     )
   }
 

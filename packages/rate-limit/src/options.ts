@@ -1,12 +1,25 @@
 import type { ObjectSchema, RoomOptions } from '@portcullis/kernel'
 import type { FastifyRequest } from 'fastify'
+import { loginGuardSchema, type LoginGuardOptions } from './login-options.ts'
+import { MOST_UNITS } from './amount.ts'
 
 /**
  * Whose quota a request spends. `ip`: the client address (IPv6 by /64). `api-key`: the key sent in `apiKeyField`.
- * `identity`: the authenticated caller. A function returns a name for the caller, or null.
- * Whoever has no key, identity or name is counted by address.
+ * `identity`: the authenticated caller. `global`: everybody's together. A header field (lower case), or a member of the
+ * validated body that is a string or a number. A function returns a name for the caller, or null.
+ * Whoever has no key, identity, field, member or name is counted by address.
  */
-export type PartitionBy = 'ip' | 'identity' | 'api-key' | ((request: FastifyRequest) => string | null)
+export type PartitionKey =
+  | 'ip'
+  | 'identity'
+  | 'api-key'
+  | 'global'
+  | { header: string }
+  | { body: string }
+  | ((request: FastifyRequest) => string | null)
+
+/** One key, or several that name a caller together: `['ip', { body: 'email' }]` counts by pair. */
+export type PartitionBy = PartitionKey | readonly PartitionKey[]
 
 /** When refusals become a ban: `after` refusals of one policy `within` so many seconds are answered with a ban `for` so many. */
 export interface BanOptions {
@@ -18,6 +31,9 @@ export interface BanOptions {
   for: number
 }
 
+/** What a policy may be limited to. */
+export type Method = (typeof METHODS)[number]
+
 /** One quota. */
 export interface PolicyOptions {
   /** The quota's name, shown to clients. Routes that use the same name share the quota. */
@@ -27,16 +43,25 @@ export interface PolicyOptions {
    * `window`. `token-bucket`: refills evenly. `leaky-bucket`: the same by its level. Default `fixed-window`.
    */
   algorithm?: 'fixed-window' | 'sliding-window' | 'token-bucket' | 'leaky-bucket'
-  /** Requests (or units of cost) per window. */
-  limit: number
+  /**
+   * Requests (or units of cost) per window, or a function that names them. A function that throws or gives anything
+   * but a whole number from 1 to 1000000 refuses the request (`PTC_RATE_LIMIT_AMOUNT_INVALID`).
+   */
+  limit: number | ((request: FastifyRequest) => number)
   /** Seconds. */
   window: number
   /** Only buckets: how much may be spent at once. Default: `limit`. */
   burst?: number
-  /** Units that one request spends. Default 1. */
-  cost?: number
+  /** Units that one request spends, or a function that names them, 0 included. Default 1. */
+  cost?: number | ((request: FastifyRequest) => number)
   /** Default `ip`. */
   partitionBy?: PartitionBy
+  /** A quota for each route, each method, or each pair of both, instead of one for all that name the policy. */
+  per?: readonly ('route' | 'method')[]
+  /** Only requests of these methods. HEAD counts as GET. Absent: all. */
+  methods?: readonly Method[]
+  /** Decides, spends and raises its event, but refuses nobody. Default false. */
+  reportOnly?: boolean
   /** Bans callers whom this policy refuses again and again. */
   ban?: BanOptions
   /** What a refusal says: the seconds to wait, or only `later`. Default `seconds`. */
@@ -69,6 +94,14 @@ export interface RateLimitOptions extends RoomOptions {
   policies: readonly PolicyOptions[]
   /** Header field of API keys, lower case. Default `x-api-key`. */
   apiKeyField?: string
+  /** Addresses and ranges that no policy limits, such as `10.0.0.0/8`. On a route: instead of the scope's. */
+  allow?: readonly string[]
+  /** Addresses and ranges that are refused (403), even if they are allowed too. */
+  deny?: readonly string[]
+  /** `rate-limit.nearing` is raised when no more than this share of a quota is left; 0: never. Default 0.2. */
+  nearing?: number
+  /** `X-RateLimit-Reset`: the time in Unix seconds, or the seconds until then. Default `unix`. */
+  reset?: 'unix' | 'delta'
   store?: StoreOptions
   /** Redis away: count in this process (`local`), refuse (`closed`) or let pass (`open`). Default `local`. */
   onStoreError?: 'local' | 'closed' | 'open'
@@ -78,7 +111,51 @@ export interface RateLimitOptions extends RoomOptions {
 export interface RateLimitRoute {
   /** Replaces the scope's list. */
   policies?: readonly PolicyOptions[]
+  /** Holds off whoever guesses passwords or codes here. */
+  loginGuard?: LoginGuardOptions
+  /** Replaces the scope's list. */
+  allow?: readonly string[]
+  /** Replaces the scope's list. */
+  deny?: readonly string[]
 }
+
+const METHODS = ['DELETE', 'GET', 'OPTIONS', 'PATCH', 'POST', 'PUT', 'QUERY'] as const
+
+const partitionKey = {
+  accepts: ['function', 'string', 'object'],
+  title: '"ip", "identity", "api-key", "global", { header }, { body } or a function',
+  pattern: '^(?:ip|identity|api-key|global)$',
+  additionalProperties: false,
+  minProperties: 1,
+  maxProperties: 1,
+  properties: {
+    header: {
+      type: 'string',
+      title: 'a header field name in lower case',
+      pattern: '^[a-z0-9-]{1,64}$',
+      description: 'A header field: whatever it says is the name.',
+      examples: ['x-tenant'],
+    },
+    body: {
+      type: 'string',
+      minLength: 1,
+      maxLength: 64,
+      description: 'A member of the validated body, a string or a number.',
+      examples: ['email'],
+    },
+  },
+  examples: ['ip'],
+} as const
+
+const addresses = {
+  type: 'array',
+  maxItems: 10_000,
+  items: { type: 'string', examples: ['192.0.2.0/24'] },
+  examples: [['192.0.2.0/24']],
+} as const
+
+const allow = { ...addresses, description: 'Addresses and ranges that no policy limits.' } as const
+const deny = { ...addresses, description: 'Addresses and ranges that are refused (403), allowed or not.' } as const
 
 /** JSON Schema of one quota. */
 export const policySchema = {
@@ -101,10 +178,10 @@ export const policySchema = {
         '`fixed-window` starts at the caller’s first request; `sliding-window` holds in every stretch of that length; `token-bucket` refills evenly; `leaky-bucket` is the same by its level.',
     },
     limit: {
-      type: 'integer',
+      accepts: ['integer', 'function'],
       minimum: 1,
-      maximum: 1_000_000,
-      description: 'Requests (or units of cost) per window.',
+      maximum: MOST_UNITS,
+      description: 'Requests (or units of cost) per window, or a function `(request) => number`.',
       examples: [100],
     },
     window: { type: 'integer', minimum: 1, maximum: 31_536_000, description: 'Seconds.', examples: [60] },
@@ -116,19 +193,43 @@ export const policySchema = {
       examples: [10],
     },
     cost: {
-      type: 'integer',
+      accepts: ['integer', 'function'],
       minimum: 1,
-      maximum: 1_000_000,
+      maximum: MOST_UNITS,
       default: 1,
-      description: 'Units that one request spends.',
+      description: 'Units that one request spends, or a function `(request) => number`.',
     },
     partitionBy: {
-      accepts: ['function', 'string'],
-      title: '"ip", "identity", "api-key" or a function',
-      pattern: '^(?:ip|identity|api-key)$',
+      ...partitionKey,
+      accepts: [...partitionKey.accepts, 'array'],
+      minItems: 1,
+      maxItems: 4,
+      items: partitionKey,
       default: 'ip',
       description:
-        'Whose quota is spent: `ip`, `identity`, `api-key`, or a function `(request) => string | null`. Whoever has none is counted by address.',
+        'Whose quota is spent: `ip`, `identity`, `api-key`, `global`, `{ header }`, `{ body }`, a function `(request) => string | null`, or a list of these. Whoever has none is counted by address.',
+    },
+    per: {
+      type: 'array',
+      uniqueItems: true,
+      minItems: 1,
+      items: { type: 'string', enum: ['route', 'method'] },
+      examples: [['route']],
+      description:
+        'A quota for each `route`, each `method`, or each pair, instead of one for all that name the policy.',
+    },
+    methods: {
+      type: 'array',
+      uniqueItems: true,
+      minItems: 1,
+      items: { type: 'string', enum: METHODS },
+      examples: [['POST']],
+      description: 'Only requests of these methods; HEAD counts as GET. Absent: all.',
+    },
+    reportOnly: {
+      type: 'boolean',
+      default: false,
+      description: 'Decides, spends and raises its event, but refuses nobody.',
     },
     ban: {
       type: 'object',
@@ -180,6 +281,21 @@ export const optionsSchema: ObjectSchema = {
       default: 'x-api-key',
       description: 'Header field of API keys.',
     },
+    allow,
+    deny,
+    nearing: {
+      type: 'number',
+      minimum: 0,
+      maximum: 1,
+      default: 0.2,
+      description: '`rate-limit.nearing` is raised when no more than this share of a quota is left; 0: never.',
+    },
+    reset: {
+      type: 'string',
+      enum: ['unix', 'delta'],
+      default: 'unix',
+      description: '`X-RateLimit-Reset`: the time in Unix seconds, or the seconds until then.',
+    },
     store: {
       type: 'object',
       additionalProperties: false,
@@ -227,5 +343,5 @@ export const optionsSchema: ObjectSchema = {
 export const routeSchema: ObjectSchema = {
   type: 'object',
   additionalProperties: false,
-  properties: { policies },
+  properties: { loginGuard: loginGuardSchema, policies, allow, deny },
 }

@@ -4,9 +4,16 @@ import { openEngine } from './engine.ts'
 import { errors } from './errors.ts'
 import { events } from './events.ts'
 import { Limiters } from './limiter.ts'
+import { suspicionEvents } from './login-events.ts'
+import { compileLoginGuard } from './login-guard.ts'
+import { completeLoginGuard } from './login-options.ts'
+import { guardedQuotas } from './login-quotas.ts'
 import { optionsSchema, routeSchema, type RateLimitOptions, type RateLimitRoute } from './options.ts'
-import { findings, parsePolicy, sameQuota, type Quota } from './policy.ts'
+import { findings } from './checks.ts'
+import { parsePolicy, sameQuota, type Quota } from './policy.ts'
 import { RedisStore } from './redis-store.ts'
+import { compileStages, withGuard } from './stages.ts'
+import { isChosen, keysOf } from './subject.ts'
 
 /** Whole milliseconds that never go back: a clock that is set must neither free nor lock out anybody. */
 const clock = (): number => Math.floor(performance.now())
@@ -19,7 +26,7 @@ const plugin: FastifyPluginAsync<RateLimitOptions> = defineRoom<RateLimitOptions
   errors,
   events,
   check: findings,
-  async setup({ store, apiKeyField, onStoreError }, app) {
+  async setup({ store, apiKeyField, onStoreError, nearing, reset }, app) {
     const {
       redis: client,
       prefix,
@@ -42,7 +49,7 @@ const plugin: FastifyPluginAsync<RateLimitOptions> = defineRoom<RateLimitOptions
           })
         },
       })
-    const thrown = new Set<string>()
+    const told = new Set<string>()
     const limiters = new Limiters({
       engine: await openEngine(clock),
       redis,
@@ -54,22 +61,31 @@ const plugin: FastifyPluginAsync<RateLimitOptions> = defineRoom<RateLimitOptions
         app.log.error({ policy, maxKeys }, 'newcomers share one quota: everybody known is being refused')
         emit(app, events['rate-limit.overflowed'], { outcome: 'allowed', detail: { policy, maxKeys } })
       },
-      onThrow(policy, error) {
-        if (thrown.has(policy)) return
-        thrown.add(policy)
-        app.log.error({ err: error, policy }, 'partitionBy gave no name; such callers are counted by address')
+      nearing: nearing as number,
+      reset: reset as 'unix' | 'delta',
+      onWrong(policy, property, error) {
+        if (told.has(`${policy} ${property}`)) return
+        told.add(`${policy} ${property}`)
+        const then = property === 'partitionBy' ? 'such callers are counted by address' : 'such requests are refused'
+        app.log.error({ err: error, policy }, `${property} gave no use; ${then}`)
       },
     })
 
     return {
-      compile({ policies }) {
+      compile({ policies, loginGuard, reportOnly, allow, deny }) {
         const quotas = policies.map(parsePolicy)
-        const before = quotas.filter(({ stage }) => stage === 'onRequest')
-        const after = quotas.filter(({ stage }) => stage === 'preParsing')
-        return {
-          ...(before.length > 0 && { onRequest: limiters.compile(before, quotas, false) }),
-          ...(after.length > 0 && { preParsing: limiters.compile(after, quotas, before.length > 0) }),
-        }
+        const given = loginGuard && completeLoginGuard(loginGuard)
+        const guard =
+          given &&
+          compileLoginGuard(given, {
+            counted: (quota) => limiters.counted(quota),
+            shared: undefined,
+            onStoreError: failing,
+            clock,
+            onThrow: (error) => app.log.error({ err: error, guard: given.name }, 'loginGuard.account named nobody'),
+            onSuspicion: suspicionEvents(given.name, reportOnly === true),
+          })
+        return withGuard(compileStages(quotas, { allow, deny }, limiters), guard)
       },
 
       ready(routes) {
@@ -77,17 +93,17 @@ const plugin: FastifyPluginAsync<RateLimitOptions> = defineRoom<RateLimitOptions
         for (const { method, url, policy, concerns } of routes) {
           const route = `${method} ${url}`
           const quotas = policy.policies.map(parsePolicy)
-          for (const quota of quotas) {
+          for (const quota of [...quotas, ...guardedQuotas(policy.loginGuard)]) {
             const first = known.get(quota.name)
             if (first === undefined) known.set(quota.name, { quota, route })
             else if (!sameQuota(first.quota, quota))
               throw new errors.PTC_RATE_LIMIT_NAME_REUSED(quota.name, first.route, route)
           }
-          if (quotas.some(({ partitionBy }) => partitionBy === 'identity') && !concerns.includes('auth')) {
+          if (quotas.some((quota) => keysOf(quota.partitionBy).includes('identity')) && !concerns.includes('auth')) {
             app.log.warn({ route }, 'quotas by identity count by address here: no auth room says who is calling')
           }
-          if (quotas.every(({ partitionBy }) => partitionBy === 'api-key')) {
-            app.log.warn({ route }, 'quotas by API key alone do not bound callers who invent keys; add one by ip')
+          if (quotas.every(({ partitionBy }) => keysOf(partitionBy).some(isChosen))) {
+            app.log.warn({ route }, 'quotas by what callers may invent (keys, fields) do not bound them; add one by ip')
           }
         }
       },

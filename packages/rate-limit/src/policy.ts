@@ -1,9 +1,15 @@
-import type { Finding } from '@portcullis/kernel'
 import type { BanSettings } from './ban.ts'
-import { policySchema, type PartitionBy, type PolicyOptions, type RateLimitOptions } from './options.ts'
+import {
+  policySchema,
+  type PartitionBy,
+  type PolicyOptions,
+  type RateLimitOptions,
+  type RateLimitRoute,
+} from './options.ts'
+import { keysOf, samePartition } from './subject.ts'
 
-/** When a policy can be decided: before authentication, or after it. */
-export type Stage = 'onRequest' | 'preParsing'
+/** When a policy can be decided: before authentication, after it, or when the body has been validated. */
+export type Stage = 'onRequest' | 'preParsing' | 'preHandler'
 
 /** One quota, parsed: everything that a decision needs. */
 export interface Quota {
@@ -20,8 +26,13 @@ export interface Quota {
   readonly delay: { readonly first: number; readonly longest: number } | undefined
   /** When refusals of this quota become a ban. */
   readonly ban: BanSettings | undefined
-  readonly cost: number
+  readonly cost: NonNullable<PolicyOptions['cost']>
   readonly partitionBy: PartitionBy
+  readonly per: NonNullable<PolicyOptions['per']>
+  /** Requests of other methods do not spend it; undefined: all do. */
+  readonly methods: PolicyOptions['methods']
+  /** Decided and spent, but nobody is refused by it. */
+  readonly reportOnly: boolean
   readonly sentence: 'seconds' | 'later'
   readonly stage: Stage
   /** The name as an RFC 9651 String. */
@@ -32,10 +43,13 @@ export interface Quota {
 
 const defaults = Object.fromEntries(
   Object.entries(policySchema.properties).flatMap(([key, one]) => ('default' in one ? [[key, one.default]] : [])),
-) as Pick<Required<PolicyOptions>, 'algorithm' | 'cost' | 'partitionBy' | 'sentence'>
+) as Pick<Required<PolicyOptions>, 'algorithm' | 'cost' | 'partitionBy' | 'reportOnly' | 'sentence'>
 
 /** Algorithms whose caller may spend another number at once than in a window. */
 const BUCKETS: ReadonlySet<Quota['algorithm']> = new Set(['token-bucket', 'leaky-bucket'])
+
+/** Whether `burst` means anything to an algorithm. */
+export const holdsBurst = (algorithm: Quota['algorithm']): boolean => BUCKETS.has(algorithm)
 
 /** How an algorithm is called in keys. */
 const LETTER = {
@@ -47,8 +61,9 @@ const LETTER = {
 
 /** Parses one policy; the schema's defaults fill what a route left out. */
 export function parsePolicy(given: Readonly<PolicyOptions>): Quota {
-  const { name, algorithm, limit, window, cost, partitionBy, sentence } = { ...defaults, ...given }
+  const { name, algorithm, limit, window, cost, partitionBy, reportOnly, sentence } = { ...defaults, ...given }
   const burst = BUCKETS.has(algorithm) ? given.burst : undefined
+  const units = typeof limit === 'number' ? limit : 'v'
   return Object.freeze({
     name,
     algorithm,
@@ -59,90 +74,31 @@ export function parsePolicy(given: Readonly<PolicyOptions>): Quota {
     ban: given.ban,
     cost,
     partitionBy,
+    per: given.per ?? [],
+    methods: given.methods,
+    reportOnly,
     sentence,
-    stage: partitionBy === 'identity' ? 'preParsing' : 'onRequest',
+    stage: stageOf(partitionBy),
     label: `"${name}"`,
-    tag: `${name}:${LETTER[algorithm]}:${limit}:${window}:${burst ?? limit}`,
+    tag: `${name}:${LETTER[algorithm]}:${units}:${window}:${burst ?? units}`,
   })
 }
 
-/** Whether two policies of one name are one quota. `cost` and `sentence` may differ from route to route. */
+/** The earliest stage in which all that names a caller is known. */
+function stageOf(partitionBy: PartitionBy): Stage {
+  const keys = keysOf(partitionBy)
+  if (keys.some((key) => typeof key === 'object' && 'body' in key)) return 'preHandler'
+  return keys.includes('identity') ? 'preParsing' : 'onRequest'
+}
+
+/**
+ * Whether two policies of one name are one quota. `cost`, `methods`, `reportOnly` and `sentence` may differ from route
+ * to route.
+ */
 export function sameQuota(one: Quota, other: Quota): boolean {
-  return one.tag === other.tag && one.partitionBy === other.partitionBy && sameBan(one.ban, other.ban)
+  return one.tag === other.tag && one.limit === other.limit && samePartition(one, other) && sameBan(one.ban, other.ban)
 }
 
 function sameBan(one: Quota['ban'], other: Quota['ban']): boolean {
   return one?.after === other?.after && one?.within === other?.within && one?.for === other?.for
-}
-
-const AsyncFunction = (async () => {}).constructor
-
-/** `Bearer x` is `bearer  x`, and a cookie is found wherever it stands. */
-const RESPELT = new Set(['authorization', 'proxy-authorization', 'cookie'])
-
-/** Rules between fields. */
-export function findings(options: Readonly<Partial<RateLimitOptions>>): Finding[] {
-  const found: Finding[] = []
-  const names = new Set<string>()
-  for (const [index, given] of (options.policies ?? []).entries()) {
-    const at = `/policies/${index}`
-    const { name, algorithm, limit, burst, cost, partitionBy } = parsePolicy(given)
-    const capacity = burst ?? limit
-    if (names.has(name)) {
-      let free = 2
-      while (names.has(`${name}-${free}`) || options.policies?.some((one) => one.name === `${name}-${free}`)) free++
-      found.push({
-        at: `${at}/name`,
-        rule: 'unique-name',
-        message: `is the name of an earlier policy; write name: '${name}-${free}'`,
-        fix: [{ op: 'replace', path: `${at}/name`, value: `${name}-${free}` }],
-      })
-      names.add(`${name}-${free}`)
-    }
-    names.add(name)
-    if (given.burst !== undefined && !BUCKETS.has(algorithm)) {
-      found.push({
-        at: `${at}/burst`,
-        rule: 'burst-needs-bucket',
-        message: "needs algorithm: 'token-bucket' or 'leaky-bucket'; a window admits its whole limit at once",
-        fix: [{ op: 'remove', path: `${at}/burst` }],
-      })
-    }
-    if (cost > capacity) {
-      found.push({
-        at: `${at}/cost`,
-        rule: 'cost-within-capacity',
-        message: `is more than can ever be spent at once, so every request would be refused; write cost: ${capacity}`,
-        fix: [{ op: 'replace', path: `${at}/cost`, value: capacity }],
-      })
-    }
-    if (typeof partitionBy === 'function' && partitionBy instanceof AsyncFunction) {
-      found.push({
-        at: `${at}/partitionBy`,
-        rule: 'synchronous-partition',
-        message: "must return a string or null, not a promise; write partitionBy: 'ip'",
-        fix: [{ op: 'replace', path: `${at}/partitionBy`, value: 'ip' }],
-      })
-    }
-  }
-  const field = options.apiKeyField
-  if (field !== undefined && RESPELT.has(field)) {
-    found.push({
-      at: '/apiKeyField',
-      rule: 'respelt-field',
-      message: `is '${field}', in which one credential has many spellings and each would be a quota; write apiKeyField: 'x-api-key', or partitionBy: 'identity'`,
-      fix: [{ op: 'replace', path: '/apiKeyField', value: 'x-api-key' }],
-    })
-  }
-  const redis = options.store?.redis
-  if (redis !== undefined && (typeof redis.evalsha !== 'function' || typeof redis.eval !== 'function')) {
-    found.push({
-      at: '/store/redis',
-      rule: 'redis-client',
-      message:
-        'must be a client with `evalsha` and `eval`, such as `new Redis()` of ioredis; remove it to count in memory',
-      fix: [{ op: 'remove', path: '/store/redis' }],
-    })
-  }
-  return found
 }

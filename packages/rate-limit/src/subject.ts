@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { addressKey } from '@portcullis/kernel'
 import type { FastifyRequest } from 'fastify'
-import type { PartitionBy } from './options.ts'
+import type { PartitionBy, PartitionKey } from './options.ts'
 
 /** Names the one whose quota a request spends. Never throws, never returns what another kind of caller could have. */
 export type SubjectOf = (request: FastifyRequest) => string
@@ -41,6 +41,25 @@ function byApiKey(field: string): SubjectOf {
   }
 }
 
+function byHeader(field: string): SubjectOf {
+  return (request) => {
+    const value = request.headers[field]
+    return typeof value === 'string' && value !== '' ? named('h', value) : byAddress(request)
+  }
+}
+
+/** By a member of a JSON object or form. A number and its text are one name; objects, lists and truth values are none. */
+function byBody(field: string): SubjectOf {
+  return (request) => {
+    const { body } = request
+    if (typeof body !== 'object' || body === null || Array.isArray(body) || !Object.hasOwn(body, field))
+      return byAddress(request)
+    const value: unknown = (body as Record<string, unknown>)[field]
+    const name = typeof value === 'number' ? String(value) : value
+    return typeof name === 'string' && name !== '' ? named('b', name) : byAddress(request)
+  }
+}
+
 function byFunction(name: (request: FastifyRequest) => unknown, onThrow: (error: unknown) => void): SubjectOf {
   return (request) => {
     let value: unknown
@@ -58,19 +77,71 @@ function byFunction(name: (request: FastifyRequest) => unknown, onThrow: (error:
   }
 }
 
+const everybody: SubjectOf = () => 'g'
+
+/** Several names as one: lengths in front, so that no choice of parts spells other parts. */
+const joined = (kind: string, parts: readonly SubjectOf[]): SubjectOf => {
+  return (request) => {
+    let name = ''
+    for (const part of parts) {
+      const one = part(request)
+      name += `${one.length}:${one}`
+    }
+    return named(kind, name)
+  }
+}
+
+const byRoute: SubjectOf = (request) => `r${request.routeOptions.url ?? ''}`
+// RFC 9110 §9.3.2: HEAD asks for what GET answers.
+const byMethod: SubjectOf = ({ method }) => `m${method === 'HEAD' ? 'GET' : method}`
+
+/** What a policy says about whose quota it is. */
+export interface Partition {
+  readonly partitionBy: PartitionBy
+  readonly per: readonly ('route' | 'method')[]
+}
+
 /**
- * Compiles `partitionBy`.
+ * Compiles `partitionBy` and `per`.
  * @param apiKeyField header field of API keys, lower case
  * @param onThrow told when a function throws or returns no string; the caller is then counted by address
  */
 export function compileSubject(
-  partitionBy: PartitionBy,
+  { partitionBy, per }: Partition,
   apiKeyField: string,
   onThrow: (error: unknown) => void,
 ): SubjectOf {
-  if (typeof partitionBy === 'function') return byFunction(partitionBy, onThrow)
-  if (partitionBy === 'identity') return byIdentity
-  return partitionBy === 'api-key' ? byApiKey(apiKeyField) : byAddress
+  const one = (key: PartitionKey): SubjectOf => {
+    if (typeof key === 'function') return byFunction(key, onThrow)
+    if (typeof key === 'object') return 'header' in key ? byHeader(key.header) : byBody(key.body)
+    if (key === 'identity') return byIdentity
+    if (key === 'global') return everybody
+    return key === 'api-key' ? byApiKey(apiKeyField) : byAddress
+  }
+  const keys = keysOf(partitionBy)
+  const whole = keys.length === 1 ? one(keys[0] as PartitionKey) : joined('c', keys.map(one))
+  if (per.length === 0) return whole
+  return joined('p', [whole, ...per.map((what) => (what === 'route' ? byRoute : byMethod))])
+}
+
+/** `partitionBy` as a list. */
+export function keysOf(partitionBy: PartitionBy): readonly PartitionKey[] {
+  return Array.isArray(partitionBy) ? (partitionBy as readonly PartitionKey[]) : [partitionBy as PartitionKey]
+}
+
+/** Whether a caller chooses the name itself, unverified. */
+export function isChosen(key: PartitionKey): boolean {
+  return key === 'api-key' || typeof key === 'object'
+}
+
+/** Whether two policies mean the same callers. */
+export function samePartition(one: Partition, other: Partition): boolean {
+  const texts = ({ partitionBy, per }: Partition): unknown[] => [
+    ...keysOf(partitionBy).map((key) => (typeof key === 'object' ? JSON.stringify(key) : key)),
+    ...per.toSorted().map((what) => `per ${what}`),
+  ]
+  const [mine, theirs] = [texts(one), texts(other)]
+  return mine.length === theirs.length && mine.every((text, at) => text === theirs[at])
 }
 
 /**

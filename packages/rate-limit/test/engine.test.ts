@@ -14,7 +14,9 @@ it('opens windows and refuses through @fastify/rate-limit, and waits for nothing
     maxKeys: 10,
     apiKeyField: 'x-api-key',
     onStoreError: 'local',
-    onThrow: () => undefined,
+    onWrong: () => undefined,
+    nearing: 0,
+    reset: 'unix',
     onOverflow: () => undefined,
     clock,
   })

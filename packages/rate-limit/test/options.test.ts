@@ -60,9 +60,9 @@ it.each([
   ['a misspelt list', { polices: [policy] }, 'polices', 'additionalProperties'],
   ['an empty list', { policies: [] }, 'policies', 'minItems'],
   ['one policy instead of a list', { policies: policy }, 'policies', 'type'],
-  ['a limit as a string', one({ limit: '5' }), 'policies[0].limit', 'type'],
+  ['a limit as a string', one({ limit: '5' }), 'policies[0].limit', 'accepts'],
   ['a limit of nothing', one({ limit: 0 }), 'policies[0].limit', 'minimum'],
-  ['a limit with a fraction', one({ limit: 1.5 }), 'policies[0].limit', 'type'],
+  ['a limit with a fraction', one({ limit: 1.5 }), 'policies[0].limit', 'accepts'],
   ['a limit without bound', one({ limit: 1e9 }), 'policies[0].limit', 'maximum'],
   ['a window in words', one({ window: '1 minute' }), 'policies[0].window', 'type'],
   [

@@ -20,7 +20,7 @@ it.each([
     app.get('/', async () => 'ok')
     const told: SecurityEvent[] = []
     onSecurityEvent(app, (event) => {
-      if (event.type !== 'rate-limit.exceeded') told.push(event)
+      if (event.type === 'rate-limit.overflowed') told.push(event)
     })
     const statusOf = async (ip: string): Promise<number> =>
       (await app.inject({ url: '/', headers: { 'x-forwarded-for': ip } })).statusCode

@@ -3,8 +3,9 @@ import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
 import { policyField } from '../src/fields.ts'
 import { sentenceOf } from '../src/exceeded.ts'
+import type { PartitionBy } from '../src/options.ts'
 import { parsePolicy, sameQuota } from '../src/policy.ts'
-import { compileSubject } from '../src/subject.ts'
+import { compileSubject, type SubjectOf } from '../src/subject.ts'
 
 const quota = { name: 'q', limit: 5, window: 60 }
 
@@ -54,40 +55,42 @@ describe('a policy', () => {
   })
 })
 
+/** The namer of a partition. */
+const naming = (partitionBy: PartitionBy, told: (error: unknown) => void = never): SubjectOf =>
+  compileSubject({ partitionBy, per: [] }, 'x-api-key', told)
+const never = (): never => {
+  throw new Error('not expected')
+}
+
 describe('whose quota it is', () => {
   const request = (more: object = {}): FastifyRequest =>
     ({ ip: '192.0.2.1', headers: {}, security: { identity: null }, ...more }) as unknown as FastifyRequest
   const known = (subject: string, scheme = 'jwt', claims: object = {}): FastifyRequest =>
     request({ security: { identity: { subject, scheme, claims, scopes: [], credentialId: null } } })
-  const never = (): never => {
-    throw new Error('not expected')
-  }
-
   it('is the address’s where there is no identity, no key and no name', () => {
-    const address = compileSubject('ip', 'x-api-key', never)(request())
+    const address = naming('ip')(request())
     for (const partitionBy of ['identity', 'api-key', () => null, () => '', () => undefined as never] as const) {
-      expect(compileSubject(partitionBy, 'x-api-key', never)(request())).toBe(address)
+      expect(naming(partitionBy)(request())).toBe(address)
     }
   })
 
   it('is the address’s when the function throws, promises or gives no string, and says so', async () => {
     const told = vi.fn()
-    const address = compileSubject('ip', 'x-api-key', never)(request())
+    const address = naming('ip')(request())
     const boom = (): never => {
       throw new Error('boom')
     }
     const promise = (): never => Promise.reject(new Error('late')) as never
-    expect(compileSubject(boom, 'x-api-key', told)(request())).toBe(address)
-    expect(compileSubject(promise, 'x-api-key', told)(request())).toBe(address)
+    expect(naming(boom, told)(request())).toBe(address)
+    expect(naming(promise, told)(request())).toBe(address)
     const garbage = [7, true, {}, ['x'], Symbol('x'), 1n, new Proxy({}, { get: boom })]
-    for (const value of garbage)
-      expect(compileSubject(() => value as never, 'x-api-key', told)(request())).toBe(address)
+    for (const value of garbage) expect(naming(() => value as never, told)(request())).toBe(address)
     await new Promise(setImmediate)
     expect(told).toHaveBeenCalledTimes(2 + garbage.length)
   })
 
   it('is never the same for two different identities', () => {
-    const of = compileSubject('identity', 'x-api-key', never)
+    const of = naming('identity')
     const person = fc.tuple(
       fc.string({ maxLength: 80 }),
       fc.constantFrom('jwt', 'basic', 'api-key'),
@@ -117,13 +120,13 @@ describe('whose quota it is', () => {
       ['', 'a'],
     ],
   ] as const)('keeps issuer and subject apart where they run together: %j and %j', (...pair) => {
-    const of = compileSubject('identity', 'x-api-key', never)
+    const of = naming('identity')
     const [one, other] = pair.map(([iss, subject]) => of(known(subject, 'jwt', { iss })))
     expect(one).not.toBe(other)
   })
 
   it('never crosses kinds, whatever a function or an address spells', () => {
-    const address = compileSubject('ip', 'x-api-key', never)(request())
+    const address = naming('ip')(request())
     fc.assert(
       fc.property(
         fc.oneof(
@@ -133,7 +136,7 @@ describe('whose quota it is', () => {
           fc.string({ minLength: 65, maxLength: 200 }),
         ),
         (name) => {
-          const key = compileSubject(() => name, 'x-api-key', never)(request())
+          const key = naming(() => name)(request())
           if (name !== '') expect(key).not.toBe(address)
           expect(key.length).toBeLessThanOrEqual(65)
         },
@@ -142,7 +145,7 @@ describe('whose quota it is', () => {
   })
 
   it('never holds an API key in clear', () => {
-    const key = compileSubject('api-key', 'x-api-key', never)(request({ headers: { 'x-api-key': 'secret-of-mine' } }))
+    const key = naming('api-key')(request({ headers: { 'x-api-key': 'secret-of-mine' } }))
     expect(key).toMatch(/^k[\w-]{43}$/)
   })
 })

@@ -1,0 +1,92 @@
+import type { Finding } from '@portcullis/kernel'
+import { checkAddresses } from './address-list.ts'
+import { loginGuardFindings } from './login-options.ts'
+import type { PolicyOptions, RateLimitOptions, RateLimitRoute } from './options.ts'
+import { holdsBurst, parsePolicy } from './policy.ts'
+import { keysOf } from './subject.ts'
+
+const AsyncFunction = (async () => {}).constructor
+const waits = (value: unknown): boolean => typeof value === 'function' && value instanceof AsyncFunction
+
+/** `Bearer x` is `bearer  x`, and a cookie is found wherever it stands. */
+const RESPELT = new Set(['authorization', 'proxy-authorization', 'cookie'])
+
+function replace(at: string, rule: string, message: string, value: unknown): Finding {
+  return { at, rule, message, fix: [{ op: 'replace', path: at, value }] }
+}
+
+/** Rules between the fields of one policy. */
+function inPolicy(at: string, given: PolicyOptions): Finding[] {
+  const found: Finding[] = []
+  const { algorithm, limit, burst, cost, partitionBy } = parsePolicy(given)
+  if (given.burst !== undefined && !holdsBurst(algorithm)) {
+    found.push({
+      at: `${at}/burst`,
+      rule: 'burst-needs-bucket',
+      message: "needs algorithm: 'token-bucket' or 'leaky-bucket'; a window admits its whole limit at once",
+      fix: [{ op: 'remove', path: `${at}/burst` }],
+    })
+  }
+  const capacity = burst ?? limit
+  if (typeof cost === 'number' && typeof capacity === 'number' && cost > capacity) {
+    const message = `is more than can ever be spent at once, so every request would be refused; write cost: ${capacity}`
+    found.push(replace(`${at}/cost`, 'cost-within-capacity', message, capacity))
+  }
+  for (const [name, value, instead] of [
+    ['limit', limit, 100],
+    ['cost', cost, 1],
+  ] as const) {
+    if (!waits(value)) continue
+    const message = `must return a number, not a promise; write ${name}: ${instead}`
+    found.push(replace(`${at}/${name}`, 'synchronous-amount', message, instead))
+  }
+  const keys = keysOf(partitionBy)
+  for (const [index, key] of keys.entries()) {
+    const place = Array.isArray(partitionBy) ? `${at}/partitionBy/${index}` : `${at}/partitionBy`
+    if (waits(key)) {
+      const message = "must return a string or null, not a promise; write 'ip'"
+      found.push(replace(place, 'synchronous-partition', message, 'ip'))
+    } else if (typeof key === 'object' && 'header' in key && RESPELT.has(key.header)) {
+      const message = `is '${key.header}', in which one credential has many spellings and each would be a quota; write 'identity'`
+      found.push(replace(place, 'respelt-field', message, 'identity'))
+    }
+  }
+  return found
+}
+
+/** Rules between fields. */
+export function findings(options: Readonly<Partial<RateLimitOptions & RateLimitRoute>>): Finding[] {
+  const found: Finding[] = []
+  const names = new Set<string>()
+  for (const [index, given] of (options.policies ?? []).entries()) {
+    const at = `/policies/${index}`
+    const { name } = given
+    if (names.has(name)) {
+      let free = 2
+      while (names.has(`${name}-${free}`) || options.policies?.some((one) => one.name === `${name}-${free}`)) free++
+      const message = `is the name of an earlier policy; write name: '${name}-${free}'`
+      found.push(replace(`${at}/name`, 'unique-name', message, `${name}-${free}`))
+      names.add(`${name}-${free}`)
+    }
+    names.add(name)
+    found.push(...inPolicy(at, given))
+  }
+  found.push(...checkAddresses('/allow', options.allow ?? []), ...checkAddresses('/deny', options.deny ?? []))
+  found.push(...loginGuardFindings(options.loginGuard))
+  const field = options.apiKeyField
+  if (field !== undefined && RESPELT.has(field)) {
+    const message = `is '${field}', in which one credential has many spellings and each would be a quota; write apiKeyField: 'x-api-key', or partitionBy: 'identity'`
+    found.push(replace('/apiKeyField', 'respelt-field', message, 'x-api-key'))
+  }
+  const redis = options.store?.redis
+  if (redis !== undefined && (typeof redis.evalsha !== 'function' || typeof redis.eval !== 'function')) {
+    found.push({
+      at: '/store/redis',
+      rule: 'redis-client',
+      message:
+        'must be a client with `evalsha` and `eval`, such as `new Redis()` of ioredis; remove it to count in memory',
+      fix: [{ op: 'remove', path: '/store/redis' }],
+    })
+  }
+  return found
+}
