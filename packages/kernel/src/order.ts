@@ -38,11 +38,13 @@ export const order: Readonly<Record<Phase, readonly Place[]>> = {
     { concern: 'auth', does: 'checks ownership and step-up (not yet)' },
   ],
   onSend: [
+    { concern: 'rate-limit', does: 'settles attempts to sign in' },
     { concern: 'headers', does: 'keeps errors out of caches' },
     { concern: 'cors', does: 'keeps Origin in Vary' },
     { concern: 'xss', does: 'guards the content type' },
   ],
   close: [
+    { concern: 'rate-limit', does: 'settles attempts whose client has left' },
     { concern: 'audit', does: 'writes the outcome' },
     { concern: 'throttle', does: 'releases the place' },
   ],
