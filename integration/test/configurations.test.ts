@@ -10,11 +10,12 @@ import gateway from '@portcullis/gateway'
 import headers from '@portcullis/headers'
 import https, { developmentCertificates } from '@portcullis/https'
 import rateLimit from '@portcullis/rate-limit'
+import throttle from '@portcullis/throttle'
 import Fastify from 'fastify'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { applyFixes, fullHouse, type House, mutations } from './configurations.ts'
 
-const plugins = { audit, auth, cors, gateway, headers, https, rateLimit }
+const plugins = { audit, auth, cors, gateway, headers, https, rateLimit, throttle }
 const schemaOf = (plugin: unknown): Schema =>
   (plugin as Record<symbol, RoomPlugin>)[Symbol.for('portcullis.room')]?.optionsSchema as Schema
 
@@ -122,7 +123,10 @@ const good: [string, (house: House) => SecurityOptions][] = [
   ['cors that is not remembered', () => ({ cors: { origins: ['https://app.example.com'], maxAge: -1 } })],
   ['cors that refuses', () => ({ cors: { origins: ['https://app.example.com'], refuseForeignOrigins: true } })],
   ['a fixed window', () => ({ rateLimit: { policies: [{ name: 'a', limit: 1, window: 1 }] } })],
-  ['a bucket', () => ({ rateLimit: { policies: [{ name: 'a', algorithm: 'token-bucket', limit: 10, window: 1, burst: 5 }] } })],
+  [
+    'a bucket',
+    () => ({ rateLimit: { policies: [{ name: 'a', algorithm: 'token-bucket', limit: 10, window: 1, burst: 5 }] } }),
+  ],
   [
     'several policies',
     () => ({

@@ -33,8 +33,17 @@ export function fullHouse(): House {
       exposedHeaders: ['X-Request-Id'],
       maxAge: 600,
     },
+    throttle: {
+      rate: { limit: 50, window: 1, burst: 10, partitionBy: 'ip' },
+      concurrency: { limit: 500, partitionBy: 'global', maxHold: 60 },
+      delayAfter: { limit: 100, window: 60, stepMs: 100, maxMs: 2000 },
+      shed: { eventLoopDelayMs: 500, retryAfter: 5 },
+      queue: { length: 500, perCaller: 50, waitMs: 5000, partitionBy: 'identity' },
+    },
     rateLimit: {
-      policies: [{ name: 'per-ip', algorithm: 'token-bucket', limit: 100, window: 60, burst: 10, cost: 1, partitionBy: 'ip' }],
+      policies: [
+        { name: 'per-ip', algorithm: 'token-bucket', limit: 100, window: 60, burst: 10, cost: 1, partitionBy: 'ip' },
+      ],
       store: { maxKeys: 1_000, timeoutMs: 50 },
       onStoreError: 'closed',
     },

@@ -6,6 +6,7 @@ import type { HeadersOptions } from '@portcullis/headers'
 import type { HttpsOptions } from '@portcullis/https'
 import type { Finding, ObjectSchema } from '@portcullis/kernel'
 import type { RateLimitOptions } from '@portcullis/rate-limit'
+import type { ThrottleOptions } from '@portcullis/throttle'
 import { rooms } from './rooms.ts'
 
 /** Options by room. An absent key: `headers` and `audit` on with their defaults, the others off. `false`: off. */
@@ -14,6 +15,7 @@ export interface SecurityOptions {
   headers?: HeadersOptions | false
   https?: HttpsOptions | false
   cors?: CorsOptions | false
+  throttle?: ThrottleOptions | false
   rateLimit?: RateLimitOptions | false
   auth?: AuthOptions | false
   gateway?: GatewayOptions | false

@@ -6,6 +6,7 @@ import headers from '@portcullis/headers'
 import https from '@portcullis/https'
 import type { RoomPlugin } from '@portcullis/kernel'
 import rateLimit from '@portcullis/rate-limit'
+import throttle from '@portcullis/throttle'
 import type { FastifyPluginAsync } from 'fastify'
 
 /** One room as `security` installs it. */
@@ -29,6 +30,7 @@ export const rooms: Readonly<Record<string, Installable>> = {
   headers: installable(headers, true),
   https: installable(https),
   cors: installable(cors),
+  throttle: installable(throttle),
   rateLimit: installable(rateLimit),
   auth: installable(auth),
   gateway: installable(gateway),

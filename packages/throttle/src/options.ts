@@ -94,10 +94,10 @@ const partitionBy = {
   pattern: '^(?:ip|identity|api-key|global)$',
 } as const
 
-const integer = (minimum: number, maximum: number, rest: object): Record<string, unknown> => ({
+const integer = (minimum: number, maximum: number | undefined, rest: object): Record<string, unknown> => ({
   type: 'integer',
   minimum,
-  maximum,
+  ...(maximum !== undefined && { maximum }),
   ...rest,
 })
 
@@ -146,7 +146,7 @@ const rules = {
         default: 500,
         description: 'Milliseconds that each request above the limit waits more than the one before.',
       }),
-      maxMs: integer(1, 600_000, { default: 5000, description: 'Milliseconds that none waits longer than.' }),
+      maxMs: integer(1, undefined, { default: 5000, description: 'Milliseconds that none waits longer than.' }),
       partitionBy: { ...partitionBy, default: 'ip', description: 'Whose requests are counted.' },
     },
   ),
@@ -166,7 +166,10 @@ const rules = {
 const queueProperties = {
   length: integer(1, 1_000_000, { default: 1000, description: 'Requests that wait at once.' }),
   perCaller: integer(1, 1_000_000, { default: 100, description: 'The same, of one caller.' }),
-  waitMs: integer(1, 600_000, { default: 10_000, description: 'Milliseconds that one request waits at the longest.' }),
+  waitMs: integer(1, undefined, {
+    default: 10_000,
+    description: 'Milliseconds that one request waits at the longest.',
+  }),
   partitionBy: {
     ...partitionBy,
     default: 'identity',

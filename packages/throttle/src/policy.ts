@@ -103,6 +103,13 @@ const RESPELT = new Set(['authorization', 'proxy-authorization', 'cookie'])
 
 const LIMITS = { rate: 10, concurrency: 100, delayAfter: 100 } as const
 
+const WAITS = [
+  ['delayAfter', 'maxMs'],
+  ['queue', 'waitMs'],
+] as const
+/** Milliseconds. */
+const LONGEST = 600_000
+
 /** Rules between fields. */
 export function findings(options: Given): Finding[] {
   const found: Finding[] = []
@@ -124,6 +131,17 @@ export function findings(options: Given): Finding[] {
         fix: [{ op: 'add', path: `/${name}/limit`, value: LIMITS[name] }],
       })
     }
+  }
+  for (const [name, key] of WAITS) {
+    const ms = (options[name] as Record<string, unknown> | undefined)?.[key]
+    if (typeof ms !== 'number' || ms <= LONGEST) continue
+    const value = defaults[name]?.[key]
+    found.push({
+      at: `/${name}/${key}`,
+      rule: 'ten-minutes-at-most',
+      message: `is longer than ten minutes, and no client waits so long; write ${key}: ${String(value)}`,
+      fix: [{ op: 'replace', path: `/${name}/${key}`, value }],
+    })
   }
   for (const name of ['rate', 'concurrency', 'delayAfter', 'queue'] as const) {
     const partition = (options[name] as { partitionBy?: PartitionBy } | undefined)?.partitionBy

@@ -56,6 +56,7 @@ describe('the options', () => {
       { op: 'replace', path: '/rate/partitionBy', value: 'ip' },
     ],
     [{ apiKeyField: 'authorization' }, 'apiKeyField', { op: 'replace', path: '/apiKeyField', value: 'x-api-key' }],
+    [{ queue: { waitMs: 600_001 } }, 'queue.waitMs', { op: 'replace', path: '/queue/waitMs', value: 10_000 }],
     [{ queue: { waitMs: 0 } }, 'queue.waitMs', { op: 'replace', path: '/queue/waitMs', value: 1 }],
   ])('refuse %j, name %s and how to mend it', async (options, path, fix) => {
     const error = (await boot(options)) as { code: string; mistakes: Mistake[] }
