@@ -303,6 +303,35 @@ describe('ACME', () => {
     strict.keeper.stop()
   })
 
+  it('tells why an authority cannot be reached', async () => {
+    const authority = await reachAuthority({ directory: 'https://127.0.0.1:9/dir' })
+    const key = await authority.makeKey()
+    await expect(authority.issue(key, ['localhost.test'], () => () => {})).rejects.toThrow(/reached: .*ECONNREFUSED/)
+  })
+
+  it('asked for two names at once makes one account', async () => {
+    const dir = folder()
+    const accounts: string[] = []
+    let made = 0
+    const begin = async (name: string) => {
+      const reach = async (): Promise<AcmeAuthority> => ({
+        makeKey: async () => `key ${++made}`,
+        async issue(key) {
+          accounts.push(key)
+          return lasting(90, start, [name])
+        },
+      })
+      const kept = keeping(acmeSource({ ...options(dir), hosts: () => [name] }, reach), undefined, [name])
+      await kept.keeper.start()
+      return kept
+    }
+    const both = await Promise.all([begin('a.test'), begin('b.test')])
+    for (const { keeper } of both) keeper.listening()
+    await Promise.all(both.map(({ clock }) => clock.pass(1)))
+    expect([made, accounts]).toEqual([1, ['key 1', 'key 1']])
+    for (const { keeper } of both) keeper.stop()
+  })
+
   it('without its package says what to install', async () => {
     const missing = Object.assign(new Error('Cannot find package'), { code: 'ERR_MODULE_NOT_FOUND' })
     await expect(reachAuthority({ directory: 'https://ca.test/dir' }, () => Promise.reject(missing))).rejects.toThrow(

@@ -68,11 +68,13 @@ export async function reachAuthority(
         backoffMin: 500,
         backoffMax: 10_000,
       })
-      // RFC 8555 §7.3: with a key that the authority knows, this finds the account.
-      await client.createAccount({
-        termsOfServiceAgreed: true,
-        ...(email === undefined ? {} : { contact: [`mailto:${email}`] }),
-      })
+      // RFC 8555 §7.3.1: an account is found by its key. With an address it is found too, and told that address.
+      if (email !== undefined || !(await isKnown(client))) {
+        await client.createAccount({
+          termsOfServiceAgreed: true,
+          ...(email === undefined ? {} : { contact: [`mailto:${email}`] }),
+        })
+      }
       const order = await client.createOrder({ identifiers: hosts.map((value) => ({ type: 'dns', value })) })
       for (const authorization of await client.getAuthorizations(order)) {
         if (authorization.status === 'valid') continue
@@ -97,6 +99,17 @@ export async function reachAuthority(
   }
 }
 
+/** acme-client would tell a known account nothing new, which authorities refuse (RFC 8555 §7.3.2). */
+async function isKnown(client: InstanceType<Acme['Client']>): Promise<boolean> {
+  try {
+    await client.createAccount({ onlyReturnExisting: true })
+    return true
+  } catch (error) {
+    if (error instanceof AskedToWait) throw error
+    return false
+  }
+}
+
 const prepared = new Set<string>()
 
 /** acme-client has one axios instance for all its clients: only requests to this directory's origin are touched. */
@@ -105,22 +118,33 @@ function prepareRequests(acme: Acme, { directory, ca }: AcmeAccount): void {
   const known = `${origin} ${String(ca)}`
   if (prepared.has(known)) return
   prepared.add(known)
-  const agent = ca === undefined ? undefined : new Agent({ ca })
+  const agent = new Agent(ca === undefined ? {} : { ca })
+  let unreached: Error | undefined
+  const connect = agent.createConnection.bind(agent)
+  agent.createConnection = (...given) => connect(...given)?.once('error', (error: Error) => (unreached = error))
   const ours = (url: string | undefined): boolean =>
     url !== undefined && URL.canParse(url) && new URL(url).origin === origin
   acme.axios.interceptors.request.use((config) => {
     if (!ours(config.url)) return config
     config.timeout = DEADLINE
-    if (agent !== undefined) config.httpsAgent = agent
+    config.httpsAgent = agent
+    unreached = undefined
     // It would wait inside, with timers that keep the process alive: retries are ours, and spaced over hours.
     Object.assign(config, { retryAttempt: Number.POSITIVE_INFINITY })
     return config
   })
-  acme.axios.interceptors.response.use((response) => {
-    const seconds = Number(response.headers['retry-after'])
-    if (ours(response.config.url) && (response.status === 429 || response.status === 503) && seconds > 0) {
-      throw new AskedToWait(response.status, Math.min(seconds, 86_400))
-    }
-    return response
-  })
+  acme.axios.interceptors.response.use(
+    (response) => {
+      const seconds = Number(response.headers['retry-after'])
+      if (ours(response.config.url) && (response.status === 429 || response.status === 503) && seconds > 0) {
+        throw new AskedToWait(response.status, Math.min(seconds, 86_400))
+      }
+      return response
+    },
+    (error: unknown) => {
+      // Where there is no answer, acme-client stumbles over that, and loses why.
+      if (!(error instanceof TypeError) || unreached === undefined) throw error
+      throw new Error(`the authority cannot be reached: ${unreached.message}`)
+    },
+  )
 }

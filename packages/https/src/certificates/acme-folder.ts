@@ -8,7 +8,8 @@ import type { Material } from './chain.ts'
 export interface AcmeFolder {
   /** The account's private key, or undefined if there is no account yet. */
   account(): Promise<string | undefined>
-  keepAccount(key: string): Promise<void>
+  /** The same; made and kept if there is none. */
+  accountOr(make: () => Promise<string>): Promise<string>
   /** The pair that was obtained last, or undefined. */
   pair(): Promise<Material | undefined>
   keepPair(pair: { readonly key: string; readonly cert: string }): Promise<void>
@@ -28,7 +29,15 @@ export async function openAcmeFolder(dir: string, directory: string, hosts: read
   const pairFile = join(folder, `${hosts[0]}-${digest([directory, ...hosts.toSorted()].join('\n'))}.pem`)
   return {
     account: () => readOwn(accountFile),
-    keepAccount: (key) => replace(accountFile, key),
+    accountOr: (make) =>
+      oneByOne(accountFile, async () => {
+        const known = await readOwn(accountFile)
+        if (known !== undefined) return known
+        const key = await make()
+        // Before it is used: an account whose key is lost cannot be closed any more.
+        await replace(accountFile, key)
+        return key
+      }),
     async pair() {
       // One file, so that key and certificate are replaced together.
       const text = await readOwn(pairFile)
@@ -37,6 +46,15 @@ export async function openAcmeFolder(dir: string, directory: string, hosts: read
     },
     keepPair: ({ key, cert }) => replace(pairFile, `${key.trim()}\n${cert}`),
   }
+}
+
+const turns = new Map<string, Promise<unknown>>()
+
+/** Sources for several names start together and share an account: the second one waits for the first one's key. */
+function oneByOne<T>(file: string, act: () => Promise<T>): Promise<T> {
+  const turn = (turns.get(file) ?? Promise.resolve()).then(act, act)
+  turns.set(file, turn)
+  return turn.finally(() => turns.get(file) === turn && turns.delete(file))
 }
 
 const digest = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 8)

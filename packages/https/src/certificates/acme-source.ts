@@ -79,12 +79,7 @@ export function acmeSource(
   }
 
   async function obtain(): Promise<number> {
-    let account = await folder.account()
-    if (account === undefined) {
-      account = await authority.makeKey()
-      // Before it is used: an account whose key is lost cannot be closed any more.
-      await folder.keepAccount(account)
-    }
+    const account = await folder.accountOr(() => authority.makeKey())
     const pair = await authority.issue(account, hosts, (token, answer) => {
       options.challenges.set(token, answer)
       return () => options.challenges.delete(token)
