@@ -16,7 +16,8 @@ export interface CredentialPlaces {
   readonly parameters: ReadonlySet<string>
 }
 
-type Fields = Readonly<Record<string, string | readonly string[] | undefined>>
+/** Header fields, names in lower case. */
+export type Fields = Readonly<Record<string, string | readonly string[] | undefined>>
 
 // RFC 9110 §11.4: credentials = auth-scheme [ 1*SP ( token68 / #auth-param ) ]
 const SCHEME = /^([A-Za-z][A-Za-z0-9-]{0,31}) +(.+)$/s

@@ -1,4 +1,4 @@
-import { defineErrors } from '@portcullis/kernel'
+import { defineErrors, type Refusal } from '@portcullis/kernel'
 import { events } from './events.ts'
 
 const table = {
@@ -95,3 +95,10 @@ export const reachable: string = `
 
 /** The errors of this room: two refusals, the rest at boot. */
 export const errors: ReturnType<typeof defineErrors<typeof table>> = defineErrors(table)
+
+/** The refusal of a credential whose exposure was told before: the same to the client, and no second report. */
+export const exposedBefore: Refusal = retold(errors.PTC_HTTPS_CREDENTIAL_EXPOSED, events['https.refused'])
+
+function retold(refusal: Refusal, event: Refusal['event']): Refusal {
+  return Object.assign(Object.create(Object.getPrototypeOf(refusal) as object), refusal, { event }) as Refusal
+}

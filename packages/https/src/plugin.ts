@@ -1,17 +1,21 @@
-import { Server as TlsServer } from 'node:tls'
+import { randomBytes } from 'node:crypto'
+import type { RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { Server as TlsServer } from 'node:tls'
 import { defineRoom, emit, type Refusal } from '@portcullis/kernel'
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
-import { openCertificates } from './certificates/attach.ts'
+import { answerChallenge, openCertificates } from './certificates/attach.ts'
 import type { RefusedClient } from './client-certificates.ts'
 import { clientOf, clientPolicyOf } from './client-guard.ts'
-import { errors, reachable } from './errors.ts'
+import { errors, exposedBefore, reachable } from './errors.ts'
 import { events } from './events.ts'
 import { isMisdirected } from './misdirected.ts'
 import { check, optionsSchema, type HttpsOptions } from './options.ts'
 import { mayBeForwarded, overTls, overTlsOrInjected, proxyKnower } from './over-tls.ts'
 import { attachPlaintextListener, type PlaintextListener } from './plaintext-listener.ts'
 import { compilePolicy, hstsValue } from './policy.ts'
+import { reportOnce } from './reported-credentials.ts'
+import { fireRequestTimeout } from './request-timeout.ts'
 
 const HOSTLESS = errors.PTC_HTTPS_REQUIRED.at(400)
 
@@ -37,7 +41,9 @@ const plugin: FastifyPluginAsync<HttpsOptions> = defineRoom<HttpsOptions>({
     const terminatesTls = (app.server as unknown) instanceof TlsServer
     if (!terminatesTls && !mayBeForwarded(app)) throw new errors.PTC_HTTPS_UNREACHABLE(reachable)
     if (options.plaintext?.port !== undefined) openWith(app, options.plaintext.port, options.plaintext.host)
-    const certificates = await openCertificates(app, options.hosts, listeners.has(app.server))
+    await openCertificates(app, options, listeners.has(app.server))
+    fireRequestTimeout(app)
+    const toTell = reportOnce(randomBytes(32))
     const clients = clientPolicyOf(app)
     const isProxy = proxyKnower(app)
     const isSecure = terminatesTls ? overTlsOrInjected : overTls
@@ -64,18 +70,18 @@ const plugin: FastifyPluginAsync<HttpsOptions> = defineRoom<HttpsOptions>({
               return undefined
             }
             const { method, host, originalUrl, headers } = request
-            // RFC 8555 §8.3: a challenge is asked for over plaintext.
-            const answer = certificates?.challengeAnswer(originalUrl)
-            if (answer !== undefined) return reply.type('application/octet-stream').send(answer)
             const decision = compiled.decide({ method, host, target: originalUrl, fields: headers })
+            const exposed = 'credentials' in decision ? decision.credentials : []
+            const credentials = exposed.length === 0 ? exposed : toTell(exposed, headers, originalUrl)
             if (decision.kind === 'exposed') {
-              return errors.PTC_HTTPS_CREDENTIAL_EXPOSED.with({ detail: { credentials: decision.credentials } })
+              if (credentials.length === 0) return exposedBefore
+              return errors.PTC_HTTPS_CREDENTIAL_EXPOSED.with({ detail: { credentials } })
             }
             // RFC 9112 §3.2: 400, whatever else the answer would be.
             if (headers.host === undefined && request.raw.httpVersion === '1.1') return HOSTLESS
             if (decision.kind === 'refuse') return errors.PTC_HTTPS_REQUIRED
             const outcome = observing ? 'observed' : 'denied'
-            const { credentials, status, location } = decision
+            const { status, location } = decision
             if (credentials.length === 0) emit(request, events['https.redirected'], { outcome })
             else
               emit(request, events['https.credential-exposed'], { outcome, detail: { credentials, redirected: true } })
@@ -99,10 +105,10 @@ function refusedClient({ refused, detail }: RefusedClient): Refusal {
 function openWith(app: FastifyInstance, port: number, host: string | undefined): void {
   if (listeners.has(app.server)) throw new errors.PTC_HTTPS_PLAINTEXT_DUPLICATE()
   // The app's own router, so that audit, headers and this room act on what arrives here too.
-  const listener = attachPlaintextListener(app.server, (request, response) => app.routing(request, response), {
-    port,
-    ...(host === undefined ? {} : { host }),
-  })
+  const route: RequestListener = (request, response) => {
+    if (!answerChallenge(app.server, request, response)) app.routing(request, response)
+  }
+  const listener = attachPlaintextListener(app.server, route, { port, ...(host === undefined ? {} : { host }) })
   listeners.set(app.server, listener)
   app.addHook('preClose', async () => listener.stop())
   app.addHook('onClose', async () => listener.finish(1000))

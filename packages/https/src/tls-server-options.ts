@@ -2,7 +2,7 @@ import { constants } from 'node:crypto'
 import type { ServerOptions } from 'node:https'
 import { compileOptions, type Finding, type ObjectSchema, refuseToBoot } from '@portcullis/kernel'
 import { isServerName } from './certificates/names.ts'
-import { certificateOptions, planCertificates, readFile } from './certificates/plan.ts'
+import { certificateOptions, planCertificates, planOf, readFile, type MadeTlsOptions } from './certificates/plan.ts'
 import { checkSource, sourceProperties, type CertificateSource } from './certificates/source-options.ts'
 import {
   checkClientCertificates,
@@ -83,7 +83,7 @@ function check(options: Readonly<TlsOptions>): Finding[] {
         message: 'is not a name in lower case, exact or with one leading `*.`; remove it',
         fix: [{ op: 'remove', path: at }],
       })
-    } else findings.push(...checkSource(source, at, true))
+    } else findings.push(...checkSource(source, at, true), ...checkProvable(name, source, at))
   }
   const { headersTimeout = 0, requestTimeout = headersTimeout } = options
   if (headersTimeout > requestTimeout) {
@@ -97,17 +97,36 @@ function check(options: Readonly<TlsOptions>): Finding[] {
   return findings
 }
 
+/** What an authority is asked for has to serve the name that it is asked for. */
+function checkProvable(name: string, { acme }: Readonly<CertificateSource>, at: string): Finding[] {
+  if (acme === undefined) return []
+  if (name.startsWith('*')) {
+    const message = 'is a wildcard, and HTTP-01 cannot prove one (RFC 8555 §8.3); write exact names, or remove it'
+    return [{ at, rule: 'acme-wildcard', message, fix: [{ op: 'remove', path: at }] }]
+  }
+  if (acme.hosts === undefined || acme.hosts.includes(name)) return []
+  return [
+    {
+      at: `${at}/acme/hosts`,
+      rule: 'acme-other-host',
+      message: `does not hold '${name}', for which the certificate is served; add it, or leave hosts out`,
+      fix: [{ op: 'add', path: `${at}/acme/hosts/-`, value: name }],
+    },
+  ]
+}
+
 /**
  * The `https` part of Fastify's options: TLS 1.3, and 1.2 with ECDHE and AEAD suites only; time-outs that fire.
  * Key and certificate are read and examined now, so that a mistake fails boot and not the first handshake. The room
  * keeps them fresh: files are watched, `load` is called again, ACME renews.
- * @param given where the certificate comes from
+ * @param given where the certificate comes from; what this function made before is returned as it is
  * @param now the time at which the certificate must be valid
  * @throws PTC_OPTIONS_INVALID, PTC_HTTPS_KEY_UNUSABLE, PTC_HTTPS_CERTIFICATE_UNUSABLE,
  *   PTC_HTTPS_CLIENT_AUTHORITY_UNUSABLE
  * @example Fastify({ https: tlsServerOptions({ keyFile: 'server.key', certFile: 'server.pem' }), requestTimeout: 30_000 })
  */
-export function tlsServerOptions(given: TlsOptions, now: Date = new Date()): ServerOptions {
+export function tlsServerOptions(given: TlsOptions | MadeTlsOptions, now: Date = new Date()): MadeTlsOptions {
+  if (isMade(given)) return given
   const { options, mistakes } = inspect(given)
   if (options === undefined) return refuseToBoot('the options of tlsServerOptions()', mistakes)
   const { names = {}, dangerouslyAllowUntrustedCertificates: allowUntrusted = false } = options
@@ -129,12 +148,14 @@ export function tlsServerOptions(given: TlsOptions, now: Date = new Date()): Ser
     // The kernel answers a missing Host itself; Node's own answer carries no field of ours.
     requireHostHeader: false,
   }
-  const made = { ...policy, ...certificateOptions(plan, policy) }
+  const made: MadeTlsOptions = { ...policy, ...certificateOptions(plan, policy) }
   const { required = true, allow } = options.clientCertificates ?? {}
   if (clients !== undefined)
     demandCertificates(made, { required, allow: allow === undefined ? undefined : new Set(allow) })
   return made
 }
+
+const isMade = (given: TlsOptions | MadeTlsOptions): given is MadeTlsOptions => planOf(given) !== undefined
 
 /** Node refuses a bad certificate only if none is optional; where one is, the guard refuses the bad ones. */
 function clientOptions(

@@ -6,9 +6,15 @@ import { connect, type ConnectionOptions } from 'node:tls'
 import { onSecurityEvent, type SecurityEvent } from '@portcullis/kernel'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { afterEach, describe, expect, it } from 'vitest'
-import https, { certificateStatus, tlsServerOptions, type HttpsOptions, type TlsOptions } from '../src/index.ts'
+import https, {
+  certificateStatus,
+  plaintextAddress,
+  tlsServerOptions,
+  type HttpsOptions,
+  type TlsOptions,
+} from '../src/index.ts'
 import { makeCertificate, type Made } from './authority.ts'
-import { folder } from './tls.ts'
+import { ask, folder } from './tls.ts'
 
 const open: { close(): unknown }[] = []
 afterEach(async () => {
@@ -259,6 +265,11 @@ describe('ACME', () => {
 
   it.each<[HttpsOptions, string]>([
     [{ hosts: ['api.example.com'] }, 'Write plaintext: { port: 80 }'],
+    [{ hosts: ['api.example.com'], plaintext: { mode: 'refuse' } }, "Write plaintext: { mode: 'refuse', port: 80 }"],
+    [
+      { hosts: ['api.example.com'], plaintext: { mode: 'off' } },
+      "mode: 'off' opens none. Write plaintext: { mode: 'refuse', port: 80 }",
+    ],
     [{ hosts: ['localhost', '127.0.0.1'], plaintext: { port: 0 } }, "Write acme: { hosts: ['api.example.com'], … }"],
   ])('that cannot be proved fails boot: %j', async (given, message) => {
     const app = Fastify({ https: tlsServerOptions({ acme }) })
@@ -271,6 +282,47 @@ describe('ACME', () => {
     await told('certificate-failed')
     expect(await serialOf(port)).toBe('handshake failure')
     expect(certificateStatus(app)).toMatchObject([{ source: 'acme', names: [], notAfter: null }])
+  })
+
+  it.each(['', 'unknown', '__proto__', 'constructor', '../orders', 'a?b'])(
+    'has no answer to a challenge that nobody waits for: %j',
+    async (token) => {
+      const plaintext = { port: 0, mode: 'refuse' as const }
+      const { app } = await listen({ acme }, {}, { hosts: ['api.example.com'], plaintext })
+      const path = `/.well-known/acme-challenge/${token}`
+      expect((await ask(plaintextAddress(app)?.port ?? 0, { path })).status).toBe(403)
+    },
+  )
+})
+
+describe('TLS options of somebody else', () => {
+  it('are told of, and their pair serves as it is', async () => {
+    const logged: string[] = []
+    const stream = { write: (line: string) => void logged.push((JSON.parse(line) as { msg: string }).msg) }
+    const app = Fastify({ https: pem(first), logger: { level: 'warn', stream } }) as unknown as FastifyInstance
+    open.push(app)
+    await app.register(https, { hosts: ['localhost'] })
+    await app.listen({ port: 0, host: '127.0.0.1' })
+    expect(logged).toContain(
+      'TLS options were not made by tlsServerOptions(): their versions and suites are those of Node',
+    )
+    expect(await serialOf((app.server.address() as AddressInfo).port)).toBe(serial(first))
+  })
+
+  it.each<[string, () => Promise<Made>]>([
+    ['is self-signed', () => makeCertificate({ hosts: ['localhost'] })],
+    ['expired', () => makeCertificate({ by: root, hosts: ['localhost'], from: -20, to: -10 })],
+  ])('do not serve a pair that %s', async (reason, make) => {
+    const pair = pem(await make())
+    const bare = Fastify({ https: pair })
+    open.push(bare)
+    await bare.listen({ port: 0, host: '127.0.0.1' })
+    const app = Fastify({ https: pair })
+    open.push(app)
+    await expect(Promise.resolve(app.register(https, { hosts: ['localhost'] }))).rejects.toMatchObject({
+      code: 'PTC_HTTPS_CERTIFICATE_UNUSABLE',
+      message: expect.stringContaining(reason),
+    })
   })
 })
 
@@ -298,6 +350,12 @@ it.each<[object, string, string]>([
   [{ acme: { agreeToTerms: true, folder: 'x', directory: 'http://ca.test/dir' } }, 'acme.directory', 'pattern'],
   [{ acme: { agreeToTerms: true, folder: 'x', hosts: ['*.a.test'] } }, 'acme.hosts[0]', 'acme-host'],
   [{ acme: { agreeToTerms: true, folder: 'x', retryAfter: 0 } }, 'acme.retryAfter', 'minimum'],
+  [{ names: { '*.a.test': { acme: { agreeToTerms: true, folder: 'x' } } } }, 'names["*.a.test"]', 'acme-wildcard'],
+  [
+    { names: { 'a.test': { acme: { agreeToTerms: true, folder: 'x', hosts: ['b.test'] } } } },
+    'names["a.test"].acme.hosts',
+    'acme-other-host',
+  ],
 ])('refuses a mistake in the source with a fix: %#', (given, path, rule) => {
   let mistakes: { path: string; rule: string; fix: unknown[] }[] = []
   try {

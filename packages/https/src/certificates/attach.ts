@@ -1,16 +1,23 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ServerOptions } from 'node:https'
 import { emit } from '@portcullis/kernel'
 import type { FastifyInstance } from 'fastify'
 import { serversOf, tlsOptionsOf } from '../app-internals.ts'
 import { errors } from '../errors.ts'
 import { events } from '../events.ts'
 import { parseDestination } from '../host.ts'
+import type { HttpsOptions } from '../options.ts'
 import { systemClock } from './clock.ts'
 import { keepCertificates, type Keeping } from './keeping.ts'
 import type { CertificateFact, CertificateStatus } from './keeper.ts'
-import { planOf } from './plan.ts'
+import { planOf, refuseFlaws } from './plan.ts'
 
 /** What an app keeps, by its main server: all scopes share it. */
 const kept = new WeakMap<object, Keeping>()
+const examined = new WeakSet<object>()
+
+/** RFC 8555 §8.3. */
+const CHALLENGES = '/.well-known/acme-challenge/'
 
 const LOG: Readonly<Record<CertificateFact, 'info' | 'warn' | 'error'>> = {
   replaced: 'info',
@@ -30,28 +37,55 @@ export function certificateStatus(app: { readonly server: object }): readonly Ce
 }
 
 /**
- * Keeps the certificates of an app's TLS server from now until it closes; undefined if they are none of ours.
- * @param hosts the room's `hosts`
+ * Answers a request over plaintext if it is an ACME challenge that waits for its answer (RFC 8555 §8.3), whatever
+ * routes, scopes and modes the app has: whoever knows a token knows it from the authority.
+ * @returns whether it was one
+ */
+export function answerChallenge(
+  server: object,
+  { method, url = '' }: IncomingMessage,
+  response: ServerResponse,
+): boolean {
+  if (!url.startsWith(CHALLENGES) || (method !== 'GET' && method !== 'HEAD')) return false
+  const answer = kept.get(server)?.challengeAnswer(url.slice(CHALLENGES.length))
+  if (answer === undefined) return false
+  response
+    .writeHead(200, {
+      'content-type': 'application/octet-stream',
+      'content-length': answer.length,
+      connection: 'close',
+    })
+    .end(method === 'GET' ? answer : undefined)
+  return true
+}
+
+/**
+ * Keeps the certificates of an app's TLS server from now until it closes. Of TLS options that are none of ours the pair
+ * is examined as well, and stays.
  * @param answersPlaintext whether the app has a plaintext listener
- * @throws PTC_HTTPS_CERTIFICATE_UNAVAILABLE, PTC_HTTPS_ACME_UNPROVABLE, PTC_HTTPS_ACME_CLIENT_MISSING
+ * @throws PTC_HTTPS_CERTIFICATE_UNAVAILABLE, PTC_HTTPS_ACME_UNPROVABLE, PTC_HTTPS_ACME_CLIENT_MISSING,
+ *   PTC_HTTPS_KEY_UNUSABLE, PTC_HTTPS_CERTIFICATE_UNUSABLE
  */
 export async function openCertificates(
   app: FastifyInstance,
-  hosts: readonly string[],
+  { hosts, plaintext }: Readonly<HttpsOptions>,
   answersPlaintext: boolean,
-): Promise<Keeping | undefined> {
+): Promise<void> {
   const tls = tlsOptionsOf(app)
   const plan = planOf(tls)
-  if (plan === undefined || tls === undefined) return undefined
+  if (tls === undefined) return
+  if (plan === undefined) return examineForeign(app, tls)
   const names = hosts.map((host) => parseDestination(host)?.name).filter((name) => name !== undefined)
   const known = kept.get(app.server)
   known?.addHosts(names)
-  if (known !== undefined) return known
+  if (known !== undefined) return
 
   if (!answersPlaintext && plan.entries.some(({ source }) => source.acme !== undefined)) {
     throw new errors.PTC_HTTPS_ACME_UNPROVABLE(
-      'HTTP-01 asks on the plaintext port, and there is none',
-      'plaintext: { port: 80 }',
+      `HTTP-01 asks on the plaintext port, and ${plaintext?.mode === 'off' ? "mode: 'off' opens none" : 'there is none'}`,
+      plaintext?.mode === undefined || plaintext.mode === 'redirect'
+        ? 'plaintext: { port: 80 }'
+        : "plaintext: { mode: 'refuse', port: 80 }",
     )
   }
   if (plan.allowUntrusted)
@@ -76,5 +110,16 @@ export async function openCertificates(
     if (missing.length > 0) app.log.warn({ hosts: missing }, 'hosts that no certificate of this server covers')
   })
   app.addHook('onListen', async () => keeping.listening())
-  return keeping
 }
+
+/** A pair that `Fastify({ https: { key, cert } })` was given outright is examined like one of ours, and never renewed. */
+function examineForeign(app: FastifyInstance, { key, cert, passphrase }: ServerOptions): void {
+  if (examined.has(app.server)) return
+  examined.add(app.server)
+  app.log.warn('TLS options were not made by tlsServerOptions(): their versions and suites are those of Node')
+  if (!isPem(key) || !isPem(cert)) return
+  const material = { key, cert, ...(passphrase === undefined ? {} : { passphrase }) }
+  refuseFlaws(material, null, systemClock.now(), false)
+}
+
+const isPem = (value: unknown): value is string | Buffer => typeof value === 'string' || Buffer.isBuffer(value)

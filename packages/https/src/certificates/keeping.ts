@@ -33,11 +33,9 @@ export interface Keeping {
   status(): CertificateStatus[]
   /** Hosts that no certificate of the app covers. */
   uncoveredHosts(): string[]
-  /** The answer to an ACME challenge, by request target; undefined for every other request. */
-  challengeAnswer(target: string): string | undefined
+  /** The answer to an ACME challenge by its token; undefined if none waits for one. */
+  challengeAnswer(token: string): string | undefined
 }
-
-const CHALLENGES = '/.well-known/acme-challenge/'
 
 /** Keeps what a plan names. */
 export function keepCertificates(plan: CertificatePlan, context: KeepingContext): Keeping {
@@ -119,11 +117,7 @@ export function keepCertificates(plan: CertificatePlan, context: KeepingContext)
     },
     status: () => keepers.map((keeper) => keeper.status()),
     uncoveredHosts: () => keepers.flatMap((keeper) => keeper.uncovered()),
-    challengeAnswer(target) {
-      return challenges.size > 0 && target.startsWith(CHALLENGES)
-        ? challenges.get(target.slice(CHALLENGES.length))
-        : undefined
-    },
+    challengeAnswer: (token) => challenges.get(token),
   }
 }
 

@@ -22,6 +22,12 @@ export interface CertificatePlan {
   readonly allowUntrusted: boolean
 }
 
+/** What `tlsServerOptions` makes: TLS options of `node:https`, as the `https` of Fastify's options takes them. */
+export interface MadeTlsOptions extends ServerOptions {
+  /** Finds the certificate by server name; the certificates that are kept fresh are known by it. */
+  readonly SNICallback: NonNullable<ServerOptions['SNICallback']>
+}
+
 /** A server's own contexts by server name, once an app keeps its certificates fresh. */
 export type ContextFinder = (servername: string) => SecureContext | undefined
 
@@ -62,7 +68,7 @@ export function planCertificates(
  * The part of the TLS options that holds the certificates.
  * @param policy the other TLS options: contexts by server name are made with all of them
  */
-export function certificateOptions(plan: CertificatePlan, policy: ServerOptions): ServerOptions {
+export function certificateOptions(plan: CertificatePlan, policy: ServerOptions): MadeTlsOptions {
   const unkept = new Map<string, SecureContext>()
   for (const { servedFor, initial } of plan.entries) {
     if (servedFor !== null && initial !== undefined)
@@ -103,7 +109,8 @@ export function readFile(file: string, Failure: typeof errors.PTC_HTTPS_KEY_UNUS
   }
 }
 
-function refuseFlaws(material: Material, servedFor: string | null, now: number, allowUntrusted: boolean): void {
+/** @throws PTC_HTTPS_KEY_UNUSABLE, PTC_HTTPS_CERTIFICATE_UNUSABLE with the first flaw of a pair */
+export function refuseFlaws(material: Material, servedFor: string | null, now: number, allowUntrusted: boolean): void {
   const { chain, flaws } = examine(material, now, allowUntrusted)
   const whose = servedFor === null ? '' : `for ${servedFor} `
   const [flaw] = flaws
