@@ -92,6 +92,9 @@ export const serverOptionsSchema: ObjectSchema = {
   },
 }
 
+/** Options that `node:https` would leave unread: without them it has no certificate, or not the policy that was meant. */
+const TLS_ARGUMENTS = ['keyFile', 'certFile', 'load', 'acme', 'names', 'clientCertificates', 'policy'] as const
+
 function check(options: Readonly<SecureServerOptions>): Finding[] {
   const findings = checkTrust(options.trustProxy)
   const { clientAddressField, trustProxy, http2, https } = options
@@ -109,6 +112,15 @@ function check(options: Readonly<SecureServerOptions>): Finding[] {
       rule: 'http2-without-tls',
       message: 'needs https: no browser speaks HTTP/2 in the clear, and proxies need not; give https, or remove it',
       fix: [{ op: 'remove', path: '/http2' }],
+    })
+  }
+  const misplaced = https === undefined || 'SNICallback' in https ? [] : TLS_ARGUMENTS.filter((one) => one in https)
+  for (const argument of misplaced) {
+    findings.push({
+      at: `/https/${argument}`,
+      rule: 'tls-arguments',
+      message: `is what tlsServerOptions() of @portcullis/https takes; write https: tlsServerOptions({ ${argument}: … })`,
+      fix: [{ op: 'remove', path: `/https/${argument}` }],
     })
   }
   const { headersTimeoutMs = 0, requestTimeoutMs = 0 } = options

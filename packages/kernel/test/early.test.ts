@@ -143,6 +143,8 @@ describe('serverOptions', () => {
     [{ bodyLimit: '1mb' }, 'bodyLimit', 'type'],
     [{ bodylimit: 5 }, 'bodylimit', 'additionalProperties'],
     [{ formatProblem: 'x' }, 'formatProblem', 'accepts'],
+    [{ https: { keyFile: 'server.key' } }, 'https.keyFile', 'tls-arguments'],
+    [{ https: { acme: { agreeToTerms: true, folder: 'x' } } }, 'https.acme', 'tls-arguments'],
   ])('refuses %j', (given, path, rule) => {
     expect(() => serverOptions(given as never)).toThrow(
       expect.objectContaining({ code: 'PTC_OPTIONS_INVALID', mistakes: [expect.objectContaining({ path, rule })] }),

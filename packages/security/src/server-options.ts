@@ -1,11 +1,14 @@
-import { tlsServerOptions, type TlsOptions } from '@portcullis/https'
+import { tlsServerOptions, type MadeTlsOptions, type TlsOptions } from '@portcullis/https'
 import { serverOptions as kernelServerOptions, type SecureServerOptions } from '@portcullis/kernel'
 import type { FastifyServerOptions } from 'fastify'
 
-/** Options of `serverOptions()`: the kernel's, and `https` as `tlsServerOptions()` takes it. */
+/** Options of `serverOptions()`: the kernel's, and `https` also as `tlsServerOptions()` takes it. */
 export interface ServerOptions extends Omit<SecureServerOptions, 'https'> {
-  /** Key and certificate, as PEM or as files; absent for an app behind a proxy that ends TLS. */
-  https?: TlsOptions
+  /**
+   * Key and certificate, as PEM or as files, or what `tlsServerOptions()` made of them; absent for an app behind a
+   * proxy that ends TLS.
+   */
+  https?: TlsOptions | MadeTlsOptions
 }
 
 /**

@@ -1,3 +1,8 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { developmentCertificates, tlsServerOptions } from '@portcullis/https'
+import { serverOptions as kernelServerOptions } from '@portcullis/kernel'
 import Fastify from 'fastify'
 import { describe, expect, it } from 'vitest'
 import { app as example } from '../example.ts'
@@ -90,4 +95,17 @@ it('has an example that boots and protects', async () => {
   ])
   expect((await example.inject('/health')).statusCode).toBe(200)
   expect((await example.inject({ method: 'POST', url: '/orders' })).statusCode).toBe(403)
+})
+
+describe('TLS', () => {
+  it('is given by its arguments, or as tlsServerOptions() made it, which the kernel alone takes too', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'portcullis-security-'))
+    const { key, cert } = await developmentCertificates(folder, { hosts: ['localhost'] })
+    rmSync(folder, { recursive: true })
+    const made = tlsServerOptions({ key, cert, policy: 'modern' })
+    const { https } = serverOptions({ https: made }) as { https: object }
+    expect(https).toEqual((kernelServerOptions({ https: made }) as { https: object }).https)
+    const { SNICallback: _, ...rest } = https as { SNICallback: unknown }
+    expect((serverOptions({ https: { key, cert, policy: 'modern' } }) as { https: object }).https).toMatchObject(rest)
+  })
 })

@@ -1,3 +1,4 @@
+import { tlsServerOptions } from '@portcullis/https'
 import Fastify, { type FastifyServerOptions } from 'fastify'
 import { expectTypeOf } from 'vitest'
 import security, { serverOptions } from '../src/index.ts'
@@ -10,6 +11,10 @@ app.register(security, { cors: { origins: ['https://a.example'] }, headers: fals
 app.register(security, { cros: { origins: ['https://a.example'] } })
 // @ts-expect-error a misspelt option of a room
 app.register(security, { cors: { orgins: ['https://a.example'] } })
+serverOptions({ https: { keyFile: 'a.key', certFile: 'a.pem' } })
+serverOptions({ https: tlsServerOptions({ keyFile: 'a.key', certFile: 'a.pem' }) })
+// @ts-expect-error a misspelt option of TLS
+serverOptions({ https: { keyfile: 'a.key', certFile: 'a.pem' } })
 // @ts-expect-error believes everybody
 serverOptions({ trustProxy: true })
 
