@@ -72,6 +72,8 @@ export async function prove(size: Size): Promise<Figure[]> {
     await authority.stop()
     ;({ app, next, port } = await open())
     hold('started again without the authority: served from disk', await ask(port, root), 200)
+    await app.close()
+    await byName(authority, join(folder, 'names'), hold)
   } finally {
     await app.close()
     await authority.stop()
@@ -79,6 +81,46 @@ export async function prove(size: Size): Promise<Figure[]> {
     rmSync(folder, { recursive: true, force: true })
   }
   return figures
+}
+
+/** A certificate for each name, while plaintext is refused, below a scope, and beside a route that answers every path. */
+async function byName(
+  authority: Authority,
+  folder: string,
+  hold: (name: string, value: unknown, bound: unknown) => void,
+): Promise<void> {
+  const { directory, ca } = authority
+  const acme = { agreeToTerms: true as const, folder, directory, ca, retryAfter: 1 }
+  const hosts = ['eu.portcullis.test', 'us.portcullis.test'] as const
+  const tls = tlsServerOptions({ names: Object.fromEntries(hosts.map((host) => [host, { acme }])) })
+  const app = Fastify({ https: tls }) as unknown as FastifyInstance
+  await app.register(async (scope) => {
+    await scope.register(https, { hosts: [...hosts], plaintext: { port: 0, mode: 'refuse' } })
+    scope.get('/', async () => ({ ok: true }))
+  })
+  app.get('/*', async () => ({ served: true }))
+  const served = new Set<unknown>()
+  const all = new Promise<void>((resolve) => {
+    onSecurityEvent(app, ({ type, detail }) => {
+      if (type !== 'https.certificate-replaced') return
+      served.add(detail?.['servedFor'])
+      if (served.size === hosts.length) resolve()
+    })
+  })
+  try {
+    await app.listen({ port: 0, host: '127.0.0.1' })
+    const plain = plaintextAddress(app)?.port ?? 0
+    await authority.start(plain)
+    await all
+    const root = await authority.root()
+    const { port } = app.server.address() as AddressInfo
+    for (const host of hosts) hold(`by name, plaintext refused: ${host}`, await ask(port, root, host), 200)
+    hold('by name: accounts', readdirSync(folder).filter((name) => name.startsWith('account-')).length, 1)
+    const refused = await fetch(`http://127.0.0.1:${plain}/`)
+    hold('by name: plaintext that is no challenge', refused.status, 403)
+  } finally {
+    await app.close()
+  }
 }
 
 interface Authority {
@@ -190,8 +232,8 @@ function fetchText(options: RequestOptions): Promise<{ status: number; text: str
 }
 
 /** One request to the app, verified against an authority. */
-function ask(port: number, ca: string): Promise<number | 'refused'> {
-  return fetchText({ port, servername: HOST, ca }).then(
+function ask(port: number, ca: string, servername: string = HOST): Promise<number | 'refused'> {
+  return fetchText({ port, servername, ca }).then(
     ({ status }) => status,
     () => 'refused' as const,
   )
