@@ -1,4 +1,5 @@
 import { accountsAnswer, transferAnswer, transferBody } from './payment-service/schemas.ts'
+import { exportPace } from './gateway/limits.ts'
 import { problemSchema } from './problem.ts'
 import { type Scope, scopes } from './tokens.ts'
 import { refreshCookie } from './user-service/refresh-cookie.ts'
@@ -16,6 +17,7 @@ import {
 /** What the document tells of one operation beyond its answers to everybody. */
 interface Operation {
   readonly summary: string
+  readonly description?: string
   /** Absent: open to everybody. */
   readonly scope?: Scope
   readonly parameters?: readonly object[]
@@ -69,6 +71,14 @@ const operations: Readonly<Record<string, Readonly<Record<string, Operation>>>> 
   '/posts': {
     get: { summary: 'The newest posts', scope: 'posts:read', answers: { 200: list('Post') } },
     post: { summary: 'Write a post', scope: 'posts:write', body: ref('NewPost'), answers: { 201: ref('Post') } },
+  },
+  '/posts/export': {
+    get: {
+      summary: 'Every post, oldest first',
+      description: `Paced: ${exportPace.limit} a second for each user. What comes faster waits, and is answered all the same; only what would wait longer than ten seconds is refused (429).`,
+      scope: 'posts:read',
+      answers: { 200: list('Post') },
+    },
   },
   '/posts/{id}/comments': {
     get: {
@@ -161,6 +171,7 @@ function describe(operation: Operation): object {
   ])
   return {
     summary: operation.summary,
+    ...(operation.description === undefined ? {} : { description: operation.description }),
     ...(guarded ? { security: [{ accessToken: [operation.scope] }] } : {}),
     ...(operation.cookie ? { security: [{ refreshToken: [] }] } : {}),
     ...(operation.parameters === undefined ? {} : { parameters: operation.parameters }),

@@ -87,6 +87,14 @@ describe('posts', () => {
     })
   })
 
+  it('exports every post, oldest first', async () => {
+    const { status, json, headers } = await demo.call('GET', '/posts/export', { token })
+    expect([status, headers['content-type']]).toEqual([200, 'application/json'])
+    const ids = json.map((post: { id: number }) => post.id)
+    expect(ids.slice(0, 3)).toEqual([1, 2, 3])
+    expect(Object.keys(json[0])).toEqual(['id', 'author', 'title', 'body', 'createdAt'])
+  })
+
   it('takes a post and comments on it', async () => {
     const post = await demo.call('POST', '/posts', { token, json: { title: 'A title', body: 'A body' } })
     expect(post.status).toBe(201)
@@ -153,6 +161,7 @@ describe('the document', () => {
       'GET /accounts',
       'GET /openapi.json',
       'GET /posts',
+      'GET /posts/export',
       'GET /posts/{id}/comments',
       'GET /users',
       'GET /users/profile',
@@ -169,6 +178,7 @@ describe('the document', () => {
   it.each([
     'GET /accounts',
     'GET /posts',
+    'GET /posts/export',
     'GET /posts/1/comments',
     'GET /users',
     'GET /users/profile',

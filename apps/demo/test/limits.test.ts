@@ -51,6 +51,24 @@ describe('limits', () => {
     expect(answers.filter(({ status }) => status === 429)).toHaveLength(45)
   })
 
+  it('paces the export to ten a second: of fifteen at once ten go, the others wait, all are answered', async () => {
+    await stand()
+    const { json } = await attempt(masum.password)
+    const start = performance.now()
+    const answers = await Promise.all(
+      Array.from({ length: 15 }, async () => {
+        const { status } = await standing().call('GET', '/posts/export', { token: json.access_token })
+        return { status, ms: performance.now() - start }
+      }),
+    )
+    expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 15 }, () => 200))
+    // The last five went 100 to 500 ms after the first: a slow machine makes it longer, never shorter.
+    const waited = answers.map(({ ms }) => ms).toSorted((a, b) => a - b)
+    for (let i = 1; i <= 5; i++) expect(waited[9 + i]).toBeGreaterThanOrEqual(i * 100 - 1)
+    const document = (await standing().call('GET', '/openapi.json')).json
+    expect(document.paths['/posts/export'].get.description).toMatch(/^Paced: 10 a second/)
+  })
+
   it('answers 429 to an address that tries its twenty-first account', async () => {
     await stand()
     for (let i = 0; i < 20; i++) expect((await attempt('a password', `user_${i}`)).status).toBe(401)

@@ -51,6 +51,7 @@ export async function createGateway(parts: GatewayParts): Promise<FastifyInstanc
       credentials: true,
       exposedHeaders: ['Retry-After', 'RateLimit', 'RateLimit-Policy'],
     },
+    throttle: {},
     rateLimit: {
       policies: [perAddress, perUser],
       ...(redis === undefined ? {} : { store: { redis } }),

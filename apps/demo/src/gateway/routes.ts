@@ -3,7 +3,7 @@ import type {} from '@portcullis/security'
 import type { RouteSecurity } from 'fastify'
 import type { Scope } from '../tokens.ts'
 import { refreshCookie } from '../user-service/refresh-cookie.ts'
-import { perAddress, perLoginAddress, perRegisterAddress } from './limits.ts'
+import { exportPace, perAddress, perLoginAddress, perRegisterAddress } from './limits.ts'
 
 // A page of another origin, even of the same site, cannot sign anybody in or out.
 const ownPages: RouteSecurity['cors'] = { refuseForeignOrigins: true }
@@ -65,6 +65,13 @@ export const routes: GatewayRoute[] = [
     service: 'user-service',
     rewrite: '/api/posts',
     security: forUsers('posts:read'),
+  },
+  {
+    methods: ['GET'],
+    path: '/posts/export',
+    service: 'user-service',
+    rewrite: '/api/posts/export',
+    security: { ...forUsers('posts:read'), throttle: { rate: exportPace } },
   },
   {
     methods: ['POST'],

@@ -1,7 +1,8 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { callerOf, forUsers } from '../caller.ts'
 import { answerProblem, problemSchema } from '../problem.ts'
-import { addComment, addPost, listComments, listPosts } from './posts.ts'
+import { Readable } from 'node:stream'
+import { addComment, addPost, exportPosts, listComments, listPosts } from './posts.ts'
 import { commentAnswer, commentBody, idParams, noQuery, postAnswer, postBody } from './schemas.ts'
 import type { UserServiceParts } from './service.ts'
 
@@ -20,6 +21,14 @@ export function postRoutes(app: FastifyInstance, { pool }: UserServiceParts): vo
     },
     () => listPosts(pool),
   )
+
+  app.get('/api/posts/export', { config: forUsers('posts:read'), schema: { querystring } }, async (_request, reply) => {
+    const posts = exportPosts(pool)
+    // Before the first byte leaves, a database that is away is still a 503.
+    const first = await posts.next()
+    // Post by post: however many there are, few of them are in memory.
+    return reply.type('application/json').send(Readable.from(jsonList(first, posts)))
+  })
 
   app.post<{ Body: { title: string; body: string } }>(
     '/api/posts',
@@ -56,4 +65,11 @@ export function postRoutes(app: FastifyInstance, { pool }: UserServiceParts): vo
       return added === null ? unknown(reply) : reply.code(201).send(added)
     },
   )
+}
+
+async function* jsonList(first: IteratorResult<object>, others: AsyncIterable<object>): AsyncGenerator<string> {
+  if (first.done === true) return yield '[]'
+  yield `[${JSON.stringify(first.value)}`
+  for await (const item of others) yield `,${JSON.stringify(item)}`
+  yield ']'
 }

@@ -27,6 +27,25 @@ export async function listPosts(pool: pg.Pool): Promise<Post[]> {
   return rows
 }
 
+/** Posts read at once by the export. */
+const PAGE = 200
+
+/** Every post, oldest first, page by page. */
+export async function* exportPosts(pool: pg.Pool): AsyncGenerator<Post> {
+  for (let after = 0; ;) {
+    const { rows } = await pool.query<Post>(
+      `select p.id, u.username as author, p.title, p.body, p.created_at as "createdAt"
+         from portcullis_users.posts p join portcullis_users.users u on u.id = p.author_id
+        where p.id > $1 order by p.id limit $2`,
+      [after, PAGE],
+    )
+    yield* rows
+    const last = rows.at(-1)
+    if (last === undefined || rows.length < PAGE) return
+    after = last.id
+  }
+}
+
 /** Adds a post. */
 export async function addPost(pool: pg.Pool, author: number, post: Pick<Post, 'title' | 'body'>): Promise<Post> {
   const { rows } = await pool.query<Post>(
