@@ -38,6 +38,18 @@ const table = {
     event: events['rate-limit.closed'],
     meaning: 'The shared store does not answer and `onStoreError` is `closed`.',
   },
+  PTC_RATE_LIMIT_ABSENT: {
+    boot: 'no @portcullis/rate-limit is registered in this scope or around it',
+    meaning: '`inspect`, `reset` or `topOffenders` was asked of an app that counts nobody.',
+  },
+  PTC_RATE_LIMIT_POLICY_UNKNOWN: {
+    boot: 'no route here has a policy "%s"; there are: %s',
+    meaning: '`inspect` or `reset` was asked of a policy that does not exist, or before `ready`.',
+  },
+  PTC_RATE_LIMIT_CALLER_UNNAMED: {
+    boot: 'policy "%s" counts callers by what was not given; add `%s`',
+    meaning: '`inspect` or `reset` was not told whom it is about, as the policy counts.',
+  },
   PTC_RATE_LIMIT_NAME_REUSED: {
     boot: 'policy "%s" means one quota on %s and another on %s; give one of them another name',
     meaning: 'A policy name is the quota itself: two definitions may not share one.',

@@ -17,6 +17,7 @@ import { errors } from './errors.ts'
 import { exceeded, tellObserved } from './exceeded.ts'
 import { compileFields, type Reset } from './fields.ts'
 import { Nearing } from './nearing.ts'
+import type { Penalties } from './penalties.ts'
 import type { RateLimitOptions } from './options.ts'
 import { sameQuota, type Quota } from './policy.ts'
 import type { RedisStore } from './redis-store.ts'
@@ -40,6 +41,7 @@ export interface LimiterParts {
   readonly nearing: number
   /** What `X-RateLimit-Reset` counts. */
   readonly reset: Reset
+  readonly penalties: Penalties
   /** Told when newcomers begin to share a policy's quota, for its memory holds nobody that may be forgotten. */
   readonly onOverflow: (policy: string) => void
   /** Milliseconds, never going back. */
@@ -64,7 +66,7 @@ export class Limiters {
    * @param joins whether an earlier stage of the same request also limits
    */
   compile(quotas: readonly Quota[], advertised: readonly Quota[], joins: boolean): Limiter {
-    const { engine, redis, onStoreError, clock, reset } = this.#parts
+    const { engine, redis, onStoreError, clock, reset, penalties } = this.#parts
     const charging = quotas.map((quota) => compileCharging(quota, this.#parts))
     const charges = quotas.map(blankCharge)
     /** Fills charges; or the refusal of one that cannot be filled. */
@@ -89,7 +91,10 @@ export class Limiters {
       // The one place for the time of day: `X-RateLimit-Reset` is a date.
       writeFields(reply, decision, refused, Date.now())
       if (reports) tellObserved(reply.request, decision)
-      if (refused !== undefined) return exceeded(refused)
+      if (refused !== undefined) {
+        penalties.note(reply.request, decision)
+        return exceeded(refused)
+      }
       if (nears && decision.some((part) => nearing.crossed(part))) nearing.tell(reply.request, decision, clock())
       return undefined
     }
@@ -132,6 +137,11 @@ export class Limiters {
       const wrong = fill(request, charges)
       return wrong ?? settle(reply, inMemory(charges, clock()))
     }
+  }
+
+  /** Every quota that has been compiled. */
+  get all(): readonly Counted[] {
+    return this.#tables
   }
 
   /** The memory of a quota: one for all routes that name it. */

@@ -7,6 +7,7 @@ import { accountKey, accountOf } from './login-account.ts'
 import { LoginAttempt, type LoginTarget } from './login-attempt.ts'
 import type { CompleteLoginGuard } from './login-options.ts'
 import { loginQuotas, loginSubjects, UNTOUCHED } from './login-quotas.ts'
+import type { Penalties } from './penalties.ts'
 import type { Quota } from './policy.ts'
 import type { SharedStore } from './shared-store.ts'
 import { blankStanding } from './standing.ts'
@@ -21,6 +22,7 @@ export interface LoginGuardParts {
   readonly onStoreError: 'local' | 'closed' | 'open'
   /** Milliseconds, never going back. */
   readonly clock: () => number
+  readonly penalties: Penalties
   /** Told when the function that names accounts throws or returns no string. */
   readonly onThrow: (error: unknown) => void
   /** Told once per account or address and window. */
@@ -113,6 +115,7 @@ export function compileLoginGuard(guard: CompleteLoginGuard, parts: LoginGuardPa
     suspects.address.note(from, target.account ?? '', now)
     const refused = refusing(decision)
     if (refused === undefined) return admit(request, reply, new LoginAttempt(target, charges, takenAt, isShared))
+    parts.penalties.note(request, decision)
     suspect(request, target, refused, now)
     admit(request, reply, new LoginAttempt(target, [], [], isShared))
     return exceeded(refused)

@@ -19,16 +19,22 @@ export const UNTOUCHED = 1_000_000
 /** The quotas of a login guard. */
 export function loginQuotas(guard: CompleteLoginGuard): LoginQuotas {
   const { name, perPair, perAddress, perAccount, window, delay, trust } = guard
-  const backoff = (what: string, limit: number): Quota => {
-    const plain = parsePolicy({ name: `${name}.${what}`, limit, window })
+  const backoff = (guards: 'account' | 'address' | 'pair', limit: number): Quota => {
+    const plain = parsePolicy({ name: `${name}.${guards}`, limit, window })
     const tag = `${plain.name}:b:${limit}:${window}:${delay.first}:${delay.longest}`
-    return Object.freeze({ ...plain, algorithm: 'backoff', delay, tag })
+    return Object.freeze({ ...plain, algorithm: 'backoff', delay, guards, tag })
   }
   return {
     pair: backoff('pair', perPair),
     address: backoff('address', perAddress),
     account: backoff('account', perAccount),
-    trusted: trust === 0 ? undefined : parsePolicy({ name: `${name}.trusted`, limit: UNTOUCHED, window: trust }),
+    trusted:
+      trust === 0
+        ? undefined
+        : Object.freeze({
+            ...parsePolicy({ name: `${name}.trusted`, limit: UNTOUCHED, window: trust }),
+            guards: 'pair' as const,
+          }),
   }
 }
 

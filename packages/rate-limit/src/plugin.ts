@@ -1,5 +1,6 @@
 import { defineRoom, emit } from '@portcullis/kernel'
 import type { FastifyPluginAsync } from 'fastify'
+import { openBook } from './callers.ts'
 import { openEngine } from './engine.ts'
 import { errors } from './errors.ts'
 import { events } from './events.ts'
@@ -10,6 +11,7 @@ import { completeLoginGuard } from './login-options.ts'
 import { guardedQuotas } from './login-quotas.ts'
 import { optionsSchema, routeSchema, type RateLimitOptions, type RateLimitRoute } from './options.ts'
 import { findings } from './checks.ts'
+import { Penalties } from './penalties.ts'
 import { parsePolicy, sameQuota, type Quota } from './policy.ts'
 import { RedisStore } from './redis-store.ts'
 import { compileStages, withGuard } from './stages.ts'
@@ -50,6 +52,7 @@ const plugin: FastifyPluginAsync<RateLimitOptions> = defineRoom<RateLimitOptions
         },
       })
     const told = new Set<string>()
+    const penalties = new Penalties()
     const limiters = new Limiters({
       engine: await openEngine(clock),
       redis,
@@ -61,6 +64,7 @@ const plugin: FastifyPluginAsync<RateLimitOptions> = defineRoom<RateLimitOptions
         app.log.error({ policy, maxKeys }, 'newcomers share one quota: everybody known is being refused')
         emit(app, events['rate-limit.overflowed'], { outcome: 'allowed', detail: { policy, maxKeys } })
       },
+      penalties,
       nearing: nearing as number,
       reset: reset as 'unix' | 'delta',
       onWrong(policy, property, error) {
@@ -71,15 +75,25 @@ const plugin: FastifyPluginAsync<RateLimitOptions> = defineRoom<RateLimitOptions
       },
     })
 
+    openBook(app, {
+      counted: () => limiters.all,
+      shared: redis,
+      penalties,
+      apiKeyField: apiKeyField as string,
+      clock,
+    })
+
     return {
       compile({ policies, loginGuard, reportOnly, allow, deny }) {
         const quotas = policies.map(parsePolicy)
+        if (reportOnly === true) penalties.observe(quotas)
         const given = loginGuard && completeLoginGuard(loginGuard)
         const guard =
           given &&
           compileLoginGuard(given, {
             counted: (quota) => limiters.counted(quota),
-            shared: undefined,
+            shared: redis,
+            penalties,
             onStoreError: failing,
             clock,
             onThrow: (error) => app.log.error({ err: error, guard: given.name }, 'loginGuard.account named nobody'),

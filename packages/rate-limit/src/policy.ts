@@ -24,6 +24,8 @@ export interface Quota {
   readonly burst: number | undefined
   /** Delays in seconds; only `backoff`. */
   readonly delay: { readonly first: number; readonly longest: number } | undefined
+  /** What a login guard counts by it; undefined: it is an ordinary policy's. */
+  readonly guards: 'account' | 'address' | 'pair' | undefined
   /** When refusals of this quota become a ban. */
   readonly ban: BanSettings | undefined
   readonly cost: NonNullable<PolicyOptions['cost']>
@@ -71,6 +73,7 @@ export function parsePolicy(given: Readonly<PolicyOptions>): Quota {
     window,
     burst,
     delay: undefined,
+    guards: undefined,
     ban: given.ban,
     cost,
     partitionBy,

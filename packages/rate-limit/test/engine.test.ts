@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { expect, it } from 'vitest'
 import { openEngine } from '../src/engine.ts'
+import { Penalties } from '../src/penalties.ts'
 import { Limiters } from '../src/limiter.ts'
 import { parsePolicy } from '../src/policy.ts'
 
@@ -15,6 +16,7 @@ it('opens windows and refuses through @fastify/rate-limit, and waits for nothing
     apiKeyField: 'x-api-key',
     onStoreError: 'local',
     onWrong: () => undefined,
+    penalties: new Penalties(),
     nearing: 0,
     reset: 'unix',
     onOverflow: () => undefined,
