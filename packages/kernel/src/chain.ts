@@ -1,6 +1,6 @@
 import { decorating, order } from './order.ts'
 import { isRefusal, type Refusal } from './refusal.ts'
-import type { Registration, State } from './state.ts'
+import { stateOf, type Registration, type State } from './state.ts'
 import { isThenable, type Phase, type Step, type Steps } from './steps.ts'
 import { emit } from './events.ts'
 import { gate } from './gate.ts'
@@ -105,6 +105,7 @@ function observed(step: (...given: never[]) => unknown): (...given: never[]) => 
 
 /** Raises the event of a refusal. */
 export function emitRefusal(request: Parameters<Step>[0], refusal: Refusal, outcome: 'denied' | 'observed'): void {
+  if (stateOf(request.server)?.listeners.size === 0) return
   const { detail } = refusal.details
   emit(request, refusal.event, { outcome, code: refusal.code, ...(detail === undefined ? {} : { detail }) })
 }

@@ -23,15 +23,23 @@ export function nameOf({ methods, url }: RouteRecord): string {
 
 let routeContext: symbol | undefined
 
+/** Where Fastify keeps a request's route; undefined for a Fastify that keeps it elsewhere. */
+function contextOf(request: FastifyRequest): { config?: unknown; onSend?: readonly unknown[] | null } | undefined {
+  routeContext ??= Object.getOwnPropertySymbols(request).find(({ description }) => description === 'fastify.context')
+  return routeContext === undefined ? undefined : (request as unknown as Record<symbol, object>)[routeContext]
+}
+
+/** Whether no onSend hook but the kernel's sees what answers a request. */
+export function isLastToSee(request: FastifyRequest): boolean {
+  return contextOf(request)?.onSend?.length === 1
+}
+
 /**
  * The record of a request's route. `request.routeOptions` builds an object of twelve members each time it is read, so
  * the route's config is read where Fastify keeps it; `routeOptions` is the way for a Fastify that keeps it elsewhere.
  */
 export function recordOf(request: FastifyRequest): RouteRecord | undefined {
-  routeContext ??= Object.getOwnPropertySymbols(request).find(({ description }) => description === 'fastify.context')
-  const context =
-    routeContext === undefined ? undefined : (request as unknown as Record<symbol, { config?: unknown }>)[routeContext]
-  const config = context?.config ?? request.routeOptions.config
+  const config = contextOf(request)?.config ?? request.routeOptions.config
   return (config as { [RECORD]?: RouteRecord } | undefined)?.[RECORD]
 }
 

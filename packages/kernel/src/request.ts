@@ -10,6 +10,8 @@ export class RequestSecurityState implements RequestSecurity {
   failure: FastifyError | null = null
   /** Whether an error has reached it, of whatever kind. */
   failed = false
+  /** The text of the refusal that answers it, if it is answered with text. */
+  answered: string | undefined = undefined
 
   constructor(chain: Chain) {
     this.chain = chain

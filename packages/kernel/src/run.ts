@@ -137,7 +137,10 @@ export function runners(state: State, notFound: (request: FastifyRequest) => Cha
       if (!state.active) return done()
       const security = request.security as RequestSecurityState | undefined
       if (security === undefined) return done()
-      const replaced = reply.raw.statusCode >= 400 ? replaceDefault(state, request, reply, payload) : undefined
+      const replaced =
+        reply.raw.statusCode >= 400 && (payload !== security.answered || security.answered === undefined)
+          ? replaceDefault(state, request, reply, payload)
+          : undefined
       const steps = security.chain.onSend
       if (steps === null) return done(null, replaced)
       send(steps, 0, request, reply, replaced ?? unwrapResponse(reply, payload), payload, done)

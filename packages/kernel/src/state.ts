@@ -6,6 +6,7 @@ import type { SessionTimeOuts } from './http2-sessions.ts'
 import { errors } from './kernel-errors.ts'
 import type { ObjectSchema } from './options.ts'
 import type { Refusal, Problem } from './refusal.ts'
+import type { Body } from './problem.ts'
 import type { Inspector, Room } from './room.ts'
 import type { RouteRecord } from './record.ts'
 
@@ -61,8 +62,8 @@ export interface State {
   /** Why registrations failed: none of them may be passed over. */
   readonly failures: unknown[]
   readonly listeners: Map<object, Set<(event: SecurityEvent) => void>>
-  /** Bodies of constant refusals as this app formats them. */
-  readonly bodies: WeakMap<Refusal, Buffer>
+  /** Bodies of refusals that others are made of, as this app formats them. */
+  readonly bodies: WeakMap<Refusal, Body>
   /** Chains of not-found answers, by the scope that answers. */
   readonly notFound: Map<object, Chain>
   /** True once any room is registered. */
