@@ -1,4 +1,4 @@
-import { emit, type Refusal } from '@portcullis/kernel'
+import { emit, type Refusal, type RefusalDetails } from '@portcullis/kernel'
 import type { FastifyRequest } from 'fastify'
 import type { Decision, Part } from './decision.ts'
 import { errors } from './errors.ts'
@@ -24,20 +24,50 @@ export function tellObserved(request: FastifyRequest, decision: Decision): void 
   }
 }
 
+/** Sentences remembered at once. */
+const MOST = 4096
+
+/** Refusals by what they say: the kernel formats the body of each once. */
+const prepared = new Map<number, Refusal>()
+
+function saying(kind: Quota['sentence'], seconds: number, banned: boolean): Refusal {
+  const key = seconds * 4 + (kind === 'later' ? 2 : 0) + (banned ? 1 : 0)
+  const known = prepared.get(key)
+  if (known !== undefined) return known
+  if (prepared.size >= MOST) prepared.clear()
+  const refusal = banned ? errors.PTC_RATE_LIMIT_BANNED : errors.PTC_RATE_LIMIT_EXCEEDED
+  const sentence = sentenceOf(kind, seconds, banned ? BANNED : undefined)
+  const made = refusal.with({ sentence, retryAfter: seconds })
+  prepared.set(key, made)
+  return made
+}
+
+/** Whose quota it was. Made when somebody listens, hashed when somebody reads it: under attack a refusal must stay cheap. */
+class Particulars implements RefusalDetails {
+  readonly retryAfter: number
+  readonly #policy: string
+  readonly #subject: string
+
+  constructor(retryAfter: number, policy: string, subject: string) {
+    this.retryAfter = retryAfter
+    this.#policy = policy
+    this.#subject = subject
+  }
+
+  get detail(): Readonly<Record<string, unknown>> {
+    const subject = this.#subject
+    return {
+      policy: this.#policy,
+      get key() {
+        return subjectHash(subject)
+      },
+    }
+  }
+}
+
 /** The refusal of one quota. */
 export function exceeded({ quota, subject, standing, ban }: Part): Refusal {
   // RFC 9110 §10.2.3: 0 would mean "at once".
   const retryAfter = Math.max(1, secondsOf(standing.retryMs))
-  const refusal = ban === undefined ? errors.PTC_RATE_LIMIT_EXCEEDED : errors.PTC_RATE_LIMIT_BANNED
-  return refusal.with({
-    sentence: sentenceOf(quota.sentence, retryAfter, ban && BANNED),
-    retryAfter,
-    // Hashed when somebody reads it: under attack a refusal must stay cheap.
-    detail: {
-      policy: quota.name,
-      get key() {
-        return subjectHash(subject)
-      },
-    },
-  })
+  return saying(quota.sentence, retryAfter, ban !== undefined).with(new Particulars(retryAfter, quota.name, subject))
 }
