@@ -24,7 +24,10 @@ export interface CorsRoute extends Pick<RoomOptions, 'reportOnly'> {
    * credentials, because what browsers remember cannot be taken back, and 600 without.
    */
   maxAge?: number
-  /** Answer 403 to requests of origins that are not listed, before anything runs, instead of withholding the fields. */
+  /**
+   * Answer 403 to requests of origins that are not listed, before anything runs, instead of withholding the fields.
+   * Absent: where `@portcullis/gateway` is registered, whose routes lead to services that know nothing of origins.
+   */
   refuseForeignOrigins?: boolean
 }
 
@@ -121,7 +124,9 @@ const maxAge: Schema = {
 const refuseForeignOrigins: Schema = {
   type: 'boolean',
   description:
-    'Answers 403 to requests of origins that are not listed, before anything runs, instead of withholding the fields.',
+    'Answers 403 to requests of origins that are not listed, before anything runs, instead of withholding the fields. ' +
+    'Absent: true where `@portcullis/gateway` is registered, otherwise false.',
+  examples: [false],
 }
 
 /** The options' schema: the only place where a default is written. */
@@ -137,7 +142,7 @@ export const optionsSchema: ObjectSchema = {
     requestHeaders: { ...requestHeaders, default: ['Content-Type', 'Authorization'] },
     exposedHeaders: { ...exposedHeaders, default: [] },
     maxAge,
-    refuseForeignOrigins: { ...refuseForeignOrigins, default: false },
+    refuseForeignOrigins,
     debug: {
       type: 'boolean',
       description:
@@ -159,6 +164,6 @@ export const routeSchema: ObjectSchema = {
     requestHeaders: { ...requestHeaders, examples: [['Content-Type', 'Authorization']] },
     exposedHeaders: { ...exposedHeaders, examples: [['X-Request-Id']] },
     maxAge,
-    refuseForeignOrigins: { ...refuseForeignOrigins, examples: [false] },
+    refuseForeignOrigins,
   },
 }

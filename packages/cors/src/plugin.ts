@@ -18,6 +18,7 @@ const plugin: FastifyPluginAsync<CorsOptions> = defineRoom<CorsOptions, CorsRout
   events,
   check,
   reconfigurable: true,
+  heeds: ['gateway'],
   setup(_, app) {
     const decisions = new WeakMap<object, Decision>()
     const failed: LookupFailed = (reason, error) => {
@@ -32,7 +33,7 @@ const plugin: FastifyPluginAsync<CorsOptions> = defineRoom<CorsOptions, CorsRout
     let warned = false
     const answers = new Map<string, { answer: Answer | null; decision: Decision }>()
     return {
-      compile(policy) {
+      compile(policy, { heeded }) {
         const decision = decisionOf(policy)
         if (decision.tellsWhy && !warned) {
           warned = true
@@ -41,7 +42,7 @@ const plugin: FastifyPluginAsync<CorsOptions> = defineRoom<CorsOptions, CorsRout
         const key = JSON.stringify(decision.question)
         const asked = answers.get(key) ?? { answer: null, decision }
         answers.set(key, asked)
-        return stepsOf(policy, () => asked.answer as Answer, decisionOf)
+        return stepsOf(policy, () => asked.answer as Answer, decisionOf, heeded['gateway'] !== undefined)
       },
       async ready() {
         const open = [...answers.values()].filter(({ answer }) => answer === null)

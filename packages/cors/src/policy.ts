@@ -32,7 +32,8 @@ export interface Decision {
   /** True if the method may be granted, where it exists. */
   readonly allowsMethod: (method: string) => boolean
   readonly admitsHeaders: AdmitsHeaders
-  readonly refusesForeignOrigins: boolean
+  /** Undefined: the options do not say. */
+  readonly refusesForeignOrigins: boolean | undefined
   /** Refusals tell the client why. */
   readonly tellsWhy: boolean
   readonly question: Question
@@ -56,7 +57,7 @@ export function decide(
         : compileAllowlist(origins),
     allowsMethod: methods === undefined ? () => true : (method: string) => holdsMethod(methods, method),
     admitsHeaders: compileRequestHeaders(requestHeaders),
-    refusesForeignOrigins: options.refuseForeignOrigins === true,
+    refusesForeignOrigins: options.refuseForeignOrigins,
     tellsWhy: options.debug === true,
     question: Object.freeze({
       everybody: typeof origins !== 'function' && origins.includes('*'),

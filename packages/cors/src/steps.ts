@@ -18,14 +18,16 @@ const PREFLIGHT = 'Origin, Access-Control-Request-Method, Access-Control-Request
  * What one policy does to requests.
  * @param answered gives what @fastify/cors answered at boot
  * @param decisionOf gives the decision of this policy, and of other routes' policies
+ * @param inGateway whether foreign requests are refused unless the policy says otherwise
  */
 export function stepsOf(
   policy: Readonly<CorsOptions>,
   answered: () => Answer,
   decisionOf: (policy: Readonly<CorsOptions>) => Decision,
+  inGateway = false,
 ): Steps {
   const decision = decisionOf(policy)
-  const { admits, admitsHeaders, refusesForeignOrigins, question } = decision
+  const { admits, admitsHeaders, refusesForeignOrigins = inGateway, question } = decision
   const grants = compileGrants(policy, decision, decisionOf)
   const refused = refusalsOf(decision.tellsWhy)
 

@@ -195,6 +195,33 @@ const COLLISION = `
   await app.ready()`
 
 describe('scopes', () => {
+  it('answer for their unknown URLs where they have a not-found handler, and the root for the rest', async () => {
+    const inner = 'https://inner.example.com'
+    const app = await make({ origins: [origin] }, async (server) => {
+      server.register(
+        async (scope) => {
+          await scope.register(cors, { origins: [inner] })
+          scope.setNotFoundHandler((_request, reply) => reply.code(404).send('mine'))
+        },
+        { prefix: '/own' },
+      )
+      server.register(async (scope) => scope.register(cors, { origins: [inner] }), { prefix: '/none' })
+    })
+    for (const [url, welcome, other] of [
+      ['/own/nowhere', inner, origin],
+      ['/none/nowhere', origin, inner],
+    ] as const) {
+      for (const asked of [{}, { 'access-control-request-method': 'PUT' }]) {
+        const method = 'access-control-request-method' in asked ? 'OPTIONS' : 'PUT'
+        const read = async (from: string) =>
+          (await app.inject({ method, url, headers: { origin: from, ...asked } })).headers[
+            'access-control-allow-origin'
+          ]
+        expect([url, method, await read(welcome), await read(other)]).toEqual([url, method, welcome, undefined])
+      }
+    }
+  })
+
   it('beside each other without a prefix crash @fastify/cors: ours live together, and with an OPTIONS * of the user', async () => {
     const crash = spawnSync(process.execPath, ['--input-type=module', '-e', COLLISION], {
       cwd: fileURLToPath(new URL('..', import.meta.url)),

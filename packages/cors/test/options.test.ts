@@ -71,7 +71,6 @@ describe('good options', () => {
       credentials: false,
       requestHeaders: ['Content-Type', 'Authorization'],
       exposedHeaders: [],
-      refuseForeignOrigins: false,
       debug: false,
       enabled: true,
       reportOnly: false,

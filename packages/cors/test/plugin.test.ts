@@ -1,5 +1,5 @@
 import cors, { type CorsOptions, type CorsRoute } from '@portcullis/cors'
-import { onSecurityEvent, type SecurityEvent } from '@portcullis/kernel'
+import { defineRoom, onSecurityEvent, type SecurityEvent } from '@portcullis/kernel'
 import Fastify, { type FastifyInstance, type InjectOptions } from 'fastify'
 import { afterEach, describe, expect, it } from 'vitest'
 import { app as example } from '../example.ts'
@@ -281,6 +281,39 @@ describe('refuseForeignOrigins', () => {
     expect(response.statusCode).toBe(status)
     expect(reached).toBe(status === 200 ? 1 : 0)
     if (status === 403) expect(response.json()).toMatchObject({ code: 'PTC_CORS_ORIGIN_REFUSED' })
+  })
+})
+
+describe('beside a gateway', () => {
+  const gateway = defineRoom({
+    concern: 'gateway',
+    optionsSchema: { type: 'object', additionalProperties: false },
+    setup: () => ({ compile: () => ({}) }),
+  })
+
+  it.each<[status: number, said: boolean | undefined]>([
+    [403, undefined],
+    [403, true],
+    [200, false],
+  ])('a foreign request is answered %i where refuseForeignOrigins is %s', async (status, said) => {
+    const options = { origins: [origin], ...(said === undefined ? {} : { refuseForeignOrigins: said }) }
+    const app = await make(options, (server) => void server.register(gateway))
+    expect((await app.inject({ url: '/users', headers: { origin: foreign } })).statusCode).toBe(status)
+    expect((await app.inject({ url: '/nowhere', headers: { origin: foreign } })).statusCode).toBe(
+      status === 200 ? 404 : 403,
+    )
+    expect((await app.inject({ url: '/users', headers: { origin } })).statusCode).toBe(200)
+    expect((await app.inject({ url: '/users' })).statusCode).toBe(200)
+  })
+
+  it('what everybody may read stays open, and a route has its own word', async () => {
+    const app = await make({ origins: [origin] }, (server) => {
+      server.register(gateway)
+      server.get('/open', { config: { security: { cors: { origins: ['*'] } } } }, async () => '')
+      server.get('/heard', { config: { security: { cors: { refuseForeignOrigins: false } } } }, async () => '')
+    })
+    for (const url of ['/open', '/heard'])
+      expect((await app.inject({ url, headers: { origin: foreign } })).statusCode).toBe(200)
   })
 })
 
