@@ -14,6 +14,8 @@ function instance(useDefaults: boolean): Ajv {
     schemaType: 'array',
     validate: (kinds: readonly Accepted[], value: unknown) => isAccepted(kinds, value),
   })
+  // Words of other makers for values of an `enum`: `{ gcra: 'token-bucket' }`. Refused, with the value as the fix.
+  ajv.addKeyword({ keyword: 'synonyms', schemaType: 'object' })
   return ajv
 }
 

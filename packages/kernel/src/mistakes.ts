@@ -135,7 +135,9 @@ export function finding(error: ErrorObject): Finding {
     case 'enum': {
       const choices = error.schema as unknown[]
       const texts = choices.filter((choice) => typeof choice === 'string')
-      const meant = typeof error.data === 'string' ? suggest(error.data, texts) : undefined
+      const synonyms = new Map(Object.entries((schema['synonyms'] ?? {}) as Record<string, string>))
+      const meant =
+        typeof error.data === 'string' ? (synonyms.get(error.data) ?? suggest(error.data, texts)) : undefined
       return instead(`must be one of ${choices.map(literal).join(', ')}`, meant ?? sample(schema))
     }
     case 'const':

@@ -30,7 +30,7 @@ const schema: ObjectSchema = {
     },
     credentials: { type: 'boolean', default: false },
     limit: { type: 'integer', minimum: 1, maximum: 10, default: 5 },
-    mode: { type: 'string', enum: ['strict', 'lenient'], default: 'strict' },
+    mode: { type: 'string', enum: ['strict', 'lenient'], synonyms: { loose: 'lenient' }, default: 'strict' },
     key: { accepts: ['string', 'Buffer', 'KeyObject'], minLength: 4, examples: ['abcd'] },
     on: { accepts: ['function'] },
     map: {
@@ -127,6 +127,11 @@ describe('mistakes', () => {
       'nested.dept | additionalProperties | is not an option; did you mean `depth`?',
       'nested.depth | exclusiveMinimum | must be greater than 0; write depth: 2',
     ])
+  })
+
+  it('know what others call a value', () => {
+    const { mistakes } = inspect({ origins, mode: 'loose' })
+    expect(mistakes).toMatchObject([{ rule: 'enum', fix: [{ op: 'replace', path: '/mode', value: 'lenient' }] }])
   })
 
   it('between fields are told beside those of single fields', () => {

@@ -1,7 +1,8 @@
 import type { Finding } from '@portcullis/kernel'
 import { checkAddresses } from './address-list.ts'
 import { loginGuardFindings } from './login-options.ts'
-import type { PolicyOptions, RateLimitOptions, RateLimitRoute } from './options.ts'
+import type { RateLimitOptions, RateLimitRoute } from './options.ts'
+import type { PolicyOptions } from './policy-options.ts'
 import { holdsBurst, parsePolicy } from './policy.ts'
 import { keysOf } from './subject.ts'
 

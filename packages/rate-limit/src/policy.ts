@@ -1,11 +1,5 @@
 import type { BanSettings } from './ban.ts'
-import {
-  policySchema,
-  type PartitionBy,
-  type PolicyOptions,
-  type RateLimitOptions,
-  type RateLimitRoute,
-} from './options.ts'
+import { policySchema, type PartitionBy, type PolicyOptions } from './policy-options.ts'
 import { keysOf, samePartition } from './subject.ts'
 
 /** When a policy can be decided: before authentication, after it, or when the body has been validated. */

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { addressKey } from '@portcullis/kernel'
 import type { FastifyRequest } from 'fastify'
-import type { PartitionBy, PartitionKey } from './options.ts'
+import type { PartitionBy, PartitionKey } from './policy-options.ts'
 
 /** Names the one whose quota a request spends. Never throws, never returns what another kind of caller could have. */
 export type SubjectOf = (request: FastifyRequest) => string

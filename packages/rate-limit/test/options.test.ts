@@ -71,6 +71,31 @@ it.each([
     'policies[0].max',
     'additionalProperties',
   ],
+  ['an algorithm by how it is computed', one({ algorithm: 'gcra' }), 'policies[0].algorithm', 'enum'],
+  ['a list of no partitions', one({ partitionBy: [] }), 'policies[0].partitionBy', 'minItems'],
+  ['a partition by nothing', one({ partitionBy: {} }), 'policies[0].partitionBy', 'minProperties'],
+  [
+    'a partition by two things',
+    one({ partitionBy: { header: 'x', body: 'y' } }),
+    'policies[0].partitionBy',
+    'maxProperties',
+  ],
+  ['a header in capitals', one({ partitionBy: { header: 'X-Tenant' } }), 'policies[0].partitionBy.header', 'pattern'],
+  [
+    'a cookie as a name',
+    one({ partitionBy: ['ip', { header: 'cookie' }] }),
+    'policies[0].partitionBy[1]',
+    'respelt-field',
+  ],
+  ['a misspelt partition in a list', one({ partitionBy: ['ip', 'identiti'] }), 'policies[0].partitionBy[1]', 'pattern'],
+  ['a limit that waits', one({ limit: async () => 5 }), 'policies[0].limit', 'synchronous-amount'],
+  ['a cost that waits', one({ cost: async () => 5 }), 'policies[0].cost', 'synchronous-amount'],
+  ['a method in small letters', one({ methods: ['post'] }), 'policies[0].methods[0]', 'enum'],
+  ['an unknown per', one({ per: ['path'] }), 'policies[0].per[0]', 'enum'],
+  ['a share above all', { ...one({}), nearing: 1.5 }, 'nearing', 'maximum'],
+  ['an unknown reset', { ...one({}), reset: 'date' }, 'reset', 'enum'],
+  ['host bits in a range', { ...one({}), allow: ['10.0.0.1/8'] }, 'allow[0]', 'address-host-bits'],
+  ['several bad entries', { ...one({}), deny: ['x', '10.0.0.0/8', 'y', '::/0'] }, 'deny[3]', 'address-everybody'],
   ['a hook', one({ hook: 'onRequest' }), 'policies[0].hook', 'additionalProperties'],
   ['an unknown algorithm', one({ algorithm: 'gcra' }), 'policies[0].algorithm', 'enum'],
   ['a partition that does not exist', one({ partitionBy: 'user' }), 'policies[0].partitionBy', 'pattern'],
@@ -128,6 +153,9 @@ it.each([
   one({ algorithm: 'token-bucket', burst: 200 }),
   one({ partitionBy: () => null }),
   one({ partitionBy: 'identity', cost: 100 }),
+  one({ partitionBy: ['ip', { body: 'email' }, { header: 'x-tenant' }, () => null], per: ['route', 'method'] }),
+  one({ limit: () => 5, cost: () => 1, methods: ['POST'], reportOnly: true }),
+  { ...one({}), allow: ['10.0.0.0/8', '::1'], deny: ['2001:db8::/32'], nearing: 0, reset: 'delta' },
   { policies: [policy, { ...policy, name: 'other', partitionBy: 'api-key' }], apiKeyField: 'x-key' },
   { ...one({}), store: { maxKeys: 10 }, onStoreError: 'closed', reportOnly: true },
   { ...one({}), enabled: false },
@@ -145,4 +173,9 @@ it('refuses a route’s mistakes too, and names the route', async () => {
     async () => '',
   )
   await expect(app.ready()).rejects.toThrow(/GET \/a rateLimit\.policies\[0\]\.burst/)
+})
+
+it('tells whoever writes how it is computed what it is called', async () => {
+  const [mistake] = await boot(one({ algorithm: 'gcra' }))
+  expect(mistake!.message).toContain("write algorithm: 'token-bucket'")
 })

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
 import { policyField } from '../src/fields.ts'
 import { sentenceOf } from '../src/exceeded.ts'
-import type { PartitionBy } from '../src/options.ts'
+import type { PartitionBy } from '../src/policy-options.ts'
 import { parsePolicy, sameQuota } from '../src/policy.ts'
 import { compileSubject, type SubjectOf } from '../src/subject.ts'
 
