@@ -29,6 +29,14 @@ export function check(options: Readonly<AuthOptions & AuthRoute>): Finding[] {
     })
   }
   if (jwt !== undefined) findings.push(...checkJwt(jwt))
+  else if (options.revocation !== undefined) {
+    findings.push({
+      at: '/revocation',
+      rule: 'nothing-to-revoke',
+      message: 'revokes tokens, and the registration accepts none; remove it',
+      fix: [{ op: 'remove', path: '/revocation' }],
+    })
+  }
   if (apiKeys !== undefined) findings.push(...checkApiKeys(apiKeys))
   const strange = anyOf?.findIndex((scheme) => !accepted.includes(scheme)) ?? -1
   if (anyOf !== undefined && strange !== -1 && accepted.length > 0) {

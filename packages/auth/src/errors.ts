@@ -45,11 +45,19 @@ const table = {
     sentence: 'Authentication is unavailable. Try again later.',
     event: events['auth.interrupted'],
     meaning:
-      'What decides is away: a `verify` or `find` function threw, took too long or returned something else than an identity, or the issuer’s keys cannot be fetched. Details are logged only.',
+      'What decides is away: a `verify` or `find` function threw, took too long or returned something else than an identity, the issuer’s keys cannot be fetched, or the store of revocations is away. Details are logged only.',
   },
   PTC_AUTH_ISSUER_CONTRADICTS: {
     boot: '%s',
     meaning: '`discovery: true`, and what the issuer says of itself is not what the options say.',
+  },
+  PTC_AUTH_REVOCATION_ABSENT: {
+    boot: 'nothing can be revoked here: give auth the option revocation: {}, and call this with its app',
+    meaning: '`revoke()` was called, and auth was registered without `revocation`.',
+  },
+  PTC_AUTH_REVOCATION_UNSHARED: {
+    boot: 'this process refuses the tokens from now on, the others once Redis is back: %s',
+    meaning: '`revoke()` was called, and Redis does not answer.',
   },
   PTC_AUTH_ROUTES_UNDECLARED: {
     boot: 'with strict: true every route says who may use it; these do not: %s. Write config: { security: { auth: {} } } (any identity), { auth: { scopes: [...] } } or { auth: false } (anybody)',

@@ -2,6 +2,7 @@ import type { ObjectSchema, RoomOptions } from '@portcullis/kernel'
 import type { ApiKeyEntry, FindApiKey } from './api-key.ts'
 import type { VerifyBasic } from './basic.ts'
 import { EXAMPLE_JWT, type JwtOptions, jwtSchema } from './jwt-options.ts'
+import { type RevocationOptions, revocationSchema } from './revocation-options.ts'
 import { scopesSchema } from './route-options.ts'
 
 /** API keys that are accepted. */
@@ -23,6 +24,8 @@ export interface BasicOptions {
 /** Options of the registration. At least one of `jwt`, `apiKeys` and `basic`. */
 export interface AuthOptions extends RoomOptions {
   jwt?: JwtOptions
+  /** Refuse tokens before they expire. Default: tokens are good until they expire. */
+  revocation?: RevocationOptions
   apiKeys?: ApiKeyOptions
   basic?: BasicOptions
   /** Names the protection space in challenges. Default: `api`. */
@@ -113,6 +116,7 @@ export const optionsSchema: ObjectSchema = {
   additionalProperties: false,
   properties: {
     jwt: { ...jwtSchema, examples: [EXAMPLE_JWT] },
+    revocation: { ...revocationSchema, examples: [{}] },
     apiKeys: { ...apiKeys, examples: [{ keys: [] }] },
     basic: { ...basic, examples: [{ verify: () => null }] },
     realm: {

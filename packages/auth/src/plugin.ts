@@ -8,6 +8,7 @@ import { events } from './events.ts'
 import type { Outcome, Strategy } from './identity.ts'
 import { openJwt } from './open-jwt.ts'
 import { type AuthOptions, optionsSchema } from './options.ts'
+import { openRevocations } from './revoke.ts'
 import { compileGate, type Gate } from './policy.ts'
 import { type AuthRoute, routeSchema } from './route-options.ts'
 
@@ -59,14 +60,18 @@ function settle(gate: Gate, request: FastifyRequest, { scheme }: Strategy, outco
 }
 
 async function openStrategies(options: Required<AuthOptions>, app: FastifyInstance): Promise<Strategy[]> {
-  const { jwt, apiKeys, basic } = options as AuthOptions
+  const { jwt, revocation, apiKeys, basic } = options as AuthOptions
   const timeoutMs = options.lookUpTimeout * 1000
   const lookUp = (name: string) => ({
     timeoutMs,
     onFailure: (error: unknown) => app.log.error({ err: error }, `auth: ${name} failed; the caller was answered 503`),
   })
   const strategies: Strategy[] = []
-  if (jwt !== undefined) strategies.push(await openJwt(jwt, app, undefined))
+  if (jwt !== undefined) {
+    const revocations =
+      revocation === undefined ? undefined : await openRevocations(revocation, app, jwt.clock ?? Date.now)
+    strategies.push(await openJwt(jwt, app, revocations))
+  }
   if (apiKeys !== undefined) {
     const { header = 'x-api-key', keys = [], find } = apiKeys
     strategies.push(apiKeyStrategy({ header, keys, find, ...lookUp('apiKeys.find') }))
