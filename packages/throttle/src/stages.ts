@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { emit, type Refusal, type Step } from '@portcullis/kernel'
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyRequest } from 'fastify'
 import type { Timers } from './alarm.ts'
 import { Attendance } from './attendance.ts'
 import { compileCaller, type CallerOf } from './caller.ts'
@@ -74,7 +74,7 @@ export class Stages {
   /** Compiles stages into one step: a request passes one after the other. */
   step(stages: readonly Stage[], reportOnly: boolean): Step {
     const { attendance } = this
-    const pass = (from: number, request: FastifyRequest, reply: FastifyReply): ReturnType<Step> => {
+    const pass = (from: number, request: FastifyRequest): ReturnType<Step> => {
       for (let at = from; at < stages.length; at++) {
         const stage = stages[at] as Stage
         if (attendance.closing) return stage.interrupted
@@ -86,22 +86,21 @@ export class Stages {
           tell(request, stage, turn, reportOnly)
           continue
         }
-        // Nobody is left to be answered.
-        if (!attendance.join(request, turn)) return reply
+        if (!attendance.join(request, turn)) return nobody()
         if (turn.state === 'holding') continue
         tell(request, stage, turn, reportOnly)
         if (reportOnly) continue
         return new Promise((resolve) => {
           turn.settle = (ending) => {
-            if (ending === 'go') resolve(pass(at + 1, request, reply))
-            else if (ending === 'gone') resolve(reply)
-            else resolve(ending === 'late' ? stage.refusal(0) : stage.interrupted)
+            if (ending === 'go') resolve(pass(at + 1, request))
+            else if (ending === 'late') resolve(stage.refusal(0))
+            else if (ending === 'closing') resolve(stage.interrupted)
           }
         })
       }
       return undefined
     }
-    return (request, reply) => pass(0, request, reply)
+    return (request) => pass(0, request)
   }
 
   /** The app closes: whoever waits is answered. */
@@ -148,6 +147,12 @@ export class Stages {
     return keeper
   }
 }
+
+/**
+ * Nobody is left to be answered: the request goes no further. A reply says so only at once: it is a thenable, which as a
+ * promise's value becomes nothing, and that lets the request go on.
+ */
+const nobody = (): Promise<undefined> => new Promise(() => {})
 
 /** Tells that a request waits, or, under `reportOnly`, would. */
 function tell(request: FastifyRequest, { rule, refusal }: Stage, turn: Turn, reportOnly: boolean): void {

@@ -40,7 +40,11 @@ export function held(): { handler: () => Promise<string>; letGo: () => void; arr
 
 /** Waits until a fact holds. */
 export async function until(fact: () => boolean): Promise<void> {
-  while (!fact()) await new Promise((resolve) => setImmediate(resolve))
+  // A fact that never comes must end the test, not keep it turning.
+  for (let turn = 0; !fact(); turn++) {
+    if (turn > 200_000) throw new Error(`never came: ${fact.toString()}`)
+    await new Promise((resolve) => setImmediate(resolve))
+  }
 }
 
 export async function listening(app: FastifyInstance): Promise<number> {
