@@ -43,7 +43,20 @@ export function fullHouse(): House {
     rateLimit: {
       policies: [
         { name: 'per-ip', algorithm: 'token-bucket', limit: 100, window: 60, burst: 10, cost: 1, partitionBy: 'ip' },
+        {
+          name: 'per-tenant',
+          limit: 500,
+          window: 60,
+          partitionBy: ['ip', { header: 'x-tenant' }, { body: 'email' }],
+          per: ['route', 'method'],
+          methods: ['POST'],
+          reportOnly: true,
+        },
       ],
+      allow: ['10.0.0.0/8'],
+      deny: ['203.0.113.0/24'],
+      nearing: 0.1,
+      reset: 'delta',
       store: { maxKeys: 1_000, timeoutMs: 50 },
       onStoreError: 'closed',
     },

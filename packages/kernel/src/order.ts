@@ -34,7 +34,7 @@ export const order: Readonly<Record<Phase, readonly Place[]>> = {
     { concern: 'csrf', does: 'checks the token' },
   ],
   preHandler: [
-    { concern: 'rate-limit', does: 'spends quotas per body field (not yet)' },
+    { concern: 'rate-limit', does: 'spends quotas per body field, guards logins' },
     { concern: 'auth', does: 'checks ownership and step-up (not yet)' },
   ],
   onSend: [
