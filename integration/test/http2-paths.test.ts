@@ -28,7 +28,7 @@ beforeAll(async () => {
   app.register(security, { ...houseOptions, https: { hosts: ['localhost'] }, headers: { profile: 'web' } })
   app.get('/ok', admitted, async () => ({ ok: true }))
   app.delete('/nothing', admitted, async (_request, reply) => reply.code(204).send())
-  app.get('/scoped', { config: { security: { auth: { scopes: ['other'] } } } }, async () => 'x')
+  app.get('/scoped', { config: { security: { auth: { scopes: ['other' as never] } } } }, async () => 'x')
   app.get('/own-405', admitted, async (_request, reply) => reply.code(405).send({ mine: true }))
   app.get('/boom', admitted, async () => {
     throw new Error(`${marker} in an error`)
