@@ -3,7 +3,7 @@ import Fastify from 'fastify'
 
 const { key, cert } = await developmentCertificates('.portcullis', { hosts: ['localhost', '127.0.0.1'] })
 
-export const app = Fastify({ https: tlsServerOptions({ key, cert }), requestTimeout: 30_000 })
+export const app = Fastify({ https: tlsServerOptions({ key, cert }) })
 
 await app.register(https, { hosts: ['localhost:8443'], plaintext: { port: 8080 } })
 

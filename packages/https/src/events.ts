@@ -19,13 +19,13 @@ export const events: Events<
   },
   'https.refused': {
     severity: 'warning',
-    meaning: 'A plaintext request that no redirect can protect was refused.',
+    meaning: 'A plaintext request that no redirect can protect was refused, or one whose credential was told before.',
   },
   'https.credential-exposed': {
     severity: 'critical',
     meaning:
       'A credential crossed the network in the clear. `detail.credentials` lists each with its field and the SHA-256 ' +
-      'of its value (no hash for Basic and Digest: passwords are guessable): find it and revoke it.',
+      'of its value (no hash for Basic and Digest: passwords are guessable): find it and revoke it. Told once a credential.',
   },
   'https.misdirected': {
     severity: 'info',

@@ -22,6 +22,11 @@ export function mayBeForwarded(app: FastifyInstance): boolean {
   return trustProxy !== undefined && trustProxy !== false && trustProxy !== null && trustProxy !== ''
 }
 
+/** Whether anybody may say what a request came over. */
+export function trustsEverybody(app: FastifyInstance): boolean {
+  return optionsOf(app)?.trustProxy === true
+}
+
 /** Whether a peer is a proxy of ours, as far as the app can tell: a list that Fastify itself compiled is out of reach. */
 export function proxyKnower(app: FastifyInstance): (address: string | undefined) => boolean {
   const trust = optionsOf(app)?.trustProxy

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { Server as TlsServer } from 'node:tls'
 import { defineRoom, emit, type Refusal } from '@portcullis/kernel'
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
+import { warnOfHabits } from './boot-warnings.ts'
 import { answerChallenge, openCertificates } from './certificates/attach.ts'
 import type { RefusedClient } from './client-certificates.ts'
 import { clientOf, clientPolicyOf } from './client-guard.ts'
@@ -41,6 +42,7 @@ const plugin: FastifyPluginAsync<HttpsOptions> = defineRoom<HttpsOptions>({
     const terminatesTls = (app.server as unknown) instanceof TlsServer
     if (!terminatesTls && !mayBeForwarded(app)) throw new errors.PTC_HTTPS_UNREACHABLE(reachable)
     if (options.plaintext?.port !== undefined) openWith(app, options.plaintext.port, options.plaintext.host)
+    warnOfHabits(app, options)
     await openCertificates(app, options, listeners.has(app.server))
     fireRequestTimeout(app)
     const toTell = reportOnce(randomBytes(32))

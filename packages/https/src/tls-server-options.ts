@@ -123,7 +123,7 @@ function checkProvable(name: string, { acme }: Readonly<CertificateSource>, at: 
  * @param now the time at which the certificate must be valid
  * @throws PTC_OPTIONS_INVALID, PTC_HTTPS_KEY_UNUSABLE, PTC_HTTPS_CERTIFICATE_UNUSABLE,
  *   PTC_HTTPS_CLIENT_AUTHORITY_UNUSABLE
- * @example Fastify({ https: tlsServerOptions({ keyFile: 'server.key', certFile: 'server.pem' }), requestTimeout: 30_000 })
+ * @example Fastify({ https: tlsServerOptions({ keyFile: 'server.key', certFile: 'server.pem' }) })
  */
 export function tlsServerOptions(given: TlsOptions | MadeTlsOptions, now: Date = new Date()): MadeTlsOptions {
   if (isMade(given)) return given

@@ -1,5 +1,5 @@
 import http2, { type ClientHttp2Session } from 'node:http2'
-import { connect as connectTcp, type AddressInfo } from 'node:net'
+import { connect as connectTcp, type AddressInfo, type Socket } from 'node:net'
 import { Writable } from 'node:stream'
 import { connect, type TLSSocket } from 'node:tls'
 import { onSecurityEvent, serverOptions, type SecurityEvent } from '@portcullis/kernel'
@@ -313,6 +313,25 @@ describe('plaintext on the TLS port', () => {
     }
     expect([events, lines]).toEqual([[], []])
   })
+
+  it.each([true, false])(
+    'is no louder from clients that reset, break off, or mistrust us (http2: %s)',
+    async (http2) => {
+      const { port, events, lines } = await listen({}, { http2 })
+      for (const act of [
+        (socket: Socket) => socket.resetAndDestroy(),
+        (socket: Socket) => socket.write('\x16\x03\x01\x02\x00', () => socket.resetAndDestroy()),
+        (socket: Socket) => socket.end('\x16\x03\x01\x02\x00\x01\x00'),
+      ]) {
+        const socket = connectTcp(port, '127.0.0.1', () => act(socket))
+        await closed(socket.on('error', () => {}))
+      }
+      for (const options of [{}, { ca, maxVersion: 'TLSv1.1' as const, minVersion: 'TLSv1' as const }])
+        await closed(connect({ host: '127.0.0.1', port, servername: 'localhost', ...options }).on('error', () => {}))
+      expect((await ask(port, { tls: true, path: '/' })).status).toBe(200)
+      expect([events, lines.filter((line) => !line.includes('"reqId"'))]).toEqual([[], []])
+    },
+  )
 })
 
 describe('an attacker over HTTP/2', () => {

@@ -62,6 +62,15 @@ describe('off', () => {
     const { app } = await listen({ mode: 'off' })
     expect(plaintextAddress(app)).toBeNull()
   })
+
+  it('leaves the process with the one port of TLS', async () => {
+    const ports = (): number => process.getActiveResourcesInfo().filter((one) => one === 'TCPServerWrap').length
+    const before = ports()
+    await listen({ mode: 'off' })
+    expect(ports() - before).toBe(1)
+    await listen({ mode: 'refuse', port: 0 })
+    expect(ports() - before).toBe(3)
+  })
 })
 
 it.each<[PlaintextOptions, unknown[]]>([
@@ -71,6 +80,24 @@ it.each<[PlaintextOptions, unknown[]]>([
   [{ mode: 'off' }, [403, undefined]],
 ])('behind a proxy, %j answers %j to plaintext', async (plaintext, answer) => {
   expect(await proxied(plaintext)).toEqual(answer)
+})
+
+it.each<[object, PlaintextOptions, string[]]>([
+  [{ trustProxy: true }, {}, ['trustProxy: true believes any client that its plaintext was TLS: name your proxies']],
+  [
+    { trustProxy: 'loopback' },
+    { dangerouslyRedirectAll: true },
+    ['dangerouslyRedirectAll is on: credentials that were sent in the clear are redirected'],
+  ],
+  [{ trustProxy: 'loopback' }, {}, []],
+])('%j with %j tells at boot %j', async (server, plaintext, told) => {
+  const logged: string[] = []
+  const stream = { write: (line: string) => void logged.push((JSON.parse(line) as { msg: string }).msg) }
+  const app = Fastify({ ...server, logger: { level: 'warn', stream } })
+  open.push(app)
+  await app.register(https, { hosts: ['api.example.com'], plaintext })
+  await app.ready()
+  expect(logged.filter((line) => /trustProxy|dangerously/.test(line))).toEqual(told)
 })
 
 describe('dangerouslyRedirectAll', () => {

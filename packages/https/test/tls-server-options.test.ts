@@ -68,6 +68,16 @@ describe('handshakes', () => {
     expect(await handshake({ ecdhCurve, minVersion: 'TLSv1.3' })).toMatch(/^TLSv1\.3 /)
   })
 
+  it('agree on keys that outlive a quantum computer with whoever knows how, unasked', async () => {
+    const group = await new Promise<unknown>((resolve, reject) => {
+      const socket = connect({ host: '127.0.0.1', port: portOf(app), ca, servername: 'localhost' }, () => {
+        resolve((socket.getEphemeralKeyInfo() as { name?: string }).name)
+        socket.destroy()
+      }).on('error', reject)
+    })
+    expect(group).toBe('X25519MLKEM768')
+  })
+
   it.each(['P-521', 'X448', 'ffdhe2048'])('do not agree on keys by %s', async (ecdhCurve) => {
     expect(await handshake({ ecdhCurve, minVersion: 'TLSv1.3' })).toContain('HANDSHAKE_FAILURE')
   })
