@@ -91,7 +91,9 @@ function sizesAndNames(): string[] {
   ]) {
     if (NAMELESS.test(file)) problems.push(`${file} is named after nothing: name the domain`)
     const limit = LIMITS.find(([pattern]) => pattern.test(file))?.[1]
-    const lines = read(file).trimEnd().split('\n').length
+    // What is generated grows with the options, and is looked up rather than read.
+    const written = read(file).replaceAll(/<!-- (\w+) -->[\s\S]*?<!-- \/\1 -->/g, '')
+    const lines = written.trimEnd().split('\n').length
     if (limit !== undefined && lines > limit) problems.push(`${file} has ${lines} lines, more than ${limit}`)
   }
   for (const file of files('packages/*/src/types.ts')) {
