@@ -40,7 +40,7 @@ export interface ClientPolicy {
 export type ClientRefusal = 'missing' | 'untrusted' | 'not-allowed'
 
 /** A client that may not connect, and what is known of it. */
-export interface RefusedClient {
+interface RefusedClient {
   readonly certificate: null
   readonly refused: ClientRefusal
   readonly detail: Readonly<Record<string, unknown>>

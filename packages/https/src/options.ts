@@ -37,7 +37,10 @@ export interface HttpsOptions extends RoomOptions {
   plaintext?: PlaintextOptions
   /** Strict-Transport-Security on answers over TLS; `false` leaves it out. */
   hsts?: HstsOptions | false
-  /** Header fields that hold credentials, in lower case: a plaintext request with one is refused, never redirected. */
+  /**
+   * Header fields that hold credentials, in lower case, beside the one in which `auth` takes API keys: a plaintext
+   * request with one is refused, never redirected.
+   */
   credentialFields?: string[]
   /** Query parameters that hold credentials, in lower case. */
   credentialParameters?: string[]
@@ -135,7 +138,8 @@ export const optionsSchema: ObjectSchema = {
         'x-auth-token',
         'x-access-token',
       ],
-      description: 'Header fields that hold credentials: a plaintext request with one is refused, never redirected.',
+      description:
+        'Header fields that hold credentials, beside the one in which `auth` takes API keys: a plaintext request with one is refused, never redirected.',
     },
     credentialParameters: {
       type: 'array',

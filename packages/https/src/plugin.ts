@@ -2,11 +2,10 @@ import { randomBytes } from 'node:crypto'
 import type { RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Server as TlsServer } from 'node:tls'
-import { defineRoom, emit, type Refusal } from '@portcullis/kernel'
+import { defineRoom, emit } from '@portcullis/kernel'
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import { warnOfHabits } from './boot-warnings.ts'
 import { answerChallenge, openCertificates } from './certificates/attach.ts'
-import type { RefusedClient } from './client-certificates.ts'
 import { clientOf, clientPolicyOf } from './client-guard.ts'
 import { errors, exposedBefore, reachable } from './errors.ts'
 import { events } from './events.ts'
@@ -14,7 +13,7 @@ import { isMisdirected } from './misdirected.ts'
 import { check, optionsSchema, type HttpsOptions } from './options.ts'
 import { mayBeForwarded, overTls, overTlsOrInjected, proxyKnower } from './over-tls.ts'
 import { attachPlaintextListener, type PlaintextListener } from './plaintext-listener.ts'
-import { compilePolicy, hstsValue } from './policy.ts'
+import { compilePolicy, hstsValue, keyFieldOf } from './policy.ts'
 import { reportOnce } from './reported-credentials.ts'
 import { fireRequestTimeout } from './request-timeout.ts'
 
@@ -38,6 +37,8 @@ const plugin: FastifyPluginAsync<HttpsOptions> = defineRoom<HttpsOptions>({
   errors,
   events,
   check,
+  // A key that a route takes is a credential on every route, whatever its field is called.
+  heeds: ['auth'],
   async setup(options, app) {
     const terminatesTls = (app.server as unknown) instanceof TlsServer
     if (!terminatesTls && !mayBeForwarded(app)) throw new errors.PTC_HTTPS_UNREACHABLE(reachable)
@@ -45,13 +46,16 @@ const plugin: FastifyPluginAsync<HttpsOptions> = defineRoom<HttpsOptions>({
     warnOfHabits(app, options)
     await openCertificates(app, options, listeners.has(app.server))
     fireRequestTimeout(app)
+    const credentialFields = [...(options.credentialFields ?? [])]
     const toTell = reportOnce(randomBytes(32))
     const clients = clientPolicyOf(app)
     const isProxy = proxyKnower(app)
     const isSecure = terminatesTls ? overTlsOrInjected : overTls
     return {
-      compile(policy) {
-        const compiled = compilePolicy(policy)
+      compile(policy, { heeded }) {
+        const keyField = keyFieldOf(heeded['auth'])
+        if (keyField !== undefined && !credentialFields.includes(keyField)) credentialFields.push(keyField)
+        const compiled = compilePolicy(policy, credentialFields)
         const observing = policy.reportOnly === true
         // RFC 6797 §8.1: browsers remember HSTS for a year, so a trial does not write it.
         const hsts = observing ? null : compiled.hsts
@@ -63,7 +67,10 @@ const plugin: FastifyPluginAsync<HttpsOptions> = defineRoom<HttpsOptions>({
               const { raw } = request
               if (clients !== undefined && !('isLightMyRequest' in raw)) {
                 const client = clientOf(clients, raw.socket)
-                if (client.refused !== undefined) return refusedClient(client)
+                if (client.refused !== undefined) {
+                  const { refused, detail } = client
+                  return errors.PTC_HTTPS_CLIENT_CERTIFICATE_REFUSED.with({ detail: { refused, ...detail } })
+                }
                 request.security.clientCertificate = client.certificate
               }
               // A proxy may ask for another name in its handshake than its clients do.
@@ -99,10 +106,6 @@ const plugin: FastifyPluginAsync<HttpsOptions> = defineRoom<HttpsOptions>({
   },
 })
 export default plugin
-
-function refusedClient({ refused, detail }: RefusedClient): Refusal {
-  return errors.PTC_HTTPS_CLIENT_CERTIFICATE_REFUSED.with({ detail: { refused, ...detail } })
-}
 
 function openWith(app: FastifyInstance, port: number, host: string | undefined): void {
   if (listeners.has(app.server)) throw new errors.PTC_HTTPS_PLAINTEXT_DUPLICATE()

@@ -35,26 +35,32 @@ export interface HttpsPolicy {
 
 const REFUSE: PlaintextDecision = Object.freeze({ kind: 'refuse' })
 
-/** Compiles validated options. */
-export function compilePolicy(options: Readonly<HttpsOptions>): HttpsPolicy {
+/**
+ * Compiles validated options.
+ * @param fields header fields that hold credentials; may grow until the first request
+ */
+export function compilePolicy(
+  options: Readonly<HttpsOptions>,
+  fields: readonly string[] = options.credentialFields ?? [],
+): HttpsPolicy {
   const destinations = options.hosts.map(parseDestination).filter((one) => one !== undefined)
   const first = destinations[0] as Destination
   const byName = new Map<string, Destination>()
   for (const destination of destinations) if (!byName.has(destination.name)) byName.set(destination.name, destination)
   const { mode = 'redirect', dangerouslyRedirectAll: redirectsAll = false } = options.plaintext ?? {}
-  const places = { fields: options.credentialFields ?? [], parameters: new Set(options.credentialParameters) }
+  const places = { fields, parameters: new Set(options.credentialParameters) }
 
   return Object.freeze({
     hsts: hstsValue(options.hsts),
-    decide({ method, host, target, fields }) {
+    decide({ method, host, target, fields: given }) {
       // Refused even before the method is looked at: a redirect would hide from its owner that the credential leaked.
-      const credentials = exposedCredentials(places, fields, target)
+      const credentials = exposedCredentials(places, given, target)
       if (credentials.length > 0 && !redirectsAll) return { kind: 'exposed', credentials }
       if (mode !== 'redirect') return REFUSE
       const safe = method === 'GET' || method === 'HEAD'
       if (!safe && !redirectsAll) return REFUSE
       // RFC 6455 §4.1: browsers do not follow redirects of a handshake.
-      if (mentions(fields['upgrade'], 'websocket')) return REFUSE
+      if (mentions(given['upgrade'], 'websocket')) return REFUSE
       const path = pathOf(target)
       if (path === undefined) return REFUSE
       const destination = byName.get(requestedName(host)) ?? first
@@ -67,6 +73,13 @@ export function compilePolicy(options: Readonly<HttpsOptions>): HttpsPolicy {
       }
     },
   } satisfies HttpsPolicy)
+}
+
+/** The field in which the effective policy of `auth` on a route, if there is one, takes API keys. */
+export function keyFieldOf(auth: Readonly<Record<string, unknown>> | undefined): string | undefined {
+  const keys = auth?.['apiKeys']
+  const field = typeof keys === 'object' && keys !== null && 'header' in keys ? keys.header : undefined
+  return typeof field === 'string' ? field : undefined
 }
 
 /** RFC 6797 §6.1; `max-age=31536000; includeSubDomains` by default. */

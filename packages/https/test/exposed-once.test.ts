@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
-import { onSecurityEvent, serverOptions, type SecurityEvent } from '@portcullis/kernel'
+import { defineRoom, onSecurityEvent, serverOptions, type SecurityEvent } from '@portcullis/kernel'
 import fc from 'fast-check'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { afterEach, expect, it } from 'vitest'
@@ -84,4 +84,32 @@ it('a flood of credentials makes it forget the oldest, and hold no more than its
       },
     ),
   )
+})
+
+it('the field in which auth takes API keys counts as one with a credential, on public routes too', async () => {
+  const auth = defineRoom<{ apiKeys?: object }>({
+    concern: 'auth',
+    optionsSchema: {
+      type: 'object',
+      additionalProperties: false,
+      properties: { apiKeys: { accepts: ['object'], examples: [{}], description: 'How API keys are taken.' } },
+    },
+    setup: async () => ({ compile: () => ({}) }),
+  })
+  const made = async (guarded: boolean) => {
+    const app = Fastify(serverOptions({ https: tls })) as unknown as FastifyInstance
+    open.push(app)
+    await app.register(https, { hosts: ['api.example.com'], plaintext: { port: 0 } })
+    if (guarded) await app.register(auth, { apiKeys: { header: 'x-shop-key' } })
+    app.get('/guarded', async () => 'ok')
+    app.get('/public', { config: { security: { auth: guarded ? false : undefined } as never } }, async () => 'ok')
+    await app.listen({ port: 0, host: '127.0.0.1' })
+    const { port } = plaintextAddress(app) as AddressInfo
+    const headers = { 'x-shop-key': 's3cret' }
+    return Promise.all(
+      ['/guarded', '/public', '/nothing'].map(async (path) => (await ask(port, { path, headers })).status),
+    )
+  }
+  expect(await made(false)).toEqual([301, 301, 301])
+  expect(await made(true)).toEqual([403, 403, 403])
 })
