@@ -8,14 +8,13 @@ import { Limiters } from './limiter.ts'
 import { suspicionEvents } from './login-events.ts'
 import { compileLoginGuard } from './login-guard.ts'
 import { completeLoginGuard } from './login-options.ts'
-import { guardedQuotas } from './login-quotas.ts'
 import { optionsSchema, routeSchema, type RateLimitOptions, type RateLimitRoute } from './options.ts'
 import { findings } from './checks.ts'
 import { Penalties } from './penalties.ts'
-import { parsePolicy, sameQuota, type Quota } from './policy.ts'
+import { parsePolicy } from './policy.ts'
 import { RedisStore } from './redis-store.ts'
+import { checkRoutes } from './route-checks.ts'
 import { compileStages, withGuard } from './stages.ts'
-import { isChosen, keysOf } from './subject.ts'
 
 /** Whole milliseconds that never go back: a clock that is set must neither free nor lock out anybody. */
 const clock = (): number => Math.floor(performance.now())
@@ -103,23 +102,7 @@ const plugin: FastifyPluginAsync<RateLimitOptions> = defineRoom<RateLimitOptions
       },
 
       ready(routes) {
-        const known = new Map<string, { quota: Quota; route: string }>()
-        for (const { method, url, policy, concerns } of routes) {
-          const route = `${method} ${url}`
-          const quotas = policy.policies.map(parsePolicy)
-          for (const quota of [...quotas, ...guardedQuotas(policy.loginGuard)]) {
-            const first = known.get(quota.name)
-            if (first === undefined) known.set(quota.name, { quota, route })
-            else if (!sameQuota(first.quota, quota))
-              throw new errors.PTC_RATE_LIMIT_NAME_REUSED(quota.name, first.route, route)
-          }
-          if (quotas.some((quota) => keysOf(quota.partitionBy).includes('identity')) && !concerns.includes('auth')) {
-            app.log.warn({ route }, 'quotas by identity count by address here: no auth room says who is calling')
-          }
-          if (quotas.every(({ partitionBy }) => keysOf(partitionBy).some(isChosen))) {
-            app.log.warn({ route }, 'quotas by what callers may invent (keys, fields) do not bound them; add one by ip')
-          }
-        }
+        checkRoutes(routes, (route, sentence) => app.log.warn({ route }, sentence))
       },
     }
   },
