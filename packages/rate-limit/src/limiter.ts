@@ -100,7 +100,7 @@ export class Limiters {
     }
 
     if (redis !== undefined) {
-      const inRedis = redis.decider()
+      const inRedis = (asked: readonly Charge[]) => redis.decide(asked)
       const without = (reply: FastifyReply, asked: readonly Charge[]): Refusal | undefined => {
         if (onStoreError === 'open') return undefined
         if (onStoreError === 'closed') return errors.PTC_RATE_LIMIT_UNAVAILABLE.with({ retryAfter: 1 })

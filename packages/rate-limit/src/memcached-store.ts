@@ -1,6 +1,6 @@
 import { Breaker, type OutageListener } from './breaker.ts'
 import type { Charge } from './decision.ts'
-import type { SharedDecision, SharedPart, SharedStore } from './shared-store.ts'
+import { admits, type SharedDecision, type SharedPart, type SharedStore } from './shared-store.ts'
 import { subjectHash } from './subject.ts'
 
 /** What a counter is created with, and for how long. */
@@ -12,8 +12,16 @@ interface CounterOptions {
 
 /** The commands of a Memcached client that the room uses; a memjs client has them. */
 export interface MemcachedClient {
-  increment(key: string, amount: number, options: CounterOptions): Promise<{ readonly value?: number | null | undefined }>
-  decrement(key: string, amount: number, options: CounterOptions): Promise<{ readonly value?: number | null | undefined }>
+  increment(
+    key: string,
+    amount: number,
+    options: CounterOptions,
+  ): Promise<{ readonly value?: number | null | undefined }>
+  decrement(
+    key: string,
+    amount: number,
+    options: CounterOptions,
+  ): Promise<{ readonly value?: number | null | undefined }>
 }
 
 /** What the store is built from. */
@@ -56,7 +64,8 @@ export class MemcachedStore implements SharedStore {
       (values) => {
         const decision = kept.map((charge, i) => standingOf(charge, values[i] as number, now))
         // A refused unit is taken back too: a refund of somebody else’s must find the true count.
-        if (!decision.every(({ standing }) => standing.allowed)) for (const part of decision) this.refund(part, now)
+        const admitted = admits(decision)
+        for (const part of decision) if (!admitted || !part.standing.allowed) this.refund(part, now)
         return decision
       },
       (place) => this.refund(kept[place] as Charge, now),

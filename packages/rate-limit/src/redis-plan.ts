@@ -11,7 +11,7 @@ export interface Plan {
   readonly act: Act
   /** Quotas a decision. */
   readonly quotas: number
-  /** Nine a quota. */
+  /** Ten a quota. */
   readonly args: readonly string[]
   /** Integers that each decision is answered with. */
   readonly answers: number
@@ -23,15 +23,19 @@ export const NUMBERS = 4
 /** Plans remembered at once, where functions name limits or costs. */
 const MOST_PLANS = 1000
 
+/** Whether refusals of a quota become a ban: one that only reports refuses nobody. */
+export const bans = ({ ban, reportOnly }: Quota): boolean => ban !== undefined && !reportOnly
+
 /** The numbers of a quota as the script takes them. */
 function argsOf({ quota, limit, cost }: Charge, act: Act): string[] {
-  const ban = act === 'refund' ? undefined : quota.ban
+  const ban = act !== 'refund' && bans(quota) ? quota.ban : undefined
   return [
     ...countedBy(quota, limit),
     act === 'peek' ? 0 : cost,
     ban?.after ?? 0,
     (ban?.within ?? 0) * 1000,
     (ban?.for ?? 0) * 1000,
+    quota.reportOnly ? 1 : 0,
   ].map(String)
 }
 
@@ -46,9 +50,12 @@ function countedBy(quota: Quota, limit: number): (string | number)[] {
         ? ['log', limit, window * 1000, 0, 0]
         : ['segments', limit, (window * 1000) / SEGMENTS, SEGMENTS, 0]
     case 'token-bucket':
-      return ['token', burst ?? limit, emissionOf(limit, window), 0, 0]
-    case 'leaky-bucket':
-      return ['leaky', burst ?? limit, emissionOf(limit, window), 0, 0]
+    case 'leaky-bucket': {
+      const emission = emissionOf(limit, window)
+      // The most that can be owed in µs; limits that vary share one layout, and the smallest owes longest.
+      const most = typeof quota.limit === 'number' ? emission * (burst ?? limit) : window * 1_000_000 * (burst ?? 1)
+      return [algorithm === 'token-bucket' ? 'token' : 'leaky', burst ?? limit, emission, 0, most]
+    }
     case 'backoff':
       return [
         'backoff',

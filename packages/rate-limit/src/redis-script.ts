@@ -12,16 +12,17 @@ local now = time[1] * 1000 + floor(time[2] / 1000)
  * asked has stopped waiting.
  *
  * ARGV: the deadline in ms of the server's clock (0: none), then sections of decisions alike: what to do (`take`,
- * `peek`, `refund`, `forget`), quotas a decision, decisions; nine a quota: kind, numbers `a` to `d`, cost, and of its ban:
+ * `peek`, `refund`, `forget`), quotas a decision, decisions; ten a quota: kind, numbers `a` to `d`, cost, and of its ban:
  * after how many refusals (0: never), ms within which, ms for which; for `refund` one more a decision: when it was taken.
  * KEYS: one a quota, decision by decision, and after it two if it bans: the ban, the count of refusals; for `refund` one
  * more that makes it count once, though a client may send it again.
  * Answers the time in ms, and then four integers a quota: units before, ms to reset, ms to retry (0: allowed), ms of the
  * ban (0: none; below 0: it begins now); one a decision for `refund` and `forget`.
- * Numbers are kept as digits with spaces between, written by `%.0f`: `tostring` would round them to 14 digits.
+ * What is known of a caller is a list of doubles, packed: all times and counts are whole numbers, exact as such.
  * @param clock Lua that sets `now`; tests bring their own
+ * @param spareMs how much longer keys are kept than they are of use; where the clock is not the server's own
  */
-export function scriptOf(clock: string): string {
+export function scriptOf(clock: string, spareMs = 0): string {
   return `
 local floor = math.floor
 ${clock}
@@ -29,44 +30,68 @@ local deadline = tonumber(ARGV[1])
 if deadline > 0 and now > deadline then return { now } end
 ${algorithms}
 local stored = #KEYS > 0 and redis.call('MGET', unpack(KEYS)) or {}
-local held, dirty = {}, {}
+local held, dirty, formats = {}, {}, {}
 
-local function state(text, width)
-  local s, n = {}, 0
-  if text and string.find(text, '^[%d ]+$') then
-    for digits in string.gmatch(text, '%d+') do
-      n = n + 1
-      s[n] = tonumber(digits)
-    end
+local function format(width)
+  local known = formats[width]
+  if not known then
+    known = '<' .. string.rep('d', width)
+    formats[width] = known
   end
-  if n ~= width then for i = 1, width do s[i] = 0 end end
-  return s, n == width
+  return known
 end
 
-local function touch(it)
-  if not it.dirty then
-    it.dirty = true
-    dirty[#dirty + 1] = it
+-- Whole numbers that a double holds exactly; anything else is nobody's.
+local function whole(one) return one >= 0 and one < 9e15 and one % 1 == 0 end
+
+local function read(text, width)
+  if width == 2 then
+    if #text ~= 16 then return end
+    local one, two = struct.unpack('<dd', text)
+    if whole(one) and whole(two) then return { one, two, key = false, q = false, dirty = false, whole = false } end
+    return
   end
+  width = width or #text / 8
+  if #text ~= width * 8 or width < 1 or width > 200 or width % 1 ~= 0 then return end
+  local s = { struct.unpack(format(width), text) }
+  s[width + 1] = nil
+  for i = 1, width do
+    if not whole(s[i]) then return end
+  end
+  return s
+end
+
+local function blank(width)
+  local s = {}
+  for i = 1, width or 0 do s[i] = 0 end
+  return s
+end
+
+local function touch(s)
+  s.dirty = true
+  dirty[#dirty + 1] = s
 end
 
 local function load(place, q)
   local key = KEYS[place]
-  local it = held[key]
-  if it then return it end
-  it = { key = key, q = q }
-  local known
-  it.s, known = state(stored[place], q.width)
-  held[key] = it
-  if known and q.kind.mend(it.s, q) then touch(it) end
-  return it
-end
-
-local function left(it)
-  local q = it.q
-  if q.kind.left then return q.kind.left(it.s, q) end
-  local _, reset = q.kind.judge(it.s, q, 0)
-  return reset
+  local s = held[key]
+  if s then return s end
+  local text = stored[place]
+  s = text and read(text, q.width)
+  local cut = false
+  if s then
+    cut = q.load(s, q)
+  else
+    s = blank(q.width)
+    q.load(s, q)
+  end
+  s.key, s.q = key, q
+  held[key] = s
+  if cut then
+    s.whole = true
+    touch(s)
+  end
+  return s
 end
 
 -- Counts a refusal; whether it begins a ban.
@@ -83,14 +108,26 @@ local function refused(key, q)
   return true
 end
 
-local answer, size, place, arg = { now }, 1, 0, 2
+local answer, size, place, arg, kinds, items = { now }, 1, 0, 2, {}, {}
 while arg < #ARGV do
   local what, quotas, decisions = ARGV[arg], tonumber(ARGV[arg + 1]), tonumber(ARGV[arg + 2])
   arg = arg + 3
-  local list = {}
+  local list, bans = {}, false
   for i = 1, quotas do
+    local kind = ARGV[arg]
+    local made = kinds[kind]
+    if not made then
+      made = make[kind]()
+      kinds[kind] = made
+    end
     local q = {
-      kind = kinds[ARGV[arg]],
+      judge = made.judge,
+      commit = made.commit,
+      refund = made.refund,
+      load = made.load,
+      left = made.left,
+      counts = made.counts,
+      width = made.width,
       a = tonumber(ARGV[arg + 1]),
       b = tonumber(ARGV[arg + 2]),
       c = tonumber(ARGV[arg + 3]),
@@ -99,38 +136,53 @@ while arg < #ARGV do
       after = tonumber(ARGV[arg + 6]),
       within = ARGV[arg + 7],
       bans = ARGV[arg + 8],
+      reports = ARGV[arg + 9] == '1',
+      banned = 0,
     }
-    q.width = q.kind.width or (q.kind == kinds.log and q.a or q.c + 1) + 1
+    if q.after > 0 then bans = true end
+    if kind == 'segments' then q.width = q.c + 3 end
     list[i] = q
-    arg = arg + 9
+    arg = arg + 10
   end
   for decision = 1, decisions do
     if what == 'take' or what == 'peek' then
-      local all, banned, items = what == 'take', false, {}
-      local first = size
+      local all, banned, first = what == 'take', false, size
+      if bans then
+        -- A ban that runs refuses alone: nothing is written, the other quotas are only looked at.
+        local key = place
+        for i = 1, quotas do
+          local q = list[i]
+          q.banned = 0
+          key = key + 1
+          if q.after > 0 then
+            q.banned = max(0, redis.call('PTTL', KEYS[key + 1]))
+            key = key + 2
+            if q.banned > 0 then banned = true end
+          end
+        end
+      end
       for i = 1, quotas do
         local q = list[i]
         place = place + 1
-        local it = load(place, q)
-        local before, reset, retry = q.kind.judge(it.s, q, q.cost)
-        local ban = 0
-        if q.after > 0 then
-          ban = max(0, redis.call('PTTL', KEYS[place + 1]))
-          place = place + 2
-          if ban > 0 then banned = true end
-        end
-        answer[size + 1], answer[size + 2], answer[size + 3], answer[size + 4] = before, reset, retry, ban
+        local s = load(place, q)
+        local before, reset, retry = q.judge(s, q, banned and 0 or q.cost)
+        answer[size + 1], answer[size + 2], answer[size + 3], answer[size + 4] = before, reset, retry, q.banned
         size = size + 4
-        all = all and retry == 0
-        items[i] = it
+        all = all and (retry == 0 or q.reports)
+        items[i] = s
+        if q.after > 0 then place = place + 2 end
       end
       if all and not banned then
         for i = 1, quotas do
-          local q, it = list[i], items[i]
-          q.kind.commit(it.s, q, q.cost)
-          touch(it)
+          -- A quota that only reports has refused nobody, and has nothing to spend.
+          if answer[first + i * 4 - 1] == 0 then
+            local q, s = list[i], items[i]
+            q.commit(s, q, q.cost)
+            s.forgotten = nil
+            if not s.dirty then touch(s) end
+          end
         end
-      elseif what == 'take' and not banned then
+      elseif bans and what == 'take' and not banned then
         for i = 1, quotas do
           local q, at = list[i], first + i * 4
           if q.after > 0 and answer[at - 1] > 0 and refused(items[i].key, q) then answer[at] = -tonumber(q.bans) end
@@ -142,10 +194,11 @@ while arg < #ARGV do
       arg = arg + 1
       for i = 1, done and quotas or 0 do
         local q = list[i]
-        local it = load(place + i, q)
-        if stored[place + i] or it.dirty then
-          q.kind.refund(it.s, q, q.cost, at)
-          touch(it)
+        local s = load(place + i, q)
+        if stored[place + i] or s.dirty then
+          q.refund(s, q, q.cost, at)
+          s.whole = true
+          if not s.dirty then touch(s) end
         end
       end
       place = place + quotas + 1
@@ -155,9 +208,11 @@ while arg < #ARGV do
       for i = 1, quotas do
         local q = list[i]
         place = place + 1
-        local it = load(place, q)
-        for n = 1, q.width do it.s[n] = 0 end
-        touch(it)
+        local s = load(place, q)
+        for n = #s, 1, -1 do s[n] = q.width and 0 or nil end
+        q.load(s, q)
+        s.forgotten, s.whole = true, true
+        if not s.dirty then touch(s) end
         if q.after > 0 then
           redis.call('DEL', KEYS[place + 1], KEYS[place + 2])
           place = place + 2
@@ -169,13 +224,21 @@ while arg < #ARGV do
   end
 end
 
-for _, it in ipairs(dirty) do
-  local ms = ceil(left(it))
-  if ms > 0 then
-    for i, number in ipairs(it.s) do it.s[i] = string.format('%.0f', number) end
-    redis.call('SET', it.key, table.concat(it.s, ' '), 'PX', string.format('%.0f', ms))
+for i = 1, #dirty do
+  local s = dirty[i]
+  local q, ms = s.q, 0
+  if q.counts and not s.whole then
+    -- The window stands: its key keeps its time to live.
+    redis.call('SETRANGE', s.key, 0, struct.pack('<d', s[1]))
   else
-    redis.call('DEL', it.key)
+    if q.left then ms = q.left(s) else ms = select(2, q.judge(s, q, 0)) end
+    if ms <= 0 or s.forgotten then
+      redis.call('DEL', s.key)
+    elseif q.width == 2 then
+      redis.call('SET', s.key, struct.pack('<dd', s[1], s[2]), 'PX', ms + ${spareMs})
+    else
+      redis.call('SET', s.key, struct.pack(format(#s), unpack(s)), 'PX', ms + ${spareMs})
+    end
   end
 end
 return answer

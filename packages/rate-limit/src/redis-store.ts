@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import type { Charge } from './decision.ts'
+import { refusing, type Charge } from './decision.ts'
 import { hashSlot } from './hash-slot.ts'
 import { RedisRunner, type RedisClient } from './redis-client.ts'
 import { Lane, type Ask, type LaneParts } from './redis-lane.ts'
-import { NUMBERS, Plans, type Act } from './redis-plan.ts'
+import { bans, NUMBERS, Plans, type Act } from './redis-plan.ts'
 import { script as usual } from './redis-script.ts'
-import type { SharedDecision, SharedPart, SharedStore } from './shared-store.ts'
+import { admits, spentOf, type SharedDecision, type SharedPart, type SharedStore } from './shared-store.ts'
 import { subjectHash } from './subject.ts'
 
 /** What the store is built from. */
@@ -37,10 +37,6 @@ export class RedisStore implements SharedStore {
   constructor(parts: RedisStoreParts) {
     this.#parts = parts
     this.#runner = new RedisRunner(parts.client, parts.script ?? usual)
-  }
-
-  decider(): (charges: readonly Charge[]) => Promise<SharedDecision | null> | null {
-    return (charges) => this.decide(charges)
   }
 
   decide(charges: readonly Charge[]): Promise<SharedDecision | null> | null {
@@ -104,11 +100,8 @@ export class RedisStore implements SharedStore {
    */
   async #takeAll(groups: readonly Group[], charges: readonly Charge[]): Promise<SharedDecision | null> {
     const decisions = await Promise.all(groups.map(async (group) => this.#take(group)))
-    const spent = decisions.map((decision) => decision?.every(({ standing }) => standing.allowed) === true)
-    if (!spent.every(Boolean)) {
-      for (const [i, decision] of decisions.entries()) {
-        if (spent[i] && decision) for (const part of decision) this.refund(part, part.takenAt)
-      }
+    if (!decisions.every((decision) => decision !== null && admits(decision))) {
+      for (const decision of decisions) for (const part of spentOf(decision)) this.refund(part, part.takenAt)
     }
     const parts = decisions.flatMap((decision) => decision ?? [])
     if (parts.length < charges.length) return null
@@ -136,16 +129,16 @@ export class RedisStore implements SharedStore {
           else {
             const decision = decisionOf(kept, numbers, at, time)
             resolve(decision)
-            return act === 'take' && decision.every(({ standing }) => standing.allowed)
+            return act === 'take' && spentOf(decision).length > 0
           }
           return act === 'forget' && numbers !== null
         },
         late: (numbers, at, time) => {
           // Counted here, and already decided without it: nobody pays twice.
           if (act !== 'take') return
-          const decision = decisionOf(kept, numbers, at, time)
-          if (!decision.every(({ standing }) => standing.allowed)) return
-          for (const part of decision) this.#giveBack(lane, slot, subjectHash(part.subject), part, time)
+          for (const part of spentOf(decisionOf(kept, numbers, at, time))) {
+            this.#giveBack(lane, slot, subjectHash(part.subject), part, time)
+          }
         },
       })
     })
@@ -172,7 +165,7 @@ export class RedisStore implements SharedStore {
     const key = this.#keyOf(tag, charge)
     keys.push(key)
     // The ban and the count of refusals, as the script names them.
-    if (charge.quota.ban !== undefined) keys.push(`${key}:b`, `${key}:n`)
+    if (bans(charge.quota)) keys.push(`${key}:b`, `${key}:n`)
   }
 
   #slotOf(tag: string): number {
@@ -211,6 +204,8 @@ function decisionOf(
   at: number,
   takenAt: number,
 ): SharedDecision {
+  let banned = false
+  for (let i = 0; i < charges.length; i++) if ((numbers[at + i * NUMBERS + 3] as number) > 0) banned = true
   return charges.map(({ quota, subject, cost, limit }, i) => {
     const place = at + i * NUMBERS
     const before = numbers[place] as number
@@ -219,14 +214,15 @@ function decisionOf(
     const ban = numbers[place + 3] as number
     const bannedMs = Math.abs(ban)
     const allowed = retryMs === 0 && bannedMs === 0
+    const left = bannedMs === 0 ? before : 0
     const standing = {
       allowed,
       capacity: quota.burst ?? limit,
-      before,
-      // Who has waited out a delay may spend though nothing is left.
-      after: allowed ? Math.max(0, before - cost) : before,
-      resetMs,
-      retryMs: Math.max(retryMs, bannedMs),
+      before: left,
+      // Who has waited out a delay may spend though nothing is left; beside a ban nobody spends.
+      after: allowed && !banned ? Math.max(0, before - cost) : left,
+      resetMs: Math.max(resetMs, bannedMs),
+      retryMs: bannedMs === 0 ? retryMs : bannedMs,
       until: takenAt + resetMs,
     }
     return { quota, subject, cost, limit, standing, takenAt, ...(ban !== 0 && { ban: ban < 0 ? 'begun' : 'running' }) }

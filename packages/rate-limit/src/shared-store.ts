@@ -26,3 +26,13 @@ export interface SharedStore {
   /** Forgets what a caller has spent, and its ban; false if the store does not answer. */
   forget(charge: Charge): Promise<boolean>
 }
+
+/** Whether nobody refuses but quotas that only report. */
+export function admits(decision: SharedDecision): boolean {
+  return decision.every(({ standing, quota }) => standing.allowed || quota.reportOnly)
+}
+
+/** The parts of a decision that took something. */
+export function spentOf(decision: SharedDecision | null): readonly SharedPart[] {
+  return decision !== null && admits(decision) ? decision.filter(({ standing }) => standing.allowed) : []
+}

@@ -25,7 +25,7 @@ describe.runIf(hasMemcached)('over Memcached', () => {
   const outages: string[] = []
   const opened = (prefix = `run${runs++}:`): MemcachedStore =>
     new MemcachedStore({
-      client: client as unknown as MemcachedClient,
+      client,
       prefix,
       timeoutMs: 250,
       clock: () => Math.floor(performance.now()),
@@ -36,6 +36,10 @@ describe.runIf(hasMemcached)('over Memcached', () => {
     // One connection keeps the order: what was sent before has been counted.
     await client.get('nothing')
   }
+
+  it('takes a memjs client as its types are', () => {
+    client satisfies MemcachedClient
+  })
 
   it('admits exactly the limit of 50 parallel requests over two stores', async () => {
     const stores = [opened('shared:'), opened('shared:')]

@@ -84,26 +84,25 @@ describe.runIf(hasRedis)('over Redis', () => {
     })
 
     it.each([
-      '99999999999999999999999 99999999999999999999999',
-      '2 9999999999999999',
-      '9999999999999999',
-      '9e99',
-      'inf',
-    ])('what is further ahead than a whole quota, as after a clock was set back, is cut to it: %s', async (value) => {
+      [[9e15 - 1, 9e15 - 1]],
+      [[2, 9e15 - 1]],
+      [[9e15 - 1, 2]],
+      [[9e15 - 1]],
+      [[1, Number.POSITIVE_INFINITY]],
+      [[Number.NaN, Number.NaN]],
+      [[-1, 9e15 - 1]],
+      [[1.5, 9e15 - 1]],
+    ])('what is further ahead than a whole quota, as after a clock was set back, is cut to it: %j', async (numbers) => {
       const { app, statusOf } = await limited(policy)
       const key = await keyOf(statusOf)
-      await redis.set(key, value)
-      const { statusCode, headers } = await app.inject({ url: '/', headers: { 'x-forwarded-for': '192.0.2.1' } })
-      // Text that is none of this algorithm's counts as none.
-      if (statusCode === 200) return expect(policy.algorithm === undefined && value.includes(' ')).toBe(false)
-      expect(statusCode).toBe(429)
-      expect(Number(headers['x-ratelimit-remaining'])).toBe(0)
-      expect(Number(headers['retry-after'])).toBeLessThanOrEqual(60)
-      expect(await redis.pttl(key)).toBeLessThanOrEqual(60_000)
-      for (const number of ((await redis.get(key)) as string).split(' ')) {
-        const ms = Number(number) > 1e14 ? Number(number) / 1000 : Number(number)
-        expect(ms).toBeLessThanOrEqual(Date.now() + 61_000)
+      await redis.set(key, Buffer.from(Float64Array.from(numbers).buffer))
+      const ask = async () => app.inject({ url: '/', headers: { 'x-forwarded-for': '192.0.2.1' } })
+      for (let request = 0; request < 3; request++) {
+        const { headers } = await ask()
+        expect(Number(headers['retry-after'] ?? 0)).toBeLessThanOrEqual(60)
+        expect(await redis.pttl(key)).toBeLessThanOrEqual(60_000)
       }
+      expect((await ask()).statusCode).toBe(429)
     })
   })
 

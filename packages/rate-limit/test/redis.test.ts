@@ -28,12 +28,16 @@ describe.runIf(hasRedis)('over Redis', () => {
     await server.stop()
   })
 
-  async function limited(policies: PolicyOptions[], more: Partial<RateLimitOptions> = {}): Promise<FastifyInstance> {
+  async function limited(
+    policies: PolicyOptions[],
+    more: Partial<RateLimitOptions> = {},
+    timeoutMs = 2000,
+  ): Promise<FastifyInstance> {
     const app = Fastify()
     apps.push(app)
     const client = server.client()
     clients.push(client)
-    await app.register(rateLimit, { policies, store: { redis: client, timeoutMs: 250 }, ...more })
+    await app.register(rateLimit, { policies, store: { redis: client, timeoutMs }, ...more })
     app.get('/', async () => 'ok')
     return app
   }
@@ -105,7 +109,7 @@ describe.runIf(hasRedis)('over Redis', () => {
     const mend = async (): Promise<void> => (how === 'killed' ? server.revive() : server.signal('SIGCONT'))
 
     it('counts in the process meanwhile, reports it once, and comes back by itself', async () => {
-      const app = await limited([policy])
+      const app = await limited([policy], {}, 250)
       const seen: SecurityEvent[] = []
       onSecurityEvent(app, (event) => seen.push(event))
       expect((await app.inject('/')).headers['x-ratelimit-remaining']).toBe('2')
@@ -129,7 +133,7 @@ describe.runIf(hasRedis)('over Redis', () => {
       ['closed', 503, 'PTC_RATE_LIMIT_UNAVAILABLE'],
       ['open', 200, undefined],
     ] as const)('is %s if the options say so: %i', async (onStoreError, status, code) => {
-      const app = await limited([policy], { onStoreError })
+      const app = await limited([policy], { onStoreError }, 250)
       await app.inject('/')
       await fail()
       try {
