@@ -31,8 +31,7 @@ export function readJwks(body: Buffer, admitted: readonly Algorithm[]): readonly
   const read: PublishedKey[] = []
   for (const entry of keys as unknown[]) {
     const key = readJwk(entry, admitted)
-    // Of two keys of one name only the first counts: a token would have to be tried with both.
-    if (key !== null && !read.some((other) => other.id === key.id && key.id !== undefined)) read.push(key)
+    if (key !== null) read.push(key)
   }
   return read
 }

@@ -84,7 +84,7 @@ export class RemoteKeys {
   }
 
   #known(id: string | undefined, algorithm: string): RemoteKey | undefined {
-    // A token without `kid` names its key by being the only one that fits.
+    // A token without `kid` means the only key that fits. Two keys of one name are none: nobody tries them in turn.
     const fitting = this.#keys.filter(
       (key) => (id === undefined || key.id === id) && (key.algorithms as readonly string[]).includes(algorithm),
     )

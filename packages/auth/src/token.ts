@@ -49,41 +49,61 @@ export interface ReadToken {
   readonly rules: IssuerRules
 }
 
+/** A compact JWS whose form is good. */
+export interface Form {
+  readonly algorithm: unknown
+  readonly type: unknown
+  readonly keyId: string | undefined
+  /** Still encoded. */
+  readonly payload: string
+  readonly signatureBytes: number
+}
+
 /**
- * Reads a compact JWS (RFC 7515 §7.1) strictly, without checking its signature or its times.
- * @returns what it says, or why it is refused.
+ * Reads the form of a compact JWS (RFC 7515 §7.1) strictly: three parts, each spelt in the one way there is, and a header
+ * that asks for nothing that we do not do.
  */
-export function readToken(token: string, { issuers, maxBytes }: TokenRules): ReadToken | Fault {
-  // Header fields reach us as latin-1: one character is one byte.
-  if (token.length > maxBytes) return 'too-large'
+export function readForm(token: string): Form | Fault {
   const first = token.indexOf('.')
   const second = token.indexOf('.', first + 1)
   if (first === -1 || second === -1 || token.indexOf('.', second + 1) !== -1) return 'malformed'
-
   const header = readEncodedObject(token.slice(0, first))
   if (header === null) return 'malformed'
   // Keys come from the options and nowhere else (RFC 8725 §3.10); no extension is understood (RFC 7515 §4.1.11).
   for (const member of REFUSED_MEMBERS) if (Object.hasOwn(header, member)) return 'header'
   const { alg, typ, kid } = header
   if (kid !== undefined && !isName(kid)) return 'header'
-
   const signature = decodeCanonical(token.slice(second + 1))
   if (signature === null) return 'malformed'
-  const claims = readEncodedObject(token.slice(first + 1, second))
+  const payload = token.slice(first + 1, second)
+  return { algorithm: alg, type: typ, keyId: kid, payload, signatureBytes: signature.length }
+}
+
+/**
+ * Reads a token strictly, without checking its signature or its times.
+ * @returns what it says, or why it is refused.
+ */
+export function readToken(token: string, { issuers, maxBytes }: TokenRules): ReadToken | Fault {
+  // Header fields reach us as latin-1: one character is one byte.
+  if (token.length > maxBytes) return 'too-large'
+  const form = readForm(token)
+  if (typeof form === 'string') return form
+  const claims = readEncodedObject(form.payload)
   if (claims === null) return 'malformed'
 
   // Which issuer's rules and keys apply is all that an unverified claim decides; an unknown one has neither.
   const rules = issuers.get(claims['iss'] as string)
   if (rules === undefined) return 'issuer'
-  const bytes = typeof alg === 'string' ? rules.signatureBytes.get(alg) : undefined
+  const { algorithm, type, keyId } = form
+  const bytes = typeof algorithm === 'string' ? rules.signatureBytes.get(algorithm) : undefined
   if (bytes === undefined) return 'algorithm'
   // RFC 8725 §3.11.
-  const type = typeof typ === 'string' ? typeName(typ) : typ === undefined ? null : undefined
-  if (type !== rules.type) return 'type'
+  const name = typeof type === 'string' ? typeName(type) : type === undefined ? null : undefined
+  if (name !== rules.type) return 'type'
   // An ES256 signature is exactly 64 bytes (RFC 7518 §3.4): a shorter one makes verifiers throw.
-  if (bytes !== 0 && signature.length !== bytes) return 'signature'
+  if (bytes !== 0 && form.signatureBytes !== bytes) return 'signature'
   const fault = faultOfClaims(claims, rules)
-  return fault ?? { algorithm: alg as string, keyId: kid, claims: claims as Claims, rules }
+  return fault ?? { algorithm: algorithm as string, keyId, claims: claims as Claims, rules }
 }
 
 const REFUSED_MEMBERS = ['crit', 'b64', 'zip', 'enc', 'jwk', 'jku', 'x5u', 'x5c'] as const

@@ -1,4 +1,5 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, KeyObject, X509Certificate } from 'node:crypto'
+import { isRoca } from './roca.ts'
 
 /** Signature algorithms (RFC 7518 §3.1, RFC 8037 §3.1) that a token may carry. `none` is not one. */
 export const ALGORITHMS = ['HS256', 'RS256', 'PS256', 'ES256', 'EdDSA'] as const
@@ -171,6 +172,8 @@ export function publicKey(key: KeyObject): VerificationKey | KeyFault {
     const bits = details?.modulusLength ?? 0
     // With an exponent of 1 a signature is the padded message itself: anybody writes it.
     if ((details?.publicExponent ?? 0n) < 3n) return { kind: 'unusable', why: 'is an RSA key with a trivial exponent' }
+    const modulus = BigInt(`0x${Buffer.from(String(key.export({ format: 'jwk' }).n), 'base64url').toString('hex')}`)
+    if (isRoca(modulus)) return { kind: 'unusable', why: 'is an RSA key of a broken generator (CVE-2017-15361)' }
     // RFC 7518 §3.3: 2048 bits or more.
     return bits < 2048
       ? { kind: 'unusable', why: `is an RSA key of ${bits} bits; 2048 is the least` }

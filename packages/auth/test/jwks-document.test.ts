@@ -40,12 +40,6 @@ describe('a JWK Set', () => {
     expect(read(null, 1, [], {}, { ...es, use: 'enc' }, good).map(({ id }) => id)).toEqual(['a'])
   })
 
-  it('takes of two keys of one name the first', () => {
-    const other = generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ format: 'jwk' })
-    const [key, ...rest] = read({ ...es, kid: 'a' }, { ...other, kid: 'a' })
-    expect([key?.key.equals(es256.publicKey), rest]).toEqual([true, []])
-  })
-
   it.each(['', '[]', '{}', '{"keys":{}}', 'null', '{"keys":[]'])('is not %j', (text) => {
     expect(() => readJwks(Buffer.from(text), ['ES256'])).toThrow('is no JWK Set')
   })

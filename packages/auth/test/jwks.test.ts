@@ -48,6 +48,13 @@ describe('a key that an issuer publishes', () => {
     expect(await verifier.verify(provider.token(key(0), { jti: 'b' }, { kid: undefined }))).toBe('unknown-key')
   })
 
+  it('is not found under a name that two keys have', async () => {
+    provider.keys.push(makeKey('key-1'))
+    const verifier = await started()
+    expect(await verifier.verify(provider.token(key(0)))).toBe('unknown-key')
+    expect(await verifier.verify(provider.token(key(1)))).toBe('unknown-key')
+  })
+
   it('is asked for by one request, however many tokens wait for it', async () => {
     const verifier = verifying(provider)
     const outcomes = await Promise.all(
