@@ -23,7 +23,9 @@ app.get(
   '/search',
   {
     config: {
-      security: { rateLimit: { policies: [{ name: 'search', algorithm: 'token-bucket', limit: 60, window: 60, burst: 10 }] } },
+      security: {
+        rateLimit: { policies: [{ name: 'search', algorithm: 'token-bucket', limit: 60, window: 60, burst: 10 }] },
+      },
     },
   },
   async () => [],

@@ -20,9 +20,11 @@ export function policyField(quotas: readonly Quota[]): string {
   return quotas.flatMap((quota) => (typeof quota.limit === 'number' ? [policyItem(quota, quota.limit)] : [])).join(', ')
 }
 
-/** Adds to a list what another one holds. */
-const joined = (list: unknown, more: string): string =>
-  typeof list === 'string' && list !== '' && more !== '' ? `${list}, ${more}` : more === '' ? String(list ?? '') : more
+/** Adds to a list, as it stands in a field, what another one holds. */
+function joined(field: unknown, more: string): string {
+  const list = typeof field === 'string' ? field : ''
+  return list === '' || more === '' ? list + more : `${list}, ${more}`
+}
 
 /** What `X-RateLimit-Reset` counts: Unix seconds, or seconds from now. */
 export type Reset = 'unix' | 'delta'
