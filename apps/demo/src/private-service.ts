@@ -1,4 +1,4 @@
-import security, { serverOptions } from '@portcullis/security'
+import security, { serverOptions, type SecurityOptions } from '@portcullis/security'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { LeafCertificate } from './certificates.ts'
 import { closeInTime } from './closing.ts'
@@ -16,6 +16,7 @@ export interface PrivateServiceOptions {
   readonly gatewayKey: string
   /** The service's own name: tokens for another service are of no use here. */
   readonly audience: string
+  readonly rateLimit?: SecurityOptions['rateLimit']
   readonly log: LogSettings
 }
 
@@ -26,7 +27,8 @@ export interface PrivateServiceOptions {
 export async function createPrivateService(options: PrivateServiceOptions): Promise<FastifyInstance> {
   const { key, cert } = options.certificate
   const app = Fastify({
-    ...serverOptions({ trustProxy: false, https: { key, cert } }),
+    // The gateway says who its client is. Steps that use it come after `auth`, which believes only the gateway.
+    ...serverOptions({ trustProxy: 'loopback', https: { key, cert } }),
     ...logging(options.audience, options.log),
     // Without coercion: "5" is no amount of money.
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false } },
@@ -34,6 +36,7 @@ export async function createPrivateService(options: PrivateServiceOptions): Prom
     requestIdHeader: 'x-request-id',
   })
   await app.register(security, {
+    ...(options.rateLimit === undefined ? {} : { rateLimit: options.rateLimit }),
     auth: {
       jwt: {
         key: options.gatewayKey,

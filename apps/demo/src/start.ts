@@ -8,7 +8,6 @@ import { createGateway } from './gateway/gateway.ts'
 import type { LogSettings } from './logging.ts'
 import { createPaymentService } from './payment-service/service.ts'
 import { createKeyPair, createTokenIssuer } from './tokens.ts'
-import { createLoginAttempts } from './user-service/login-attempts.ts'
 import { createUserService } from './user-service/service.ts'
 
 /** How to start the demo. */
@@ -81,14 +80,12 @@ async function start(options: StartOptions, closers: (() => unknown)[]): Promise
   if (redis !== undefined) closers.push(() => redis.disconnect())
   const tokens = await createTokenIssuer()
   closers.push(() => tokens.close())
-  const attempts = await createLoginAttempts(redis)
-  closers.push(() => attempts.close())
 
   const gatewayKeys = createKeyPair()
   const gatewayKey = gatewayKeys.publicKey
   const userService = await createUserService(
     { certificate: certificates.userService, gatewayKey, log },
-    { pool: usersPool, tokens, attempts },
+    { pool: usersPool, tokens, redis },
   )
   closers.push(() => userService.close())
   const userAddress = await userService.listen({ host: '127.0.0.1', port: 0 })

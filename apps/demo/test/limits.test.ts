@@ -35,12 +35,27 @@ describe('limits', () => {
     const wait = Number(sixth.headers['retry-after'])
     expect(wait).toBeGreaterThan(0)
     expect(sixth.json).toMatchObject({
+      code: 'PTC_RATE_LIMIT_EXCEEDED',
       status: 429,
       retryAfter: wait,
       error: `Rate limit exceeded. Try again in ${wait} seconds.`,
     })
-    // Another account is not locked with it.
+    // Another account is not locked with it, nor is the account at another address.
     expect((await attempt(alice.password, alice.username)).status).toBe(200)
+    const elsewhere = { json: { username: masum.username, password: masum.password }, from: '127.0.0.9' }
+    expect((await standing().call('POST', '/login', elsewhere)).status).toBe(200)
+  })
+
+  it('counts no sign-in that succeeds', async () => {
+    await stand()
+    for (let i = 0; i < 15; i++) expect((await attempt(masum.password)).status).toBe(200)
+  })
+
+  it('takes all spellings of a name for one account', async () => {
+    await stand()
+    const spellings = ['masum', 'MASUM', ' masum', 'ｍasum', 'mas\u00ADum']
+    for (const username of spellings) expect((await attempt('not the password', username)).status).toBe(401)
+    expect((await attempt(masum.password)).status).toBe(429)
   })
 
   it('lets five of fifty simultaneous guesses through', async () => {

@@ -10,7 +10,7 @@ export const perAddress: Policy = { name: 'per-address', limit: 300, window: 60,
 /** Signed-in users, unless a route says otherwise. */
 export const perUser: Policy = { name: 'per-user', limit: 100, window: 60, partitionBy: 'identity' }
 
-/** Signing in, beside the five a minute that the user service grants each account. */
+/** Signing in, beside the login guard of the user service. */
 export const perLoginAddress: Policy = { name: 'login-per-address', limit: 20, window: 60, partitionBy: 'ip' }
 
 /** Registering costs us a password hash, and leaves a row behind. */

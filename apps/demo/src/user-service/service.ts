@@ -1,9 +1,10 @@
 import cookie from '@fastify/cookie'
 import type { FastifyInstance } from 'fastify'
+import type { Redis } from 'ioredis'
 import type pg from 'pg'
 import { createPrivateService, type PrivateServiceOptions } from '../private-service.ts'
 import type { TokenIssuer } from '../tokens.ts'
-import type { LoginAttempts } from './login-attempts.ts'
+import { loginLimits } from './login-limits.ts'
 import { postRoutes } from './post-routes.ts'
 import { profileRoutes } from './profile-routes.ts'
 import { sessionRoutes } from './session-routes.ts'
@@ -12,7 +13,7 @@ import { sessionRoutes } from './session-routes.ts'
 export interface UserServiceParts {
   readonly pool: pg.Pool
   readonly tokens: TokenIssuer
-  readonly attempts: LoginAttempts
+  readonly redis: Redis | undefined
 }
 
 /** The private user service: users, sessions, posts. It alone holds passwords and the key of access tokens. */
@@ -20,7 +21,11 @@ export async function createUserService(
   options: Omit<PrivateServiceOptions, 'audience'>,
   parts: UserServiceParts,
 ): Promise<FastifyInstance> {
-  const app = await createPrivateService({ ...options, audience: 'user-service' })
+  const app = await createPrivateService({
+    ...options,
+    audience: 'user-service',
+    rateLimit: loginLimits(parts.redis),
+  })
   await app.register(cookie)
   sessionRoutes(app, parts)
   profileRoutes(app, parts)

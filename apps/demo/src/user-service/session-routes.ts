@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify'
 import { answerProblem, problemSchema } from '../problem.ts'
 import { accessTokens } from '../tokens.ts'
 import type { UserServiceParts } from './service.ts'
+import { loginGuard } from './login-limits.ts'
 import { hashPassword, passwordMatches } from './password.ts'
 import { clearRefreshCookie, readRefreshCookie, sessionLifetime, writeRefreshCookie } from './refresh-cookie.ts'
 import { loginBody, noQuery, registerBody, tokenAnswer, userAnswer } from './schemas.ts'
@@ -9,8 +10,9 @@ import { endSession, openSession, type OpenSession, rotateSession } from './sess
 import { addUser, findCredential } from './users.ts'
 
 /** Registering, signing in, staying signed in, signing out. All of it is for callers without an identity. */
-export function sessionRoutes(app: FastifyInstance, { pool, tokens, attempts }: UserServiceParts): void {
+export function sessionRoutes(app: FastifyInstance, { pool, tokens }: UserServiceParts): void {
   const config = { security: { auth: {} } }
+  const guarded = { security: { auth: {}, rateLimit: { loginGuard } } }
 
   const handOver = (reply: FastifyReply, session: OpenSession): object => {
     writeRefreshCookie(reply, session.token, session.remaining)
@@ -33,7 +35,7 @@ export function sessionRoutes(app: FastifyInstance, { pool, tokens, attempts }: 
   app.post<{ Body: { username: string; password: string } }>(
     '/api/login',
     {
-      config,
+      config: guarded,
       schema: {
         body: loginBody,
         querystring: noQuery,
@@ -42,12 +44,6 @@ export function sessionRoutes(app: FastifyInstance, { pool, tokens, attempts }: 
     },
     async (request, reply) => {
       const { username, password } = request.body
-      const wait = await attempts.take(username)
-      if (wait > 0) {
-        request.log.warn({ owasp: 'authn_login_fail_max' }, 'too many attempts to sign in to one account')
-        const sentence = `Rate limit exceeded. Try again in ${wait} ${wait === 1 ? 'second' : 'seconds'}.`
-        return answerProblem(reply, 429, 'DEMO_LOGIN_LIMITED', sentence, wait)
-      }
       const credential = await findCredential(pool, username)
       if (!(await passwordMatches(credential?.passwordHash, password)) || credential === null) {
         // By number: what was typed as a name may have been a password.
