@@ -71,3 +71,27 @@ it('the guide "Switch on room by room" runs when pasted', async () => {
   app.get('/', async () => 'through')
   expect((await app.inject('/')).body).toBe('through')
 })
+
+it('the guide "Protect a login" runs when pasted, and holds what it says', async () => {
+  const code = blocks('docs/guides/protect-a-login.md').join('\n')
+  const surrounding = "const passwordMatches = async (email: string, password: string) => password === 'right'\n"
+  const app = (await paste(`${surrounding}${code}\nObject.assign(app, { alarms })`)) as FastifyInstance & {
+    alarms: string[]
+  }
+  const post = (url: string, payload: object) => app.inject({ method: 'POST', url, payload })
+  const attempt = (password: string, email = 'alice@example.com') => post('/login', { email, password })
+
+  const fifty = await Promise.all(Array.from({ length: 50 }, (_, i) => attempt(`guess ${i}`)))
+  expect(fifty.filter(({ statusCode }) => statusCode === 401)).toHaveLength(5)
+  const refused = fifty.filter(({ statusCode }) => statusCode === 429)
+  expect(refused).toHaveLength(45)
+  expect(refused[0]?.json()).toMatchObject({ code: 'PTC_RATE_LIMIT_EXCEEDED', retryAfter: 1 })
+  expect(app.alarms).toEqual(['pair 6'])
+
+  for (let i = 0; i < 9; i++) expect((await attempt('right', 'bob@example.com')).statusCode).toBe(200)
+  const forms = Array.from({ length: 9 }, () => post('/form', { email: 'carol@example.com', password: 'x' }))
+  expect((await Promise.all(forms)).filter(({ statusCode }) => statusCode === 302)).toHaveLength(5)
+
+  const support = await post('/support/unlock', { email: 'alice@example.com' })
+  expect(support.json().worst[0]).toMatchObject({ policy: 'login.pair', refusals: 45 })
+})
