@@ -4,6 +4,7 @@ import { loginGuardFindings } from './login-options.ts'
 import type { RateLimitOptions, RateLimitRoute } from './options.ts'
 import type { PolicyOptions } from './policy-options.ts'
 import { holdsBurst, parsePolicy } from './policy.ts'
+import { storeFindings } from './store-options.ts'
 import { keysOf } from './subject.ts'
 
 const AsyncFunction = (async () => {}).constructor
@@ -79,15 +80,6 @@ export function findings(options: Readonly<Partial<RateLimitOptions & RateLimitR
     const message = `is '${field}', in which one credential has many spellings and each would be a quota; write apiKeyField: 'x-api-key', or partitionBy: 'identity'`
     found.push(replace('/apiKeyField', 'respelt-field', message, 'x-api-key'))
   }
-  const redis = options.store?.redis
-  if (redis !== undefined && (typeof redis.evalsha !== 'function' || typeof redis.eval !== 'function')) {
-    found.push({
-      at: '/store/redis',
-      rule: 'redis-client',
-      message:
-        'must be a client with `evalsha` and `eval`, such as `new Redis()` of ioredis; remove it to count in memory',
-      fix: [{ op: 'remove', path: '/store/redis' }],
-    })
-  }
+  found.push(...storeFindings(options.store, options.policies ?? []))
   return found
 }

@@ -18,9 +18,10 @@ import { exceeded, tellObserved } from './exceeded.ts'
 import { compileFields, type Reset } from './fields.ts'
 import { Nearing } from './nearing.ts'
 import type { Penalties } from './penalties.ts'
-import type { RateLimitOptions } from './options.ts'
 import { sameQuota, type Quota } from './policy.ts'
-import type { RedisStore } from './redis-store.ts'
+import type { SharedStore } from './shared-store.ts'
+import type { OnStoreError } from './store-options.ts'
+import { withoutStore } from './without-store.ts'
 
 /** Spends the quotas of one stage; says nothing, or the refusal. A promise only if something is waited for. */
 export type Limiter = (
@@ -31,10 +32,11 @@ export type Limiter = (
 /** What limiters of one registration share. */
 export interface LimiterParts {
   readonly engine: Engine
-  readonly redis: RedisStore | undefined
+  /** Where several processes count together; undefined: nowhere. */
+  readonly shared: SharedStore | undefined
   readonly maxKeys: number
   readonly apiKeyField: string
-  readonly onStoreError: NonNullable<RateLimitOptions['onStoreError']>
+  readonly onStoreError: OnStoreError
   /** Told when a function of a policy throws, or returns what it must not. */
   readonly onWrong: ChargingParts['onWrong']
   /** The share of a quota that is left when `rate-limit.nearing` is raised; 0: never. */
@@ -66,7 +68,7 @@ export class Limiters {
    * @param joins whether an earlier stage of the same request also limits
    */
   compile(quotas: readonly Quota[], advertised: readonly Quota[], joins: boolean): Limiter {
-    const { engine, redis, onStoreError, clock, reset, penalties } = this.#parts
+    const { engine, shared, onStoreError, clock, reset, penalties } = this.#parts
     const charging = quotas.map((quota) => compileCharging(quota, this.#parts))
     const charges = quotas.map(blankCharge)
     /** Fills charges; or the refusal of one that cannot be filled. */
@@ -95,22 +97,22 @@ export class Limiters {
         penalties.note(reply.request, decision)
         return exceeded(refused)
       }
-      if (nears && decision.some((part) => nearing.crossed(part))) nearing.tell(reply.request, decision, clock())
+      if (nears) nearing.tell(reply, decision, clock)
       return undefined
     }
 
-    if (redis !== undefined) {
-      const inRedis = (asked: readonly Charge[]) => redis.decide(asked)
+    if (shared !== undefined) {
+      const away = withoutStore(tables, onStoreError)
       const without = (reply: FastifyReply, asked: readonly Charge[]): Refusal | undefined => {
-        if (onStoreError === 'open') return undefined
-        if (onStoreError === 'closed') return errors.PTC_RATE_LIMIT_UNAVAILABLE.with({ retryAfter: 1 })
-        return settle(reply, inMemory(asked, clock()))
+        const decision = away(asked, clock())
+        if (decision === 'closed') return errors.PTC_RATE_LIMIT_UNAVAILABLE.with({ retryAfter: 1 })
+        return decision === null ? undefined : settle(reply, decision)
       }
       return (request, reply) => {
         const asked = quotas.map(blankCharge)
         const wrong = fill(request, asked)
         if (wrong !== undefined) return wrong
-        const answer = inRedis(asked)
+        const answer = shared.decide(asked)
         if (answer === null) return without(reply, asked)
         return answer.then((decision) => (decision === null ? without(reply, asked) : settle(reply, decision)))
       }

@@ -1,26 +1,7 @@
 import type { ObjectSchema, RoomOptions } from '@portcullis/kernel'
 import { loginGuardSchema, type LoginGuardOptions } from './login-options.ts'
 import { policySchema, type PolicyOptions } from './policy-options.ts'
-
-/** The commands of a Redis client that the room uses; an ioredis client has them. */
-export interface RedisClient {
-  /** The connection's state; while it is lost, nothing is sent. */
-  readonly status?: string
-  evalsha(sha: string, keys: number, ...args: string[]): Promise<unknown>
-  eval(script: string, keys: number, ...args: string[]): Promise<unknown>
-}
-
-/** Where quotas are kept. */
-export interface StoreOptions {
-  /** Callers remembered per policy in this process's memory. Default 100000. */
-  maxKeys?: number
-  /** A connected ioredis client: quotas are then shared by every process that uses the same server. */
-  redis?: RedisClient
-  /** Begins every key in Redis. Default `ptc:rl:`. */
-  prefix?: string
-  /** Milliseconds that a request waits for Redis before `onStoreError` applies. Default 50. */
-  timeoutMs?: number
-}
+import { onStoreErrorSchema, storeSchema, type OnStoreError, type StoreOptions } from './store-options.ts'
 
 /** Options of a registration. */
 export interface RateLimitOptions extends RoomOptions {
@@ -37,8 +18,8 @@ export interface RateLimitOptions extends RoomOptions {
   /** `X-RateLimit-Reset`: the time in Unix seconds, or the seconds until then. Default `unix`. */
   reset?: 'unix' | 'delta'
   store?: StoreOptions
-  /** Redis away: count in this process (`local`), refuse (`closed`) or let pass (`open`). Default `local`. */
-  onStoreError?: 'local' | 'closed' | 'open'
+  /** The shared store away: count in this process (`local`), refuse (`closed`) or let pass (`open`). Default `local`. */
+  onStoreError?: OnStoreError
 }
 
 /** Options of one route. */
@@ -101,46 +82,8 @@ export const optionsSchema: ObjectSchema = {
       default: 'unix',
       description: '`X-RateLimit-Reset`: the time in Unix seconds, or the seconds until then.',
     },
-    store: {
-      type: 'object',
-      additionalProperties: false,
-      default: {},
-      description: 'Where quotas are kept.',
-      properties: {
-        maxKeys: {
-          type: 'integer',
-          minimum: 1,
-          maximum: 10_000_000,
-          default: 100_000,
-          description: 'Callers remembered per policy in this process’s memory.',
-        },
-        redis: {
-          accepts: ['object'],
-          description: 'A connected ioredis client: quotas are shared by every process that uses the same server.',
-          examples: [{}],
-        },
-        prefix: {
-          type: 'string',
-          title: 'a prefix of letters, digits, ".", "_", ":" and "-"',
-          pattern: '^[A-Za-z0-9._:-]{0,64}$',
-          default: 'ptc:rl:',
-          description: 'Begins every key in Redis.',
-        },
-        timeoutMs: {
-          type: 'integer',
-          minimum: 1,
-          maximum: 10_000,
-          default: 50,
-          description: 'Milliseconds that a request waits for Redis before `onStoreError` applies.',
-        },
-      },
-    },
-    onStoreError: {
-      type: 'string',
-      enum: ['local', 'closed', 'open'],
-      default: 'local',
-      description: 'Redis away: count in this process (`local`), refuse (`closed`) or let pass (`open`).',
-    },
+    store: storeSchema,
+    onStoreError: { ...onStoreErrorSchema, default: 'local' },
   },
 }
 

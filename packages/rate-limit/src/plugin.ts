@@ -11,10 +11,11 @@ import { completeLoginGuard } from './login-options.ts'
 import { optionsSchema, routeSchema, type RateLimitOptions, type RateLimitRoute } from './options.ts'
 import { findings } from './checks.ts'
 import { Penalties } from './penalties.ts'
+import { openStore } from './open-store.ts'
 import { parsePolicy } from './policy.ts'
-import { RedisStore } from './redis-store.ts'
 import { checkRoutes } from './route-checks.ts'
 import { compileStages, withGuard } from './stages.ts'
+import type { OnStoreError } from './store-options.ts'
 
 /** Whole milliseconds that never go back: a clock that is set must neither free nor lock out anybody. */
 const clock = (): number => Math.floor(performance.now())
@@ -28,33 +29,24 @@ const plugin: FastifyPluginAsync<RateLimitOptions> = defineRoom<RateLimitOptions
   events,
   check: findings,
   async setup({ store, apiKeyField, onStoreError, nearing, reset }, app) {
-    const {
-      redis: client,
-      prefix,
-      timeoutMs,
-      maxKeys,
-    } = store as { maxKeys: number; prefix: string; timeoutMs: number } & typeof store
-    const failing = onStoreError as 'local' | 'closed' | 'open'
-    const redis =
-      client &&
-      new RedisStore({
-        client,
-        prefix,
-        timeoutMs,
-        clock,
-        onOutage(reason) {
-          app.log.error({ reason, onStoreError: failing }, 'the rate-limit store does not answer')
-          emit(app, events['rate-limit.store-unavailable'], {
-            outcome: failing === 'closed' ? 'denied' : 'allowed',
-            detail: { reason, onStoreError: failing },
-          })
-        },
-      })
+    const given = store as { maxKeys: number; prefix: string; timeoutMs: number } & typeof store
+    const { maxKeys } = given
+    const failing = onStoreError as OnStoreError
+    const shared = openStore(given, clock, {
+      onOutage(reason) {
+        app.log.error({ reason, onStoreError: failing }, 'the rate-limit store does not answer')
+        emit(app, events['rate-limit.store-unavailable'], {
+          outcome: failing === 'closed' ? 'denied' : 'allowed',
+          detail: { reason, onStoreError: failing },
+        })
+      },
+      onRecovery: () => app.log.info('the rate-limit store answers again'),
+    })
     const told = new Set<string>()
     const penalties = new Penalties()
     const limiters = new Limiters({
       engine: await openEngine(clock),
-      redis,
+      shared,
       maxKeys,
       apiKeyField: apiKeyField as string,
       onStoreError: failing,
@@ -76,7 +68,7 @@ const plugin: FastifyPluginAsync<RateLimitOptions> = defineRoom<RateLimitOptions
 
     openBook(app, {
       counted: () => limiters.all,
-      shared: redis,
+      shared,
       penalties,
       apiKeyField: apiKeyField as string,
       clock,
@@ -86,17 +78,17 @@ const plugin: FastifyPluginAsync<RateLimitOptions> = defineRoom<RateLimitOptions
       compile({ policies, loginGuard, reportOnly, allow, deny }) {
         const quotas = policies.map(parsePolicy)
         if (reportOnly === true) penalties.observe(quotas)
-        const given = loginGuard && completeLoginGuard(loginGuard)
+        const complete = loginGuard && completeLoginGuard(loginGuard)
         const guard =
-          given &&
-          compileLoginGuard(given, {
+          complete &&
+          compileLoginGuard(complete, {
             counted: (quota) => limiters.counted(quota),
-            shared: redis,
+            shared,
             penalties,
             onStoreError: failing,
             clock,
-            onThrow: (error) => app.log.error({ err: error, guard: given.name }, 'loginGuard.account named nobody'),
-            onSuspicion: suspicionEvents(given.name, reportOnly === true),
+            onThrow: (error) => app.log.error({ err: error, guard: complete.name }, 'loginGuard.account named nobody'),
+            onSuspicion: suspicionEvents(complete.name, reportOnly === true),
           })
         return withGuard(compileStages(quotas, { allow, deny }, limiters), guard)
       },

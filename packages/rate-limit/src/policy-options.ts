@@ -63,6 +63,8 @@ export interface PolicyOptions {
   reportOnly?: boolean
   /** Bans callers whom this policy refuses again and again. */
   ban?: BanOptions
+  /** What this policy does while the shared store is away. Absent: as the registration says. */
+  onStoreError?: 'local' | 'closed' | 'open'
   /** What a refusal says: the seconds to wait, or only `later`. Default `seconds`. */
   sentence?: 'seconds' | 'later'
 }
@@ -187,6 +189,12 @@ export const policySchema = {
         },
         for: { type: 'integer', minimum: 1, maximum: 31_536_000, description: 'Seconds of the ban.', examples: [3600] },
       },
+    },
+    onStoreError: {
+      type: 'string',
+      enum: ['local', 'closed', 'open'],
+      examples: ['closed'],
+      description: 'What this policy does while the shared store is away. Absent: as the registration says.',
     },
     sentence: {
       type: 'string',

@@ -29,6 +29,8 @@ export interface Quota {
   readonly methods: PolicyOptions['methods']
   /** Decided and spent, but nobody is refused by it. */
   readonly reportOnly: boolean
+  /** What it does while the shared store is away; undefined: as the registration says. */
+  readonly onStoreError: PolicyOptions['onStoreError']
   readonly sentence: 'seconds' | 'later'
   readonly stage: Stage
   /** The name as an RFC 9651 String. */
@@ -74,6 +76,7 @@ export function parsePolicy(given: Readonly<PolicyOptions>): Quota {
     per: given.per ?? [],
     methods: given.methods,
     reportOnly,
+    onStoreError: given.onStoreError,
     sentence,
     stage: stageOf(partitionBy),
     label: `"${name}"`,

@@ -11,7 +11,7 @@ it('opens windows and refuses through @fastify/rate-limit, and waits for nothing
   const engine = await openEngine(clock)
   const limiters = new Limiters({
     engine,
-    redis: undefined,
+    shared: undefined,
     maxKeys: 10,
     apiKeyField: 'x-api-key',
     onStoreError: 'local',
