@@ -1,3 +1,12 @@
+import { randomBytes } from 'node:crypto'
+import { fingerprint } from './fingerprint.ts'
+
+/** Counters of those without a place. */
+const CELLS = 1024
+
+const seed = randomBytes(8)
+const KEY = [seed.readInt32LE(0), seed.readInt32LE(4)] as const
+
 /** Somebody who is refused often. */
 export interface Offender {
   /** Whoever it is, as the policy counts. */
@@ -10,14 +19,20 @@ export interface Offender {
 
 /**
  * The most refused, in fixed memory: the Space-Saving sketch (Metwally, Agrawal, El Abbadi, 2005, "Efficient computation
- * of frequent and top-k elements in data streams"). With m places and n refusals in all: no count is too low, none is more than n/m
- * too high, and whoever has more than n/m refusals is in it. O(log m) a refusal.
+ * of frequent and top-k elements in data streams"), filtered (Homem and Carvalho, 2010, "Finding top-k elements in data
+ * streams"): whoever has no place is counted in a cell that he may share, and takes the least one's place once the cell
+ * has reached it. With m places and n refusals in all: no count is too low, none is more than n/m too high, and whoever
+ * has more than n/m refusals is in it. O(log m) a refusal at
+ * most; in a flood of many different ones most refusals only count in a cell.
  */
 export class Offenders {
   readonly #places: number
   /** A heap: the least refused first. */
   readonly #heap: Entry[] = []
   readonly #entries = new Map<string, Entry>()
+  /** What those without a place were refused, together in each cell. Never above the least count that has a place. */
+  readonly #outside = new Float64Array(CELLS)
+  readonly #print = new Int32Array(2)
   #total = 0
 
   /** @param places remembered at most */
@@ -33,23 +48,33 @@ export class Offenders {
   /** Counts one refusal. */
   add(subject: string): void {
     this.#total++
-    let entry = this.#entries.get(subject)
-    if (entry === undefined) {
-      if (this.#heap.length < this.#places) {
-        entry = { subject, refusals: 0, error: 0, place: this.#heap.length }
-        this.#heap.push(entry)
-      } else {
-        entry = this.#heap[0] as Entry
-        this.#entries.delete(entry.subject)
-        entry.subject = subject
-        entry.error = entry.refusals
-      }
-      this.#entries.set(subject, entry)
+    const known = this.#entries.get(subject)
+    if (known !== undefined) {
+      known.refusals++
+      this.#down(known)
+      return
     }
-    entry.refusals++
-    // A new one comes to the end with one refusal, less than nobody's: up. Everybody else has grown: down.
-    if (entry.refusals === 1) this.#up(entry)
-    else this.#down(entry)
+    const cell = this.#cellOf(subject)
+    const error = this.#outside[cell] as number
+    if (this.#heap.length < this.#places) {
+      const entry = { subject, refusals: error + 1, error, place: this.#heap.length }
+      this.#heap.push(entry)
+      this.#entries.set(subject, entry)
+      this.#up(entry)
+      return
+    }
+    const least = this.#heap[0] as Entry
+    if (error + 1 < least.refusals) {
+      this.#outside[cell] = error + 1
+      return
+    }
+    this.#entries.delete(least.subject)
+    this.#outside[this.#cellOf(least.subject)] = least.refusals
+    least.subject = subject
+    least.refusals = error + 1
+    least.error = error
+    this.#entries.set(subject, least)
+    this.#down(least)
   }
 
   /** Forgets somebody. */
@@ -71,6 +96,11 @@ export class Offenders {
       .map(({ subject, refusals, error }) => ({ subject, refusals, error }))
       .toSorted((one, other) => other.refusals - one.refusals)
       .slice(0, count)
+  }
+
+  #cellOf(subject: string): number {
+    fingerprint(subject, KEY[0], KEY[1], this.#print)
+    return (this.#print[0] as number) & (CELLS - 1)
   }
 
   #up(entry: Entry): void {
