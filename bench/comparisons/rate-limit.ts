@@ -104,11 +104,14 @@ const comparison: Comparison = {
     'ours, fixed window, refused': ours({ name: 'q', limit: 1, window: HOUR }),
     'constant 429': () => {
       const app = constant({ ...five, 'retry-after': '3600', 'cache-control': 'no-store' })
-      const body = Buffer.from(
-        '{"error":"Rate limit exceeded. Try again in 3600 seconds.","code":"PTC_RATE_LIMIT_EXCEEDED","status":429,"title":"Too Many Requests","retryAfter":3600}',
-      )
+      const body =
+        '{"error":"Rate limit exceeded. Try again in 3600 seconds.","code":"PTC_RATE_LIMIT_EXCEEDED","status":429,"title":"Too Many Requests","retryAfter":3600}'
       app.addHook('onRequest', (_request, reply) => {
-        reply.code(429).header('content-type', 'application/json').send(body)
+        reply
+          .code(429)
+          .header('content-type', 'application/json')
+          .serializer((text) => text as string)
+          .send(body)
       })
       return app
     },
