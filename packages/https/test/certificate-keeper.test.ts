@@ -299,8 +299,38 @@ describe('ACME', () => {
     strict.keeper.listening()
     await strict.clock.pass(1)
     expect(strict.told[1]).toMatch(/rejected: the certificate does not cover localhost.test/)
-    expect(readdirSync(dir).filter((name) => name.startsWith('localhost'))).toEqual([])
+    expect(readdirSync(dir).filter((name) => /^localhost.*pem$/.test(name))).toEqual([])
     strict.keeper.stop()
+  })
+
+  it('does not ask at once when a process that failed is started again and again', async () => {
+    const dir = folder()
+    const at: number[] = []
+    let down = true
+    const started = async (seconds: number) => {
+      const source = acmeSource(options(dir), async () =>
+        authority(async () => {
+          at.push((kept.clock.now() - start) / 1000)
+          if (down) throw new Error('down')
+          return named(90, kept.clock.now())
+        }),
+      )
+      const kept = keeping(source, undefined, ['localhost.test'])
+      await kept.keeper.start()
+      kept.keeper.listening()
+      await kept.clock.pass(seconds * 1000)
+      kept.keeper.stop()
+    }
+    const failed = (): string[] => readdirSync(dir).filter((name) => name.endsWith('.failed'))
+    await started(1)
+    await expect.poll(failed).toHaveLength(1)
+    // Each start of the test's clock is the same moment.
+    await started(29)
+    expect(at).toEqual([0])
+    down = false
+    await started(31)
+    expect(at).toEqual([0, 30])
+    await expect.poll(failed).toEqual([])
   })
 
   it('tells why an authority cannot be reached', async () => {

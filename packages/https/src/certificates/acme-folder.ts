@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { mkdir, readFile, rename, stat, unlink, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rename, rm, stat, unlink, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { errors } from '../errors.ts'
 import type { Material } from './chain.ts'
@@ -13,6 +13,16 @@ export interface AcmeFolder {
   /** The pair that was obtained last, or undefined. */
   pair(): Promise<Material | undefined>
   keepPair(pair: { readonly key: string; readonly cert: string }): Promise<void>
+  /** What went wrong before this start, or undefined. */
+  failure(): Promise<Failure | undefined>
+  /** Undefined forgets. */
+  keepFailure(failure: Failure | undefined): Promise<void>
+}
+
+/** Failures in a row, and when to try next, in milliseconds since the epoch. */
+export interface Failure {
+  readonly failures: number
+  readonly next: number
 }
 
 /**
@@ -27,6 +37,7 @@ export async function openAcmeFolder(dir: string, directory: string, hosts: read
   const authority = `${new URL(directory).hostname}-${digest(directory)}`
   const accountFile = join(folder, `account-${authority}.key.pem`)
   const pairFile = join(folder, `${hosts[0]}-${digest([directory, ...hosts.toSorted()].join('\n'))}.pem`)
+  const failureFile = `${pairFile}.failed`
   return {
     account: () => readOwn(accountFile),
     accountOr: (make) =>
@@ -45,6 +56,16 @@ export async function openAcmeFolder(dir: string, directory: string, hosts: read
       return key === undefined || certificates.length === 0 ? undefined : { key, cert: certificates.join('') }
     },
     keepPair: ({ key, cert }) => replace(pairFile, `${key.trim()}\n${cert}`),
+    async failure() {
+      const [failures, next] = (await readOwn(failureFile))?.split(' ').map(Number) ?? []
+      return Number.isSafeInteger(failures) && Number.isSafeInteger(next)
+        ? { failures: failures as number, next: next as number }
+        : undefined
+    },
+    async keepFailure(failure) {
+      if (failure === undefined) await rm(failureFile, { force: true })
+      else await replace(failureFile, `${failure.failures} ${failure.next}`)
+    },
   }
 }
 

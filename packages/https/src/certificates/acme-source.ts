@@ -5,6 +5,12 @@ import { openAcmeFolder, type AcmeFolder } from './acme-folder.ts'
 import { renewalTime, retryDelay } from './schedule.ts'
 import { reasonOf, type Source, type SourceContext } from './source.ts'
 
+/**
+ * Milliseconds that a start waits at most for failures before it: a process that is started again and again must not
+ * use up what the authority allows (five failures an hour are usual), and whoever mended something should not wait long.
+ */
+const LONGEST_WAIT_AT_START = 15 * 60_000
+
 /** What an ACME source needs. */
 export interface AcmeSourceOptions extends AcmeAccount {
   /** Names to ask for, at least one. */
@@ -66,6 +72,7 @@ export function acmeSource(
       // Another process may have renewed it.
       const kept = await offerKept()
       const at = kept !== undefined && kept > context.clock.now() ? kept : await obtain()
+      if (failures > 0) void folder.keepFailure(undefined).catch(() => {})
       failures = 0
       plan(at)
     } catch (error) {
@@ -73,6 +80,8 @@ export function acmeSource(
       if (!stopped) context.failed(reasonOf(error))
       const asked = error instanceof AskedToWait ? error.ms : 0
       plan(context.clock.now() + retryDelay(failures, options.retryAfter * 1000, context.random(), asked))
+      // A folder that cannot be written is told by the next try.
+      void folder.keepFailure({ failures, next: due }).catch(() => {})
     } finally {
       busy = false
     }
@@ -107,7 +116,10 @@ export function acmeSource(
       folder = await openAcmeFolder(options.folder, options.directory, hosts)
       // Read now, so that a file that others can read fails boot.
       await folder.account()
-      plan((await offerKept()) ?? context.clock.now())
+      const at = (await offerKept()) ?? context.clock.now()
+      const failure = await folder.failure()
+      failures = failure?.failures ?? 0
+      plan(Math.max(at, Math.min(failure?.next ?? at, context.clock.now() + LONGEST_WAIT_AT_START)))
     },
     listening() {
       if (listening) return
