@@ -1,0 +1,36 @@
+import { expect, it } from 'vitest'
+import { prove as hostileTokens } from '../proofs/hostile-tokens.ts'
+import { prove as jwksChaos } from '../proofs/jwks-chaos.ts'
+import { hasRedis, prove as revocation } from '../proofs/revocation.ts'
+import { given as hasVectors, prove as wycheproof } from '../proofs/wycheproof.ts'
+import type { Figure } from '../proof.ts'
+
+function hold(figures: readonly Figure[]): void {
+  expect(figures.length).toBeGreaterThan(0)
+  for (const { name, figure, bound, ok } of figures) expect(ok, `${name} ${figure} ${bound}`).toBe(true)
+}
+
+it('no hostile token is accepted, answered 5xx or left without a challenge, and no good one refused', async () => {
+  hold(await hostileTokens())
+}, 120_000)
+
+it('an issuer that is flooded for, hangs, is down or sends too much disturbs no known key', async () => {
+  hold(await jwksChaos('small'))
+}, 120_000)
+
+it.skipIf(!hasRedis)(
+  'what is revoked in one process is refused in another, and stays so',
+  async () => {
+    hold(await revocation('small'))
+  },
+  120_000,
+)
+
+// Public vectors that are not part of this project: WYCHEPROOF names the folder.
+it.skipIf(!hasVectors)(
+  'the JOSE vectors of Wycheproof are judged as they say (needs WYCHEPROOF)',
+  async () => {
+    hold(await wycheproof())
+  },
+  120_000,
+)
