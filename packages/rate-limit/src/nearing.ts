@@ -1,5 +1,5 @@
 import { emit } from '@portcullis/kernel'
-import type { FastifyRequest } from 'fastify'
+import type { FastifyReply } from 'fastify'
 import type { Decision, Part } from './decision.ts'
 import { events } from './events.ts'
 import { subjectHash } from './subject.ts'
@@ -18,23 +18,24 @@ export class Nearing {
   }
 
   /** Whether this very request brought a quota down to the share: a comparison, for most requests do not. */
-  crossed({ standing: { allowed, capacity, before, after } }: Part): boolean {
+  #crossed({ standing: { allowed, capacity, before, after } }: Part): boolean {
     const floor = capacity * this.#share
     return after <= floor && before > floor && allowed
   }
 
   /** Tells of the quotas that an admitted request brought down. */
-  tell(request: FastifyRequest, decision: Decision, now: number): void {
+  tell(reply: FastifyReply, decision: Decision, clock: () => number): void {
     for (const part of decision) {
-      if (!this.crossed(part)) continue
+      if (!this.#crossed(part)) continue
       const { quota, subject, standing } = part
+      const now = clock()
       const key = `${quota.tag} ${subject}`
       if ((this.#told.get(key) ?? 0) > now) continue
       // What is told again stands at the end, so the first is the one told longest ago.
       this.#told.delete(key)
       if (this.#told.size >= MOST) this.#told.delete(this.#told.keys().next().value as string)
       this.#told.set(key, now + quota.window * 1000)
-      emit(request, events['rate-limit.nearing'], {
+      emit(reply.request, events['rate-limit.nearing'], {
         outcome: 'allowed',
         detail: {
           policy: quota.name,
