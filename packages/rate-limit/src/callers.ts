@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Charge, Counted } from './decision.ts'
 import { errors } from './errors.ts'
-import { accountKey } from './login-account.ts'
+import { accountKey, spellingKey } from './login-account.ts'
 import { loginSubjects } from './login-quotas.ts'
 import type { Penalties, TopOffender } from './penalties.ts'
 import type { SharedStore } from './shared-store.ts'
@@ -107,10 +107,11 @@ function subjectOf({ quota }: Counted, caller: Caller, apiKeyField: string): str
     },
   } as unknown as FastifyRequest
   if (quota.guards !== undefined) {
-    const account = quota.guards === 'address' ? null : accountKey(caller.account ?? need('account'))
-    if (account === null || account === undefined) return loginSubjects.address(byAddress(request))
-    if (quota.guards === 'account') return loginSubjects.account(account)
-    return loginSubjects.pair(account, byAddress(request))
+    if (quota.guards === 'address') return byAddress(request)
+    const account = caller.account ?? need('account')
+    const name = quota.guards.startsWith('spelled') ? spellingKey(account) : accountKey(account)
+    if (name === null || name === undefined) return need('account')
+    return quota.guards.endsWith('account') ? loginSubjects.account(name) : loginSubjects.pair(name, byAddress(request))
   }
   const partitionBy = keysOf(quota.partitionBy).map((one) => (typeof one === 'function' ? () => key ?? null : one))
   return compileSubject({ partitionBy, per: quota.per }, apiKeyField, () => undefined)(request)

@@ -30,6 +30,11 @@ export function accountKey(value: unknown): string | null | undefined {
   return folded === '' ? null : hashed(folded)
 }
 
+/** One spelling of an account that `accountKey` can read. */
+export function spellingKey(value: string | number | bigint): string {
+  return hashed(String(value))
+}
+
 const hashed = (folded: string): string => hash('sha256', folded, 'base64url').slice(0, 27)
 
 /**

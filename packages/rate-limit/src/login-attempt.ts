@@ -5,8 +5,10 @@ export type LoginOutcome = 'succeeded' | 'failed' | 'returned'
 
 /** What is known of one attempt: who tries what. */
 export interface LoginTarget {
-  /** Hash of the account; null if the request names none. */
+  /** Hash of what all spellings of the account have in common; null if the request names none. */
   readonly account: string | null
+  /** Hash of its spelling. */
+  readonly spelling: string | null
   /** The caller's address, as quotas count it. */
   readonly address: string
   /** Whether this address has signed in to this account before. */

@@ -9,6 +9,10 @@ export interface LoginQuotas {
   readonly address: Quota
   /** Failures at one account. */
   readonly account: Quota
+  /** Failures of one address at one account under one spelling; never refused. */
+  readonly spelledPair: Quota
+  /** Failures at one account under one spelling; never refused. */
+  readonly spelledAccount: Quota
   /** Which pairs have signed in before: spent by successes, never refused. Undefined: nobody is trusted. */
   readonly trusted: Quota | undefined
 }
@@ -19,28 +23,36 @@ export const UNTOUCHED = 1_000_000
 /** The quotas of a login guard. */
 export function loginQuotas(guard: CompleteLoginGuard): LoginQuotas {
   const { name, perPair, perAddress, perAccount, window, delay, trust } = guard
-  const backoff = (guards: 'account' | 'address' | 'pair', limit: number): Quota => {
+  const backoff = (guards: NonNullable<Quota['guards']>, limit: number, delays: Quota['delay'] = delay): Quota => {
     const plain = parsePolicy({ name: `${name}.${guards}`, limit, window })
-    const tag = `${plain.name}:b:${limit}:${window}:${delay.first}:${delay.longest}`
-    return Object.freeze({ ...plain, algorithm: 'backoff', delay, guards, tag })
+    const tag = `${plain.name}:b:${limit}:${window}:${delays?.first}:${delays?.longest}`
+    return Object.freeze({ ...plain, algorithm: 'backoff', delay: delays, guards, tag })
   }
   return {
     pair: backoff('pair', perPair),
     address: backoff('address', perAddress),
     account: backoff('account', perAccount),
+    spelledPair: backoff('spelled-pair', perPair, NO_DELAY),
+    spelledAccount: backoff('spelled-account', perAccount, NO_DELAY),
     trusted:
       trust === 0
         ? undefined
         : Object.freeze({
             ...parsePolicy({ name: `${name}.trusted`, limit: UNTOUCHED, window: trust }),
-            guards: 'pair' as const,
+            guards: 'spelled-pair' as const,
           }),
   }
 }
 
+const NO_DELAY = Object.freeze({ first: 0, longest: 0 })
+
+/** Milliseconds in which one failure is forgotten. */
+export function unitOf({ window, limit }: Quota): number {
+  return Math.ceil((window * 1000) / (limit as number))
+}
+
 /** Names of what a guard counts. The first letter says the kind; hashes are of one length, so pairs cannot be respelt. */
 export const loginSubjects = {
-  address: (address: string): string => address,
   account: (account: string): string => `u${account}`,
   pair: (account: string | null, address: string): string =>
     account === null ? `q${address}` : `p${account}${address}`,
@@ -49,6 +61,5 @@ export const loginSubjects = {
 /** All quotas of a route's guard: their names must mean one thing everywhere. */
 export function guardedQuotas(given: Readonly<LoginGuardOptions> | undefined): Quota[] {
   if (given === undefined) return []
-  const { pair, address, account, trusted } = loginQuotas(completeLoginGuard(given))
-  return trusted === undefined ? [pair, address, account] : [pair, address, account, trusted]
+  return Object.values(loginQuotas(completeLoginGuard(given))).filter((quota) => quota !== undefined)
 }

@@ -19,7 +19,7 @@ export interface Quota {
   /** Delays in seconds; only `backoff`. */
   readonly delay: { readonly first: number; readonly longest: number } | undefined
   /** What a login guard counts by it; undefined: it is an ordinary policy's. */
-  readonly guards: 'account' | 'address' | 'pair' | undefined
+  readonly guards: 'account' | 'address' | 'pair' | 'spelled-account' | 'spelled-pair' | undefined
   /** When refusals of this quota become a ban. */
   readonly ban: BanSettings | undefined
   readonly cost: NonNullable<PolicyOptions['cost']>

@@ -72,7 +72,7 @@ describe('fifty guesses at once', () => {
     const request = `POST /login HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`
     const socket = connect((app.server.address() as AddressInfo).port, '127.0.0.1')
     let answer = ''
-    socket.on('data', (chunk) => (answer += chunk))
+    socket.on('data', (chunk) => (answer += String(chunk)))
     socket.write(request.repeat(50))
     await vi.waitFor(() => expect(answer.match(/HTTP\/1\.1 \d{3}/g)).toHaveLength(50))
     socket.destroy()
@@ -211,6 +211,30 @@ describe('another spelling of one account', () => {
     const answer = await attempt(email, secret)
     expect([answer.statusCode, answer.json().code]).toEqual([400, 'PTC_RATE_LIMIT_ACCOUNT_UNREADABLE'])
     expect(tried).toEqual([])
+  })
+
+  it('washes no failures away where an app tells spellings apart, and earns no trust for the other account', async () => {
+    // Mallory owns `alicé@example.com`; to this app that is another account.
+    const app = Fastify()
+    apps.push(app)
+    await app.register(rateLimit, { policies: [{ name: 'all', limit: 10_000, window: 60 }] })
+    const loginGuard = { account: { body: 'email' }, perPair: 5, perAccount: 5, perAddress: 10_000 }
+    let guesses = 0
+    app.post<{ Body: { email: string } }>(
+      '/login',
+      { config: { security: { rateLimit: { loginGuard } } } },
+      async ({ body }, reply) => {
+        if (body.email === 'alicé@example.com') return { ok: true }
+        guesses++
+        return reply.code(401).send()
+      },
+    )
+    const attempt = (email: string) => app.inject({ method: 'POST', url: '/login', payload: { email } })
+    for (let round = 0; round < 20; round++) {
+      for (let i = 0; i < 4; i++) await attempt(alice)
+      await attempt('alicé@example.com')
+    }
+    expect(guesses).toBe(5)
   })
 
   it('does not come from the prototype', async () => {
