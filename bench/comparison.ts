@@ -10,6 +10,8 @@ export interface Setup {
   readonly origin: string
   /** Header fields that never change in the answers of the subject named by `constantOf`. */
   readonly constantFields: readonly (readonly [name: string, value: string])[]
+  /** What `keys` made for the servers. */
+  readonly entries?: readonly object[]
 }
 
 /** One comparison: apps that answer the same request. */
@@ -27,12 +29,14 @@ export interface Comparison {
   readonly preflights?: boolean
   /** Requests name one of so many API keys in `x-api-key`, in rotation, instead of bearing a token. */
   readonly apiKeys?: number
+  /** Makes API keys, and what servers know of them: each request then has both a token and a key in `x-api-key`. */
+  readonly keys?: (count: number) => Promise<readonly { readonly key: string; readonly entry: object }[]>
   /** Subjects that answer 429 to every request. */
   readonly refusing?: readonly string[]
 }
 
-/** A header field of requests that says who is asking. */
-export type Credential = readonly [name: string, value: string]
+/** Header fields of requests that say who is asking. */
+export type Credential = Readonly<Record<string, string>>
 
 /** What a server process is asked. */
 export type Question = { readonly ask: 'listen'; readonly setup: Setup } | { readonly ask: 'cpu' }

@@ -38,7 +38,16 @@ export function openLoad(credentials: readonly Credential[], origin: string, pre
 function wrk(credentials: readonly Credential[], origin: string, preflights: boolean): Load {
   const folder = mkdtempSync(join(tmpdir(), 'portcullis-bench-'))
   const list = join(folder, 'credentials')
-  writeFileSync(list, credentials.map(([name, value]) => `${name}: ${value}`).join('\n'))
+  writeFileSync(
+    list,
+    credentials
+      .map((fields) =>
+        Object.entries(fields)
+          .map((field) => field.join(': '))
+          .join('\t'),
+      )
+      .join('\n'),
+  )
   const script = fileURLToPath(new URL('./wrk.lua', import.meta.url))
   return {
     tool: 'wrk',
@@ -69,7 +78,7 @@ function wrk(credentials: readonly Credential[], origin: string, preflights: boo
 function cannon(credentials: readonly Credential[], origin: string, preflights: boolean): Load {
   const requests = preflights
     ? [{ method: 'OPTIONS' as const, headers: { origin, ...PREFLIGHT } }]
-    : credentials.map(([name, value]) => ({ headers: { [name]: value, origin } }))
+    : credentials.map((fields) => ({ headers: { ...fields, origin } }))
   return {
     tool: 'autocannon',
     async run(url, seconds, expected = 'admitted') {

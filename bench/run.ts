@@ -39,19 +39,24 @@ const names = { issuer: 'https://id.example.com', audience: 'https://api.example
 const origin = 'https://app.example.com'
 const { publicKey, tokens } = signTokens(1000, names)
 const { preflights = false, apiKeys, refusing = [] } = comparison
+const made = await comparison.keys?.(tokens.length)
 const credentials: readonly Credential[] =
   apiKeys === undefined
-    ? tokens.map((token) => ['authorization', `Bearer ${token}`])
-    : Array.from({ length: apiKeys }, (_, i) => ['x-api-key', `key-${i}`])
+    ? tokens.map((token, i) => ({
+        authorization: `Bearer ${token}`,
+        ...(made === undefined ? {} : { 'x-api-key': made[i]?.key ?? '' }),
+      }))
+    : Array.from({ length: apiKeys }, (_, i) => ({ 'x-api-key': `key-${i}` }))
 const method = preflights ? 'OPTIONS' : 'GET'
-const headersWith = ([name, value]: Credential = ['authorization', '']): Record<string, string> =>
-  preflights ? { origin, ...PREFLIGHT } : { origin, [name]: value }
+const headersWith = (credential: Credential = {}): Record<string, string> =>
+  preflights ? { origin, ...PREFLIGHT } : { origin, ...credential }
 const headers = headersWith(credentials[0])
 const load = openLoad(credentials, origin, preflights)
 const servers = new Map<string, Server>()
 
 try {
-  let setup: Setup = { publicKey, origin, ...names, constantFields: [] }
+  const entries = made?.map(({ entry }) => entry)
+  let setup: Setup = { publicKey, origin, ...names, constantFields: [], ...(entries === undefined ? {} : { entries }) }
   const { constantOf } = comparison
   const first = subjects.filter((subject) => subject === constantOf)
   for (const subject of [...first, ...subjects.filter((other) => other !== constantOf)]) {

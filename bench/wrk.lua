@@ -1,4 +1,4 @@
--- Arguments: a file with one credential a line (name: value), the origin, and for preflights the method that they ask for. Every request is formatted once, before the clock starts.
+-- Arguments: a file with the credentials of one request a line (name: value, separated by tabs), the origin, and for preflights the method that they ask for. Every request is formatted once, before the clock starts.
 local requests = {}
 local at = 0
 
@@ -11,8 +11,8 @@ function init(args)
     return
   end
   for line in io.lines(args[1]) do
-    local name, value = line:match("^([^:]+): (.*)$")
-    local fields = { ["Host"] = wrk.headers["Host"], ["Origin"] = args[2], [name] = value }
+    local fields = { ["Host"] = wrk.headers["Host"], ["Origin"] = args[2] }
+    for name, value in line:gmatch("([^:\t]+): ([^\t]*)") do fields[name] = value end
     requests[#requests + 1] = wrk.format("GET", nil, fields)
   end
 end
