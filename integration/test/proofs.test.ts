@@ -5,6 +5,7 @@ import { prove as fourConcerns } from '../proofs/four-concerns.ts'
 import { prove as memoryKeys } from '../proofs/memory-keys.ts'
 import { prove as rotation } from '../proofs/rotation.ts'
 import { prove as soak } from '../proofs/soak.ts'
+import { prove as throttle } from '../proofs/throttle.ts'
 
 it('a whole house under mixed load leaves nothing unanswered and keeps nothing', async () => {
   for (const { name, figure, bound, ok } of await soak('small')) expect(ok, `${name} ${figure} ${bound}`).toBe(true)
@@ -19,6 +20,10 @@ it('the benchmark runs, and every subject answers', async () => {
 it('a flood of fresh names frees no blocked caller', async () => {
   for (const { name, figure, bound, ok } of await memoryKeys('small'))
     expect(ok, `${name} ${figure} ${bound}`).toBe(true)
+}, 120_000)
+
+it('who waits is paced, served fairly and gone when it leaves', async () => {
+  for (const { name, figure, bound, ok } of await throttle('small')) expect(ok, `${name} ${figure} ${bound}`).toBe(true)
 }, 120_000)
 
 it('the demo starts, prints its addresses and stops', async () => {

@@ -52,7 +52,7 @@ export interface ShedOptions {
   retryAfter?: number
 }
 
-/** Bounds of waiting, for `rate` and `concurrency` each. */
+/** Bounds of waiting, for each rule by itself; `delayAfter` has `maxMs` instead of `waitMs`. */
 export interface QueueOptions {
   /** Requests that wait at once. Default 1000. */
   length?: number
@@ -180,7 +180,7 @@ const queueProperties = {
 const queue = {
   type: 'object',
   additionalProperties: false,
-  description: 'Bounds of waiting, for `rate` and `concurrency` each.',
+  description: 'Bounds of waiting, for each rule by itself; `delayAfter` has `maxMs` instead of `waitMs`.',
   properties: queueProperties,
 } as const
 
