@@ -42,7 +42,16 @@ export function fullHouse(): House {
     },
     rateLimit: {
       policies: [
-        { name: 'per-ip', algorithm: 'token-bucket', limit: 100, window: 60, burst: 10, cost: 1, partitionBy: 'ip' },
+        {
+          name: 'per-ip',
+          algorithm: 'token-bucket',
+          limit: 100,
+          window: 60,
+          burst: 10,
+          cost: 1,
+          partitionBy: 'ip',
+          ban: { after: 100, within: 60, for: 600 },
+        },
         {
           name: 'per-tenant',
           limit: 500,
