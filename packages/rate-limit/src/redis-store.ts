@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { refusing, type Charge } from './decision.ts'
+import type { Charge } from './decision.ts'
 import { hashSlot } from './hash-slot.ts'
 import { RedisRunner, type RedisClient } from './redis-client.ts'
 import { Lane, type Ask, type LaneParts } from './redis-lane.ts'

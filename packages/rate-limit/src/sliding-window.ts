@@ -41,7 +41,12 @@ export function slidingSegments(limit: number, window: number): Algorithm {
       const base = Math.max(newest, current)
       const oldest = Math.max(0, base - SEGMENTS)
       let spent = 0
-      for (let segment = oldest; segment <= newest; segment++) spent += state[counter(at, segment)] as number
+      let place = counter(at, oldest)
+      const end = at + FIRST + COUNTERS
+      for (let segment = oldest; segment <= newest; segment++) {
+        spent += state[place] as number
+        if (++place === end) place = at + FIRST
+      }
       const before = Math.max(0, limit - spent)
       const allowed = cost <= before
       const backMs = (segment: number): number => (current - base + segment + COUNTERS) * segmentMs - now

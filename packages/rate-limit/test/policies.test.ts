@@ -252,6 +252,16 @@ describe('lists', () => {
     expect(await statuses(from('203.0.113.7'), {}, {})).toEqual([403, 200, 429])
   })
 
+  it('leave a login guard in force', async () => {
+    const { app, statuses } = await limited(one, lists)
+    const loginGuard = { account: { body: 'email' }, perPair: 1, delay: { first: 60, longest: 60 } }
+    app.post('/login', { config: { security: { rateLimit: { loginGuard } } } }, async (_, reply) =>
+      reply.code(401).send(),
+    )
+    const guess = { ...post({ email: 'a@example.com' }, from('192.0.2.1')), url: '/login' }
+    expect(await statuses(guess, guess)).toEqual([401, 429])
+  })
+
   it('are replaced by a route’s own', async () => {
     const { app, statuses } = await limited(one, lists)
     app.get('/own', { config: { security: { rateLimit: { allow: [], deny: ['192.0.2.1'] } } } }, async () => 'own')
