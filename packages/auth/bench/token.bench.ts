@@ -1,9 +1,11 @@
 import fastifyJwt from '@fastify/jwt'
 import Fastify, { type FastifyRequest } from 'fastify'
+import { importJWK, jwtVerify } from 'jose'
 import { measure } from '../../../bench/measure.ts'
 import { trustedIssuers } from '../src/issuers.ts'
 import { jwtStrategy } from '../src/jwt.ts'
-import { givenKey } from '../src/key-sources.ts'
+import { givenKey, publishedKeys } from '../src/key-sources.ts'
+import { RemoteKeys } from '../src/jwks.ts'
 import { compileGate } from '../src/policy.ts'
 import { apiKeyStrategy, createApiKey } from '../src/api-key.ts'
 import { audience, es256, hmacToken, issuer, pem, secret, token } from '../test/forge.ts'
@@ -71,6 +73,39 @@ for (const algorithm of ['ES256', 'HS256'] as const) {
     'ours, seen before (field, times, scopes)': () => pass(hit, next()),
   })
 }
+
+// Keys that an issuer publishes: jose verifies, here without and with what stands before and after it.
+const tokens = Array.from({ length: COUNT }, (_, index) => token({ sub: `user-${index}`, jti: `token-${index}` }))
+const jwk = { ...es256.publicKey.export({ format: 'jwk' }), kid: 'key-1' }
+const keys = new RemoteKeys({
+  fetch: async () => ({ body: Buffer.from(JSON.stringify({ keys: [jwk] })), etag: undefined, maxAge: null }),
+  algorithms: ['ES256'],
+  clock: { now: () => 0, after: () => () => {} },
+  maxAge: 600,
+  maxStale: 600,
+  onFailure: () => {},
+  onRecovery: () => {},
+})
+await keys.start()
+const [published] = trustedIssuers({ jwks: 'https://id.example.com/jwks', algorithms: ['ES256'], issuer, audience })
+const remote = jwtStrategy({
+  rules: {
+    issuers: new Map(published === undefined ? [] : [[issuer, published.rules]]),
+    clockTolerance: 5,
+    maxBytes: 8192,
+  },
+  sources: new Map([[issuer, publishedKeys(keys)]]),
+  cacheSize: 0,
+  clock: Date.now,
+})
+const options = { algorithms: ['ES256'], issuer, audience, typ: 'at+jwt', requiredClaims: ['sub', 'exp'] }
+const imported = await importJWK(jwk, 'ES256')
+let at = 0
+const following = (): string => tokens[at++ % COUNT] as string
+await measure(`a key that the issuer publishes, a token of ${COUNT} rotating ones`, {
+  'jose, jwtVerify()': () => jwtVerify(following(), imported, options),
+  'ours, never seen': () => remote.verify(following()),
+})
 
 const { key, sha256 } = createApiKey()
 const strategy = apiKeyStrategy({

@@ -12,80 +12,101 @@ export function readEncodedObject(encoded: string): Record<string, unknown> | nu
   const bytes = decodeCanonical(encoded)
   if (bytes === null || !isUtf8(bytes)) return null
   const text = bytes.toString('utf8')
-  if (!isShallow(text)) return null
+  const members = membersIn(text)
+  if (members === -1) return null
   try {
     const value: unknown = JSON.parse(text)
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return null
-    return hasPlainMembers(text) ? (value as Record<string, unknown>) : null
+    return membersOf(value) === members ? (value as Record<string, unknown>) : null
   } catch {
     return null
   }
 }
 
+const BASE64URL = /^[A-Za-z0-9_-]+$/
+
+/** By the length of a text modulo 4: last letters that leave no bit set which no byte uses. None ends after one letter. */
+const LAST: readonly (RegExp | null)[] = [null, /^(?!)/, /[AQgw]$/, /[AEIMQUYcgkosw048]$/]
+
 /**
- * Decodes base64url that has exactly one spelling: no padding, no foreign characters, unused bits zero (RFC 4648 §3.5).
- * @returns the bytes, or null.
+ * How many bytes a text stands for in base64url that has exactly one spelling: no padding, no foreign characters,
+ * unused bits zero (RFC 4648 §3.5).
+ * @returns -1 for anything else, and for nothing.
  */
-export function decodeCanonical(encoded: string): Buffer | null {
-  if (encoded === '') return null
-  const bytes = Buffer.from(encoded, 'base64url')
-  return bytes.toString('base64url') === encoded ? bytes : null
+export function canonicalBytes(encoded: string): number {
+  const last = LAST[encoded.length & 3] as RegExp | null
+  return BASE64URL.test(encoded) && (last === null || last.test(encoded)) ? (encoded.length * 3) >> 2 : -1
 }
 
 /**
- * Looks at the member names of a text that `JSON.parse` has already accepted, because `JSON.parse` keeps the last of
- * two equal names while other readers keep the first.
+ * Decodes base64url that has exactly one spelling.
+ * @returns the bytes, or null.
+ */
+export function decodeCanonical(encoded: string): Buffer | null {
+  return canonicalBytes(encoded) === -1 ? null : Buffer.from(encoded, 'base64url')
+}
+
+/**
+ * Whether every object in a text that `JSON.parse` accepts has each of its names once, and none is `__proto__`.
+ * `JSON.parse` keeps the last of two equal names while other readers keep the first.
  */
 export function hasPlainMembers(text: string): boolean {
-  // One entry per open bracket: the names seen in an object, null for an array.
-  const open: (Set<string> | null)[] = []
-  let expectsName = false
-  for (let at = 0; at < text.length; at++) {
-    const char = text.charCodeAt(at)
-    if (char === 0x22) {
-      const end = endOfString(text, at)
-      if (expectsName) {
-        const spelt = text.slice(at + 1, end)
-        const name = spelt.includes('\\') ? (JSON.parse(`"${spelt}"`) as string) : spelt
-        const names = open.at(-1)
-        if (name === '__proto__' || names === null || names === undefined || names.has(name)) return false
-        names.add(name)
-        expectsName = false
-      }
-      at = end
-    } else if (char === 0x7b) {
-      open.push(new Set())
-      expectsName = true
-    } else if (char === 0x5b) {
-      open.push(null)
-      expectsName = false
-    } else if (char === 0x7d || char === 0x5d) {
-      open.pop()
-      expectsName = false
-    } else if (char === 0x2c) {
-      expectsName = open.at(-1) !== null
-    }
-  }
-  return true
+  return membersOf(JSON.parse(text)) === membersIn(text)
 }
 
 /** Whether any text, JSON or not, opens no more brackets than that: `JSON.parse` is slow on thousands of them. */
 export function isShallow(text: string): boolean {
+  return membersIn(text) !== -1
+}
+
+/**
+ * Members of all objects in a text that may be JSON: outside of strings a colon stands in each, and nowhere else.
+ * @returns -1 if it opens too many brackets.
+ */
+function membersIn(text: string): number {
   let depth = 0
+  let members = 0
   for (let at = 0; at < text.length; at++) {
     const char = text.charCodeAt(at)
     if (char === 0x22) {
-      at++
-      while (at < text.length && text.charCodeAt(at) !== 0x22) at += text.charCodeAt(at) === 0x5c ? 2 : 1
-    } else if (char === 0x7b || char === 0x5b) {
-      if (++depth > MAX_DEPTH) return false
+      at = endOfString(text, at)
+      if (at === -1) return members
+    } else if (char === 0x3a) members++
+    else if (char === 0x7b || char === 0x5b) {
+      if (++depth > MAX_DEPTH) return -1
     } else if (char === 0x7d || char === 0x5d) depth--
   }
-  return true
+  return members
 }
 
+/** Where a string ends, or -1: at a quote with an even number of backslashes before it. */
 function endOfString(text: string, start: number): number {
-  let at = start + 1
-  while (text.charCodeAt(at) !== 0x22) at += text.charCodeAt(at) === 0x5c ? 2 : 1
-  return at
+  let end = text.indexOf('"', start + 1)
+  while (end !== -1 && text.charCodeAt(end - 1) === 0x5c) {
+    let at = end - 1
+    while (text.charCodeAt(at - 1) === 0x5c) at--
+    if ((end - at) % 2 === 0) return end
+    end = text.indexOf('"', end + 1)
+  }
+  return end
+}
+
+/**
+ * Members that are left of all objects in a value once it is parsed: fewer than in its text if a name came twice.
+ * @returns NaN if one is named `__proto__`.
+ */
+function membersOf(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 0
+  let members = 0
+  if (Array.isArray(value)) {
+    for (const entry of value as unknown[]) members += membersOf(entry)
+    return members
+  }
+  for (const name of Object.keys(value)) {
+    if (name === '__proto__') return Number.NaN
+    members++
+    const member = (value as Record<string, unknown>)[name]
+    if (typeof member === 'object') members += membersOf(member)
+  }
+  return members
 }

@@ -1,6 +1,6 @@
 import type { SecurityIdentity } from 'fastify'
 import { areScopes, type Fault, identityOf, isName } from './identity.ts'
-import { decodeCanonical, readEncodedObject } from './json-object.ts'
+import { canonicalBytes, readEncodedObject } from './json-object.ts'
 
 /** What the tokens of one issuer must be before their signature is worth checking. */
 export interface IssuerRules {
@@ -73,10 +73,10 @@ export function readForm(token: string): Form | Fault {
   for (const member of REFUSED_MEMBERS) if (Object.hasOwn(header, member)) return 'header'
   const { alg, typ, kid } = header
   if (kid !== undefined && !isName(kid)) return 'header'
-  const signature = decodeCanonical(token.slice(second + 1))
-  if (signature === null) return 'malformed'
+  const signatureBytes = canonicalBytes(token.slice(second + 1))
+  if (signatureBytes === -1) return 'malformed'
   const payload = token.slice(first + 1, second)
-  return { algorithm: alg, type: typ, keyId: kid, payload, signatureBytes: signature.length }
+  return { algorithm: alg, type: typ, keyId: kid, payload, signatureBytes }
 }
 
 /**
