@@ -17,7 +17,8 @@ const withRooms =
     if (rooms.headers) await app.register(headers)
     if (rooms.cors) await app.register(cors, { origins: [origin], credentials: true })
     if (rooms.fixed) await app.register(rateLimit, { policies: [{ name: 'per-ip', ...QUOTA }] })
-    if (rooms.bucket) await app.register(rateLimit, { policies: [{ name: 'per-ip', algorithm: 'token-bucket', ...QUOTA }] })
+    if (rooms.bucket)
+      await app.register(rateLimit, { policies: [{ name: 'per-ip', algorithm: 'token-bucket', ...QUOTA }] })
     if (rooms.auth) await app.register(auth, { jwt: { key: publicKey, issuer, audience, algorithms: ['ES256'] } })
     return app
   }
