@@ -42,6 +42,8 @@ const plugin: FastifyPluginAsync<RateLimitOptions> = defineRoom<RateLimitOptions
       },
       onRecovery: () => app.log.info('the rate-limit store answers again'),
     })
+    // Memcached has no delays: there each process guards its own logins.
+    const guarding = given.memcached === undefined ? shared : undefined
     const told = new Set<string>()
     const penalties = new Penalties()
     const limiters = new Limiters({
@@ -69,6 +71,7 @@ const plugin: FastifyPluginAsync<RateLimitOptions> = defineRoom<RateLimitOptions
     openBook(app, {
       counted: () => limiters.all,
       shared,
+      guarding,
       penalties,
       apiKeyField: apiKeyField as string,
       clock,
@@ -79,15 +82,22 @@ const plugin: FastifyPluginAsync<RateLimitOptions> = defineRoom<RateLimitOptions
         const quotas = policies.map(parsePolicy)
         if (reportOnly === true) penalties.observe(quotas)
         const complete = loginGuard && completeLoginGuard(loginGuard)
+        if (complete && guarding !== shared) {
+          app.log.warn({ guard: complete.name }, 'Memcached cannot count this guard: each process counts for itself')
+        }
         const guard =
           complete &&
           compileLoginGuard(complete, {
             counted: (quota) => limiters.counted(quota),
-            shared,
+            shared: guarding,
             penalties,
             onStoreError: failing,
             clock,
-            onThrow: (error) => app.log.error({ err: error, guard: complete.name }, 'loginGuard.account named nobody'),
+            onThrow(error) {
+              if (told.has(`${complete.name} account`)) return
+              told.add(`${complete.name} account`)
+              app.log.error({ err: error, guard: complete.name }, 'loginGuard.account named nobody; such are refused')
+            },
             onSuspicion: suspicionEvents(complete.name, reportOnly === true),
           })
         return withGuard(compileStages(quotas, { allow, deny }, limiters), guard)
