@@ -49,6 +49,16 @@ export class MemcachedServer {
     return client
   }
 
+  /** Counters that it has been given since it started. */
+  async items(client: Client): Promise<number> {
+    return new Promise((resolve, reject) => {
+      client.stats((error, _server, stats) => {
+        if (error) reject(error)
+        else resolve(Number((stats as Record<string, string>)['total_items']))
+      })
+    })
+  }
+
   signal(name: 'SIGSTOP' | 'SIGCONT'): void {
     this.#process?.kill(name)
   }
