@@ -2,6 +2,7 @@
 const names: Readonly<Record<string, string>> = {
   'auth.failed': 'authn_login_fail',
   'auth.forbidden': 'authz_fail',
+  'auth.revoked': 'authn_token_revoked',
   'cors.rejected': 'malicious_cors',
   'csrf.rejected': 'authz_fail',
   'rate-limit.exceeded': 'excess_rate_limit_exceeded',

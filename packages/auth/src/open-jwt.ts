@@ -6,7 +6,7 @@ import { DiscoveryContradiction } from './discovery.ts'
 import { errors } from './errors.ts'
 import { events } from './events.ts'
 import type { Strategy } from './identity.ts'
-import { type TrustedIssuer, trustedIssuers } from './issuers.ts'
+import { type TrustedIssuer, trustedIssuers, writtenIssuers } from './issuers.ts'
 import { jwtStrategy, type RevocationList } from './jwt.ts'
 import type { JwtOptions } from './jwt-options.ts'
 import type { RemoteKeys } from './jwks.ts'
@@ -28,6 +28,8 @@ export async function openJwt(
 ): Promise<Strategy> {
   const now = jwt.clock ?? Date.now
   const issuers = trustedIssuers(jwt)
+  if (writtenIssuers(jwt).some(({ options }) => options.dangerouslyAllowHttp === true))
+    app.log.warn('auth: dangerouslyAllowHttp is on: whoever runs on this machine may hand out keys')
   const sources = new Map<string, KeySource>()
   const starts: Promise<void>[] = []
   for (const issuer of issuers) {

@@ -47,7 +47,7 @@ export const fetchRemote: FetchRemote = ({ url, ca, etag, timeoutMs, maxBytes })
       reject(new Error(`${target.origin}: ${why}`))
     }
     const timer = setTimeout(() => fail(`no answer within ${timeoutMs} ms`), timeoutMs)
-    outgoing.once('error', (error: NodeJS.ErrnoException) => fail(error.code ?? 'connection failed'))
+    outgoing.on('error', (error: NodeJS.ErrnoException) => fail(error.code ?? 'connection failed'))
     outgoing.once('response', (answer) => {
       const { statusCode, headers: fields } = answer
       const lasting = { etag: fields.etag, maxAge: maxAgeOf(fields['cache-control'], fields.age) }
@@ -65,7 +65,7 @@ export const fetchRemote: FetchRemote = ({ url, ca, etag, timeoutMs, maxBytes })
         if (size > maxBytes) fail(`more than ${maxBytes} bytes`)
         else chunks.push(chunk)
       })
-      answer.once('error', () => fail('the answer broke off'))
+      answer.on('error', () => fail('the answer broke off'))
       answer.once('end', () => {
         clearTimeout(timer)
         resolve({ body: Buffer.concat(chunks), ...lasting })

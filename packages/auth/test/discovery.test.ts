@@ -1,5 +1,6 @@
+import { onSecurityEvent, type SecurityEvent } from '@portcullis/kernel'
 import Fastify from 'fastify'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import auth, { type JwtOptions } from '../src/index.ts'
 import { get } from './apps.ts'
 import { audience } from './forge.ts'
@@ -68,6 +69,46 @@ describe('an issuer that is asked where its keys are', () => {
     expect(answer.json()).toMatchObject({ status: 503, code: 'PTC_AUTH_UNAVAILABLE' })
     expect(answer.headers['www-authenticate']).toBeUndefined()
     await app.close()
+  })
+
+  it('goes away after boot: listeners are told, and its known key still verifies', async () => {
+    const clock = { ahead: 0 }
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    try {
+      const app = Fastify()
+      const events: SecurityEvent[] = []
+      onSecurityEvent(app, (event) => void events.push(event))
+      // Boot waits for nothing that a fake timer brings.
+      await app.register(auth, { jwt: { ...options(), clock: () => Date.now() + clock.ahead } })
+      app.get('/any', { config: { security: { auth: {} } } }, async () => 'ok')
+      await app.ready()
+      provider.instead = (_request, response) => void response.writeHead(500).end()
+      clock.ahead = 600_000
+      vi.advanceTimersByTime(590_000)
+      while (events.length === 0) await new Promise((resolve) => setImmediate(resolve))
+      expect(events).toMatchObject([{ type: 'auth.interrupted', detail: { reason: 'keys', issuer: provider.origin } }])
+      expect((await get(app, '/any', `Bearer ${provider.token()}`)).statusCode).toBe(200)
+      await app.close()
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+
+  it('answers over plain http on this machine, if the options allow it, and the log says so', async () => {
+    const key = makeKey('key-1')
+    const served = Fastify()
+    const described = { issuer: '', jwks_uri: '' }
+    served.get('/.well-known/openid-configuration', async () => described)
+    served.get('/keys', async () => ({ keys: [{ ...key.publicKey.export({ format: 'jwk' }), kid: 'key-1' }] }))
+    const origin = await served.listen({ host: '127.0.0.1', port: 0 })
+    Object.assign(described, { issuer: origin, jwks_uri: `${origin}/keys` })
+    const plain: JwtOptions = { issuer: origin, audience, discovery: true, algorithms: ['ES256'] }
+    const { app, lines } = await appOf({ ...plain, dangerouslyAllowHttp: true })
+    expect((await get(app, '/any', `Bearer ${provider.token(key, { iss: origin })}`)).statusCode).toBe(200)
+    expect(lines.some(({ msg }) => String(msg).includes('dangerouslyAllowHttp is on'))).toBe(true)
+    await app.close()
+    await served.close()
+    await expect(appOf(plain)).rejects.toMatchObject({ mistakes: [{ path: 'jwt.issuer', rule: 'unsafe-url' }] })
   })
 
   it('moves its keys: they are found at their new place', async () => {
