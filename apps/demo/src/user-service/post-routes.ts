@@ -67,9 +67,8 @@ export function postRoutes(app: FastifyInstance, { pool }: UserServiceParts): vo
   )
 }
 
-async function* jsonList(first: IteratorResult<object>, others: AsyncIterable<object>): AsyncGenerator<string> {
-  if (first.done === true) return yield '[]'
-  yield `[${JSON.stringify(first.value)}`
+async function* jsonList(first: IteratorResult<object>, others: AsyncIterable<object>): AsyncGenerator<string, void> {
+  yield first.done === true ? '[' : `[${JSON.stringify(first.value)}`
   for await (const item of others) yield `,${JSON.stringify(item)}`
   yield ']'
 }
