@@ -49,6 +49,11 @@ export class RedisCluster {
     return this.#nodes.map(({ port }) => port)
   }
 
+  /** What all masters hold. */
+  async keys(): Promise<string[]> {
+    return (await Promise.all(this.#nodes.slice(0, 3).map(({ client }) => client.keys('*')))).flat()
+  }
+
   /** Has the first replica take over from its master, nothing lost; resolves when it has. */
   async failOver(): Promise<void> {
     const replica = this.#nodes[3] as Node
