@@ -38,10 +38,7 @@ const comparison: Comparison = {
   official: '@fastify/jwt with its cache',
   async keys(count) {
     const { createApiKey } = await import('@portcullis/auth')
-    return Array.from({ length: count }, (_, index) => {
-      const { key, sha256 } = createApiKey()
-      return { key, entry: { id: `key-${index}`, sha256, subject: `user-${index}` } }
-    })
+    return Array.from({ length: count }, (_, index) => createApiKey({ subject: `user-${index}` }))
   },
   subjects: {
     'bare Fastify': () => Fastify(),

@@ -1,10 +1,11 @@
-import { createHash, generateKeyPairSync } from 'node:crypto'
+import { generateKeyPairSync } from 'node:crypto'
+import { createApiKey } from '@portcullis/auth'
 import type { Mistake, Operation, Schema } from '@portcullis/kernel'
 import type { SecurityOptions } from '@portcullis/security'
 
 const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString()
-const sha256 = createHash('sha256').update('integration-key-0123456789abcdef').digest('hex')
+const { entry } = createApiKey({ subject: 's', scopes: ['a'], expires: 4_000_000_000 })
 
 /** Every room's options, none of them `false`. */
 export type House = {
@@ -77,7 +78,7 @@ export function fullHouse(): House {
         audience: 'https://api.example.com',
         clockTolerance: 5,
       },
-      apiKeys: { header: 'x-api-key', keys: [{ id: 'k', sha256, subject: 's', scopes: ['a'] }] },
+      apiKeys: { header: 'x-api-key', prefix: 'ptc', keys: [{ ...entry }], cacheFor: 30 },
       realm: 'api',
       lookUpTimeout: 5,
     },

@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
+import { createApiKey } from '@portcullis/auth'
 import { developmentCertificates, plaintextAddress } from '@portcullis/https'
 import security, { serverOptions } from '@portcullis/security'
 import Fastify, { type FastifyInstance } from 'fastify'
@@ -13,7 +13,7 @@ import { dial, exchange, lastAnswer, request, type WireAnswer } from './wire.ts'
 /** Stands in every part of a request that an answer could repeat. */
 const marker = 'zzmarkerzz'
 const origin = 'https://app.example.com'
-const key = 'integration-key-0123456789abcdef'
+const { key, entry } = createApiKey({ subject: 'tester' })
 const credential = { Origin: origin, 'X-Api-Key': key }
 
 let folder: string
@@ -30,11 +30,7 @@ async function house(): Promise<FastifyInstance> {
     https: { hosts: ['localhost'], plaintext: { port: 0, host: '127.0.0.1' } },
     cors: { origins: [origin], credentials: true },
     rateLimit: { policies: [{ name: 'per-ip', limit: 1000, window: 60 }] },
-    auth: {
-      apiKeys: {
-        keys: [{ id: 'it', sha256: createHash('sha256').update(key).digest('hex'), subject: 'tester', scopes: [] }],
-      },
-    },
+    auth: { apiKeys: { keys: [entry] } },
   })
   const any = { config: { security: { auth: {} } } }
   made.get('/ok', any, async () => ({ ok: true }))

@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto'
+import { createApiKey } from '@portcullis/auth'
 import security, { serverOptions, type SecurityOptions } from '@portcullis/security'
 import Fastify, { type FastifyInstance } from 'fastify'
 
 /** The one API key of these tests, and what a client sends with it. */
-export const apiKey = 'integration-key-0123456789abcdef'
+export const { key: apiKey, entry: apiKeyEntry } = createApiKey({ subject: 'tester', scopes: ['all'] })
 export const credential: Readonly<Record<string, string>> = { 'x-api-key': apiKey }
 export const origin = 'https://app.example.com'
 
@@ -12,11 +12,7 @@ export const houseOptions: SecurityOptions = {
   cors: { origins: [origin], credentials: true },
   rateLimit: { policies: [{ name: 'per-ip', limit: 10_000, window: 60, partitionBy: 'ip' }] },
   auth: {
-    apiKeys: {
-      keys: [
-        { id: 'it', sha256: createHash('sha256').update(apiKey).digest('hex'), subject: 'tester', scopes: ['all'] },
-      ],
-    },
+    apiKeys: { keys: [apiKeyEntry] },
   },
 }
 

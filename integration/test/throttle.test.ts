@@ -1,3 +1,4 @@
+import { createApiKey } from '@portcullis/auth'
 import type { AddressInfo } from 'node:net'
 import websocket from '@fastify/websocket'
 import security, { onSecurityEvent, serverOptions } from '@portcullis/security'
@@ -10,8 +11,8 @@ afterEach(async () => {
   await Promise.all(apps.splice(0).map((app) => app.close()))
 })
 
-const caller = { id: 'k', subject: 'known', scopes: [] }
-const key = { 'x-api-key': 'a-key-that-is-long-enough-0123456789' }
+const { key: apiKey, entry: caller } = createApiKey({ subject: 'known' })
+const key = { 'x-api-key': apiKey }
 
 async function house(find: () => Promise<typeof caller | null>): Promise<FastifyInstance> {
   const app = Fastify(serverOptions())
@@ -19,7 +20,7 @@ async function house(find: () => Promise<typeof caller | null>): Promise<Fastify
   await app.register(security, {
     audit: false,
     throttle: {},
-    auth: { apiKeys: { find: async (sha256) => ((await find()) === null ? null : { ...caller, sha256 }) } },
+    auth: { apiKeys: { find } },
   })
   return app
 }

@@ -1,14 +1,17 @@
 import { generateKeyPairSync } from 'node:crypto'
-import auth, { hashApiKey } from '@portcullis/auth'
+import auth, { createApiKey } from '@portcullis/auth'
 import Fastify from 'fastify'
 
 // In production the issuer has the private key, and the public one comes from your configuration.
 export const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 
+// Shown to its owner once; the server keeps the entry, which has only its hash.
+export const { key, entry } = createApiKey({ prefix: 'shop', subject: 'billing' })
+
 export const app = Fastify()
 await app.register(auth, {
   jwt: { key: publicKey, algorithms: ['ES256'], issuer: 'https://id.example.com', audience: 'https://api.example.com' },
-  apiKeys: { keys: [{ id: 'billing-1', sha256: hashApiKey('ptc_made-by-createApiKey'), subject: 'billing' }] },
+  apiKeys: { prefix: 'shop', keys: [entry] },
 })
 
 // Anybody.

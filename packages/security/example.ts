@@ -1,5 +1,9 @@
+import { createApiKey } from '@portcullis/auth'
 import security, { serverOptions } from '@portcullis/security'
 import Fastify from 'fastify'
+
+// Shown to its owner once; the server keeps the entry.
+export const { key, entry } = createApiKey({ subject: 'billing', scopes: ['orders:read'] })
 
 export const app = Fastify(serverOptions({ trustProxy: ['10.0.0.0/8'] }))
 
@@ -7,7 +11,7 @@ await app.register(security, {
   https: { hosts: ['api.example.com'] },
   cors: { origins: ['https://app.example.com'], credentials: true },
   rateLimit: { policies: [{ name: 'per-ip', limit: 100, window: 60 }] },
-  auth: { apiKeys: { find: async (sha256) => ({ id: 'k1', sha256, subject: 'billing', scopes: ['orders:read'] }) } },
+  auth: { apiKeys: { keys: [entry] } },
 })
 
 const ordersPolicy = {

@@ -1,6 +1,6 @@
 import official from '@fastify/cors'
 import officialLimit from '@fastify/rate-limit'
-import type { AuthOptions } from '@portcullis/auth'
+import { type AuthOptions, createApiKey } from '@portcullis/auth'
 import security, { serverOptions } from '@portcullis/security'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { expect, it } from 'vitest'
@@ -99,7 +99,13 @@ it.each([
   ],
   ["the handler's failure", '/broken', {}, 500, 'PTC_INTERNAL'],
   ["the handler's excuse", '/overloaded', {}, 503, 'PTC_INTERNAL'],
-  ['a key store that is away', '/orders', withKey('unknown-key-0123456789abcdef'), 503, 'PTC_AUTH_UNAVAILABLE'],
+  [
+    'a key store that is away',
+    '/orders',
+    withKey(createApiKey({ subject: 'nobody' }).key),
+    503,
+    'PTC_AUTH_UNAVAILABLE',
+  ],
 ])('%s is told to the page and to no foreign one', async (_name, path, init, status, says) => {
   const page = await visit(PAGE)
   const seen = await read(page, OURS + path, init)

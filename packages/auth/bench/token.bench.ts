@@ -7,7 +7,8 @@ import { jwtStrategy } from '../src/jwt.ts'
 import { givenKey, publishedKeys } from '../src/key-sources.ts'
 import { RemoteKeys } from '../src/jwks.ts'
 import { compileGate } from '../src/policy.ts'
-import { apiKeyStrategy, createApiKey } from '../src/api-key.ts'
+import { apiKeyStrategy } from '../src/api-key.ts'
+import { createApiKey } from '../src/api-key-format.ts'
 import { audience, es256, hmacToken, issuer, pem, secret, token } from '../test/forge.ts'
 
 /** As many callers as the comparison of whole servers has. */
@@ -107,11 +108,16 @@ await measure(`a key that the issuer publishes, a token of ${COUNT} rotating one
   'ours, never seen': () => remote.verify(following()),
 })
 
-const { key, sha256 } = createApiKey()
+const { key, entry } = createApiKey({ subject: 'billing' })
 const strategy = apiKeyStrategy({
   header: 'x-api-key',
-  keys: [{ id: 'a', sha256, subject: 'b' }],
+  prefix: 'ptc',
+  keys: [entry],
   find: undefined,
+  pepper: undefined,
+  cacheFor: 30,
+  onUse: undefined,
+  now: Date.now,
   timeoutMs: 0,
   onFailure: () => {},
 })

@@ -1,66 +1,83 @@
-import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
-import { areScopes, identityOf, isName, type Outcome, type Strategy } from './identity.ts'
+import { timingSafeEqual } from 'node:crypto'
+import type { SecurityIdentity } from 'fastify'
+import { type ApiKeyEntry, apiKeyReader, hashApiKey, type Pepper } from './api-key-format.ts'
+import { areNames, areScopes, identityOf, isName, isPlain, type Outcome, type Strategy } from './identity.ts'
 import { ask, type LookUp } from './look-up.ts'
+import { RememberedLookUps } from './remembered-look-ups.ts'
 
-/** One API key, as the server knows it: by its hash. */
-export interface ApiKeyEntry {
-  /** Names the key in events and logs; not secret. */
-  readonly id: string
-  /** SHA-256 of the key, 64 lower-case hexadecimal digits: `hashApiKey(key)`. */
-  readonly sha256: string
-  /** Whose key it is. */
-  readonly subject: string
-  /** Scopes the key grants. */
-  readonly scopes?: readonly string[]
-}
-
-/** Finds a key by its SHA-256 (64 lower-case hexadecimal digits): in a database, say. Null if there is none. */
-export type FindApiKey = (sha256: string) => ApiKeyEntry | null | Promise<ApiKeyEntry | null>
-
-/**
- * SHA-256 of an API key as 64 lower-case hexadecimal digits: what belongs into options and databases. A plain hash is
- * enough for a key of 256 random bits and far too little for a password.
- */
-export function hashApiKey(key: string): string {
-  return hash('sha256', key, 'hex')
-}
-
-/**
- * Makes an API key: `ptc_` and 256 random bits in base64url. Show it once, store `sha256`.
- * @param random a secure source of that many bytes; node:crypto's unless a test brings its own
- */
-export function createApiKey(random: (size: number) => Buffer = randomBytes): {
-  readonly key: string
-  readonly sha256: string
-} {
-  const key = `ptc_${random(32).toString('base64url')}`
-  return { key, sha256: hashApiKey(key) }
-}
+/** Finds a key by its id, in a database say: its entry, both entries while it is being rotated, or null. */
+export type FindApiKey = (
+  id: string,
+) => ApiKeyEntry | readonly ApiKeyEntry[] | null | Promise<ApiKeyEntry | readonly ApiKeyEntry[] | null>
 
 /** What the API key strategy is made of. */
 export interface ApiKeyParts extends LookUp {
   /** Header field, lower case. */
   readonly header: string
+  readonly prefix: string
   readonly keys: readonly ApiKeyEntry[]
   readonly find: FindApiKey | undefined
+  readonly pepper: Pepper | undefined
+  /** Seconds for which what `find` said is remembered. */
+  readonly cacheFor: number
+  /** Told of every key that was admitted. */
+  readonly onUse: ((id: string) => void) | undefined
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
 }
 
-/** Visible ASCII without comma: two fields, which Node joins with a comma, are no key. */
-const KEY = /^[\x21-\x2b\x2d-\x7e]{16,256}$/
+/** One generation of a key. */
+interface Generation {
+  readonly hash: Buffer
+  /** Seconds since the epoch. */
+  readonly expires: number
+  readonly identity: SecurityIdentity
+}
+
+type Found = readonly Generation[] | 'unavailable'
+
+/** Keys that nobody knows are asked about again soon: somebody may just have made them. */
+const ABSENT_MS = 5_000
+
+const LIMITS = { concurrent: 32, waiting: 1_000, remembered: 10_000 } as const
 
 /** API keys in a header field of their own: never in the query, which ends up in logs and histories. */
-export function apiKeyStrategy({ header, keys, find, ...lookUp }: ApiKeyParts): Strategy {
-  const known = new Map(keys.map((entry) => [entry.sha256, admit(entry)]))
+export function apiKeyStrategy(parts: ApiKeyParts): Strategy {
+  const { header, prefix, keys, find, pepper, cacheFor, onUse, now, ...lookUp } = parts
+  const read = apiKeyReader(prefix)
+  const known = new Map<string, Generation[]>()
+  for (const entry of keys) known.set(entry.id, [...(known.get(entry.id) ?? []), generationOf(entry)])
 
-  function read(value: unknown, sha256: string): Outcome {
-    if (value === null || value === undefined) return 'unknown'
-    const { id, sha256: stored, subject, scopes } = value as Partial<Record<keyof ApiKeyEntry, unknown>>
-    if (!isName(id) || !isName(subject) || (scopes !== undefined && !areScopes(scopes)) || typeof stored !== 'string') {
-      throw new TypeError('find returned neither null nor { id, sha256, subject, scopes }')
+  const lookUps =
+    find === undefined
+      ? undefined
+      : new RememberedLookUps<Found>({
+          ...LIMITS,
+          ask: (id) =>
+            ask(
+              () => find(id),
+              (value) => generationsOf(value, id),
+              lookUp,
+            ),
+          keepFor: (found) =>
+            found === 'unavailable' ? 0 : found.length > 0 ? cacheFor * 1000 : Math.min(cacheFor * 1000, ABSENT_MS),
+          exists: (found) => found.length > 0,
+          tooMany: 'unavailable',
+          now,
+          patienceMs: lookUp.timeoutMs,
+        })
+
+  function judge(found: Found, key: string): Outcome {
+    if (found === 'unavailable') return found
+    if (found.length === 0) return 'unknown'
+    const hash = Buffer.from(hashApiKey(key, pepper), 'hex')
+    for (const { hash: stored, expires, identity } of found) {
+      if (!timingSafeEqual(stored, hash)) continue
+      if (expires <= now() / 1000) return 'expired'
+      onUse?.(identity.credentialId as string)
+      return identity
     }
-    return isEqual(stored, sha256)
-      ? admit({ id, sha256, subject, ...(scopes === undefined ? {} : { scopes }) })
-      : 'unknown'
+    return 'unknown'
   }
 
   return {
@@ -70,29 +87,46 @@ export function apiKeyStrategy({ header, keys, find, ...lookUp }: ApiKeyParts): 
       return typeof field === 'string' ? field : null
     },
     verify(key) {
-      if (!KEY.test(key)) return 'malformed'
-      // The caller does not choose the hash, so what a look-up by hash reveals through its time is of no use (and the
-      // key itself is compared nowhere).
-      const sha256 = hashApiKey(key)
-      const identity = known.get(sha256)
-      if (identity !== undefined) return identity
-      return find === undefined
-        ? 'unknown'
-        : ask(
-            () => find(sha256),
-            (value) => read(value, sha256),
-            lookUp,
-          )
+      const id = read(key)
+      if (id === null) return 'malformed'
+      const found = known.get(id) ?? lookUps?.get(id) ?? []
+      return found instanceof Promise ? found.then((settled) => judge(settled, key)) : judge(found, key)
     },
   }
 }
 
-function isEqual(stored: string, sha256: string): boolean {
+/** What `find` returned, read strictly: rows, results and errors are objects too. */
+function generationsOf(value: unknown, id: string): readonly Generation[] {
+  if (value === null || value === undefined) return []
+  return (Array.isArray(value) ? value : [value]).map((entry: unknown) => {
+    if (!isEntry(entry)) throw new TypeError('find returned neither null nor { id, hash, subject, … }')
+    if (entry.id !== id) throw new TypeError('find returned the entry of another key')
+    return generationOf(entry)
+  })
+}
+
+function isEntry(value: unknown): value is ApiKeyEntry {
+  if (typeof value !== 'object' || value === null) return false
+  const { id, hash, subject, scopes, roles, expires, claims } = value as Partial<Record<keyof ApiKeyEntry, unknown>>
   return (
-    stored.length === sha256.length && timingSafeEqual(Buffer.from(stored, 'latin1'), Buffer.from(sha256, 'latin1'))
+    isName(id) &&
+    isName(subject) &&
+    typeof hash === 'string' &&
+    HASH.test(hash) &&
+    (scopes === undefined || areScopes(scopes)) &&
+    (roles === undefined || areNames(roles)) &&
+    // A date, or text as drivers return big integers, would never be compared as meant.
+    (expires === undefined || Number.isSafeInteger(expires)) &&
+    (claims === undefined || isPlain(claims))
   )
 }
 
-function admit(entry: ApiKeyEntry): Exclude<Outcome, string> {
-  return identityOf({ subject: entry.subject, scheme: 'api-key', scopes: entry.scopes, credentialId: entry.id })
+const HASH = /^[0-9a-f]{64}$/
+
+function generationOf({ id, hash, subject, scopes, roles, claims, expires = Infinity }: ApiKeyEntry): Generation {
+  return {
+    hash: Buffer.from(hash, 'hex'),
+    expires,
+    identity: identityOf({ subject, scheme: 'api-key', scopes, roles, credentialId: id, claims }),
+  }
 }

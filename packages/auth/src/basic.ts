@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { credentialsOf } from './authorization.ts'
-import { areScopes, identityOf, isName, isPrintable, type Outcome, type Strategy } from './identity.ts'
+import { areScopes, identityOf, isName, isPlain, isPrintable, type Outcome, type Strategy } from './identity.ts'
 import { ask, type LookUp } from './look-up.ts'
 
 /** What a `verify` function says of a caller it knows. */
@@ -69,13 +69,6 @@ function read(value: unknown): Outcome {
     subject,
     scheme: 'basic',
     scopes,
-    claims: claims as Readonly<Record<string, unknown>> | undefined,
+    claims,
   })
-}
-
-/** True for an object literal, of whatever realm. */
-function isPlain(value: unknown): value is object {
-  if (typeof value !== 'object' || value === null) return false
-  const prototype: unknown = Object.getPrototypeOf(value)
-  return prototype === null || Object.getPrototypeOf(prototype) === null
 }

@@ -1,7 +1,10 @@
-import type { SecurityIdentity } from 'fastify'
+import type { RequestSecurity, SecurityIdentity } from 'fastify'
+
+/** Every kind of credential. */
+export const SCHEMES = ['jwt', 'api-key', 'basic'] as const
 
 /** The kinds of credential, as `identity.scheme` and `anyOf` name them. */
-export type Scheme = 'jwt' | 'api-key' | 'basic'
+export type Scheme = (typeof SCHEMES)[number]
 
 /** Why a credential was refused: for events, never for the client. */
 export type Fault =
@@ -28,9 +31,9 @@ export type Outcome = SecurityIdentity | Fault
 export interface Strategy {
   readonly scheme: Scheme
   /** The credential of this kind, `''` if the field is there but empty; null if the request has none. */
-  find(fields: Fields): string | null
+  find(fields: Fields, security?: RequestSecurity): string | null
   /** Synchronous unless it has to ask somebody. */
-  verify(credential: string): Outcome | Promise<Outcome>
+  verify(credential: string, security?: RequestSecurity): Outcome | Promise<Outcome>
 }
 
 /** Header fields as Node gives them. */
@@ -43,6 +46,9 @@ export function identityOf(given: {
   readonly subject: string
   readonly scheme: Scheme
   readonly scopes?: readonly string[] | undefined
+  readonly roles?: readonly string[] | undefined
+  /** Seconds since the epoch. */
+  readonly authenticatedAt?: number | undefined
   readonly credentialId?: string | null | undefined
   readonly claims?: Readonly<Record<string, unknown>> | undefined
 }): SecurityIdentity {
@@ -50,6 +56,8 @@ export function identityOf(given: {
     subject: given.subject,
     scheme: given.scheme,
     scopes: Object.freeze([...(given.scopes ?? [])]),
+    ...(given.roles === undefined ? {} : { roles: Object.freeze([...given.roles]) }),
+    ...(given.authenticatedAt === undefined ? {} : { authenticatedAt: given.authenticatedAt }),
     credentialId: given.credentialId ?? null,
     claims: given.claims === undefined ? NOTHING : Object.freeze({ ...given.claims }),
   })
@@ -78,5 +86,19 @@ export function areScopes(value: unknown): value is string[] {
   if (!Array.isArray(value)) return false
   // `every` would pass over holes.
   for (const scope of value as unknown[]) if (typeof scope !== 'string' || !SCOPE.test(scope)) return false
+  return true
+}
+
+/** True for an object literal, of whatever realm: rows, results, instances and errors are objects too. */
+export function isPlain(value: unknown): value is Readonly<Record<string, unknown>> {
+  if (typeof value !== 'object' || value === null) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === null || Object.getPrototypeOf(prototype) === null
+}
+
+/** True for a list of names, without holes. */
+export function areNames(value: unknown): value is string[] {
+  if (!Array.isArray(value)) return false
+  for (const name of value as unknown[]) if (!isName(name)) return false
   return true
 }

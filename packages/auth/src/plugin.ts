@@ -1,11 +1,11 @@
 import { defineRoom } from '@portcullis/kernel'
 import type { FastifyInstance, FastifyPluginAsync, FastifyRequest } from 'fastify'
-import { apiKeyStrategy } from './api-key.ts'
 import { basicStrategy } from './basic.ts'
 import { check } from './check.ts'
 import { errors } from './errors.ts'
 import { events } from './events.ts'
 import type { Outcome, Strategy } from './identity.ts'
+import { openApiKeys } from './open-api-keys.ts'
 import { openJwt } from './open-jwt.ts'
 import { type AuthOptions, optionsSchema } from './options.ts'
 import { openRevocations } from './revoke.ts'
@@ -43,10 +43,10 @@ export default plugin
 
 function pass(gate: Gate, request: FastifyRequest) {
   const { headers, rawHeaders } = request.raw
-  const found = gate.find(headers, rawHeaders)
+  const found = gate.find(headers, rawHeaders, request.security)
   if (!('strategy' in found)) return found
   const { strategy, credential } = found
-  const outcome = strategy.verify(credential)
+  const outcome = strategy.verify(credential, request.security)
   return outcome instanceof Promise
     ? outcome.then((settled) => settle(gate, request, strategy, settled))
     : settle(gate, request, strategy, outcome)
@@ -66,15 +66,14 @@ async function openStrategies(options: Required<AuthOptions>, app: FastifyInstan
     timeoutMs,
     onFailure: (error: unknown) => app.log.error({ err: error }, `auth: ${name} failed; the caller was answered 503`),
   })
+  const now = jwt?.clock ?? Date.now
   const strategies: Strategy[] = []
   if (jwt !== undefined) {
-    const revocations =
-      revocation === undefined ? undefined : await openRevocations(revocation, app, jwt.clock ?? Date.now)
+    const revocations = revocation === undefined ? undefined : await openRevocations(revocation, app, now)
     strategies.push(await openJwt(jwt, app, revocations))
   }
   if (apiKeys !== undefined) {
-    const { header = 'x-api-key', keys = [], find } = apiKeys
-    strategies.push(apiKeyStrategy({ header, keys, find, ...lookUp('apiKeys.find') }))
+    strategies.push(openApiKeys(apiKeys, app, now, lookUp('apiKeys.find')))
   }
   if (basic !== undefined) strategies.push(basicStrategy({ verify: basic.verify, ...lookUp('basic.verify') }))
   return strategies

@@ -1,5 +1,5 @@
 import type { Refusal } from '@portcullis/kernel'
-import type { SecurityIdentity } from 'fastify'
+import type { RequestSecurity, SecurityIdentity } from 'fastify'
 import { isRepeated } from './authorization.ts'
 import { type ChallengeParts, challengeOf } from './challenge.ts'
 import { errors } from './errors.ts'
@@ -11,7 +11,7 @@ export type Admission = 'declared' | 'undeclared' | 'not-found'
 /** One policy, ready to decide. */
 export interface Gate {
   /** The one credential of a request, a refusal if there is none, or more than one. */
-  find(fields: Fields, rawHeaders: readonly string[]): Presented | Refusal
+  find(fields: Fields, rawHeaders: readonly string[], security?: RequestSecurity): Presented | Refusal
   /** The refusal of a credential that did not verify. */
   refuse(scheme: Scheme, fault: Fault): Refusal
   /** The refusal of an identity, or undefined if it may go on. */
@@ -44,11 +44,11 @@ export function compileGate(parts: GateParts): Gate {
   const refusals = new Map<string, Refusal>()
 
   return {
-    find(fields, rawHeaders) {
+    find(fields, rawHeaders, security) {
       let found: Presented | null = null
       for (let at = 0; at < strategies.length; at++) {
         const strategy = strategies[at] as Strategy
-        const credential = strategy.find(fields)
+        const credential = strategy.find(fields, security)
         if (credential === null) continue
         if (found !== null) return ambiguous
         found = { strategy, credential }

@@ -27,6 +27,13 @@ export const scopesSchema: Schema = {
   uniqueItems: true,
 }
 
+/** Schema of a list of roles, without its description. */
+export const rolesSchema: Schema = {
+  type: 'array',
+  items: { type: 'string', minLength: 1, maxLength: 255, examples: ['support'] },
+  uniqueItems: true,
+}
+
 /** Schema of `config.security.auth`. */
 export const routeSchema: ObjectSchema = {
   type: 'object',

@@ -1,7 +1,7 @@
 import fastifyJwt from '@fastify/jwt'
 import { onSecurityEvent, type SecurityEvent } from '@portcullis/kernel'
 import Fastify, { type FastifyInstance } from 'fastify'
-import auth, { type AuthOptions, hashApiKey, type JwtOptions } from '../src/index.ts'
+import auth, { type AuthOptions, createApiKey, type JwtOptions } from '../src/index.ts'
 import { audience, es256, issuer } from './forge.ts'
 
 export const jwt = {
@@ -10,10 +10,9 @@ export const jwt = {
   issuer,
   audience,
 } satisfies JwtOptions
-export const apiKey = 'ptc_0123456789abcdefghijklmnop'
-export const apiKeys = {
-  keys: [{ id: 'key-1', sha256: hashApiKey(apiKey), subject: 'billing', scopes: ['invoices:read'] }],
-}
+const created = createApiKey({ id: 'k0k0k0k0k0k0', subject: 'billing', scopes: ['invoices:read'] })
+export const apiKey = created.key
+export const apiKeys = { keys: [created.entry] }
 
 export interface Guarded {
   readonly app: FastifyInstance

@@ -11,7 +11,7 @@ declare module 'fastify' {
 
 expectTypeOf<Scope>().toEqualTypeOf<'profile:read' | 'profile:write'>()
 expectTypeOf<FastifyRequest['security']['identity']>().toEqualTypeOf<SecurityIdentity | null>()
-expectTypeOf(createApiKey().sha256).toBeString()
+expectTypeOf(createApiKey({ subject: 'a' }).entry.hash).toBeString()
 expectTypeOf(auth).parameter(1).toEqualTypeOf<AuthOptions>()
 
 export const open = { auth: false } satisfies RouteSecurity

@@ -9,6 +9,10 @@ declare module 'fastify' {
     readonly scheme: string
     /** Granted scopes. */
     readonly scopes: readonly string[]
+    /** What the caller is, where the credential says so: `support`, `admin`. */
+    readonly roles?: readonly string[]
+    /** Seconds since the epoch at which the caller last proved who it is (`auth_time`), where that is known. */
+    readonly authenticatedAt?: number
     /** Identifier of the credential itself (API key id, JWT `jti`), never the credential; null if it has none. */
     readonly credentialId: string | null
     /** Verified claims or attributes, frozen. */

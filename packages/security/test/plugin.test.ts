@@ -5,7 +5,7 @@ import { developmentCertificates, tlsServerOptions } from '@portcullis/https'
 import { serverOptions as kernelServerOptions } from '@portcullis/kernel'
 import Fastify from 'fastify'
 import { describe, expect, it } from 'vitest'
-import { app as example } from '../example.ts'
+import { app as example, key as exampleKey } from '../example.ts'
 import security, { describeSecurity, onSecurityEvent, serverOptions, type SecurityOptions } from '../src/index.ts'
 
 const cors = { origins: ['https://app.example.com'] }
@@ -85,7 +85,7 @@ it('has an example that boots and protects', async () => {
   expect((await example.inject({ url: '/orders', headers: secure, remoteAddress: '10.0.0.1' })).statusCode).toBe(401)
   const served = await example.inject({
     url: '/orders',
-    headers: { ...secure, 'x-api-key': 'ptc_0123456789abcdef' },
+    headers: { ...secure, 'x-api-key': exampleKey },
     remoteAddress: '10.0.0.1',
   })
   expect([served.statusCode, served.json(), served.headers['strict-transport-security']]).toEqual([

@@ -1,0 +1,108 @@
+/** What is asked of a slow source, and how much of it. */
+export interface LookUpParts<Answer> {
+  /** Asks; never throws or rejects, and is over in bounded time. */
+  readonly ask: (key: string) => Answer | Promise<Answer>
+  /** Milliseconds for which an answer is good; 0: it is not remembered. */
+  readonly keepFor: (answer: Answer) => number
+  /** Whether the answer is about something that exists: strangers cannot push such an answer out. */
+  readonly exists: (answer: Answer) => boolean
+  /** The answer of a question that was not asked, for too many wait. */
+  readonly tooMany: Answer
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
+  /** Questions that are under way at once. */
+  readonly concurrent: number
+  /** Questions that wait behind them. */
+  readonly waiting: number
+  /** Milliseconds after which a question that still waits is not asked any more. */
+  readonly patienceMs: number
+  /** Answers remembered, of either kind. */
+  readonly remembered: number
+}
+
+interface Kept<Answer> {
+  readonly answer: Answer
+  readonly until: number
+}
+
+/**
+ * Look-ups whose keys strangers choose: equal questions asked at once are one, only so many are under way, only so many
+ * wait, and answers are remembered for a while. Synchronous whenever the answer is there.
+ */
+export class RememberedLookUps<Answer> {
+  readonly #parts: LookUpParts<Answer>
+  readonly #found = new Map<string, Kept<Answer>>()
+  readonly #absent = new Map<string, Kept<Answer>>()
+  readonly #flights = new Map<string, Promise<Answer>>()
+  readonly #waiting: (() => void)[] = []
+  #underWay = 0
+
+  constructor(parts: LookUpParts<Answer>) {
+    this.#parts = parts
+  }
+
+  get(key: string): Answer | Promise<Answer> {
+    const kept = this.#recall(this.#found, key) ?? this.#recall(this.#absent, key)
+    if (kept !== undefined) return kept.answer
+    const flight = this.#flights.get(key)
+    if (flight !== undefined) return flight
+    return this.#underWay < this.#parts.concurrent ? this.#begin(key) : this.#wait(key)
+  }
+
+  #recall(kept: Map<string, Kept<Answer>>, key: string): Kept<Answer> | undefined {
+    const known = kept.get(key)
+    if (known === undefined || known.until > this.#parts.now()) return known
+    kept.delete(key)
+    return undefined
+  }
+
+  #begin(key: string): Answer | Promise<Answer> {
+    const answer = this.#parts.ask(key)
+    if (!(answer instanceof Promise)) return this.#keep(key, answer)
+    this.#underWay++
+    const flight = answer.then((settled) => {
+      this.#flights.delete(key)
+      this.#underWay--
+      this.#next()
+      return this.#keep(key, settled)
+    })
+    this.#flights.set(key, flight)
+    return flight
+  }
+
+  #wait(key: string): Answer | Promise<Answer> {
+    const { waiting, tooMany, now, patienceMs } = this.#parts
+    if (this.#waiting.length >= waiting) return tooMany
+    const since = now()
+    const flight = new Promise<Answer>((resolve) => {
+      this.#waiting.push(() => {
+        this.#flights.delete(key)
+        resolve(now() - since > patienceMs ? tooMany : this.#begin(key))
+      })
+    })
+    this.#flights.set(key, flight)
+    return flight
+  }
+
+  #next(): void {
+    while (this.#underWay < this.#parts.concurrent) {
+      const begin = this.#waiting.shift()
+      if (begin === undefined) return
+      begin()
+    }
+  }
+
+  #keep(key: string, answer: Answer): Answer {
+    const { keepFor, exists, now, remembered } = this.#parts
+    const time = keepFor(answer)
+    if (time <= 0) return answer
+    const kept = exists(answer) ? this.#found : this.#absent
+    if (kept.size >= remembered)
+      for (const [oldest] of kept) {
+        kept.delete(oldest)
+        break
+      }
+    kept.set(key, { answer, until: now() + time })
+    return answer
+  }
+}
