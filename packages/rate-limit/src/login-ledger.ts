@@ -88,12 +88,13 @@ export class LoginLedger {
     // others cannot buy attempts by signing in to his own.
     this.refund(attempt, address)
     this.#trust(attempt, spelling)
-    const told = [this.#forgive(attempt, pair, spelledPair), this.#forgive(attempt, account, spelledAccount)]
-    return attempt.shared ? Promise.all(told).then(() => undefined) : undefined
+    const told = this.#forgive(attempt, pair, spelledPair)
+    const too = this.#forgive(attempt, account, spelledAccount)
+    return told?.then(() => too)
   }
 
   /** Gives back what failed under this spelling, this attempt's own unit too. */
-  #forgive({ charges, takenAt, shared }: LoginAttempt, quota: Quota, spelled: Quota): Promise<unknown> | undefined {
+  #forgive({ charges, takenAt, shared }: LoginAttempt, quota: Quota, spelled: Quota): Promise<void> | undefined {
     const place = charges.findIndex((one) => one.quota === quota)
     const tally = charges.find((one) => one.quota === spelled)
     const taken = charges[place]
@@ -112,7 +113,7 @@ export class LoginLedger {
     return store.peek(tally).then((part) => {
       const units = part === null ? 1 : Math.max(1, Math.ceil(part.standing.resetMs / unit))
       this.#give({ ...taken, cost: units }, at, true)
-      return store.forget(tally)
+      return store.forget(tally).then(() => undefined)
     })
   }
 

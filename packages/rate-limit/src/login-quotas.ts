@@ -61,5 +61,7 @@ export const loginSubjects = {
 /** All quotas of a route's guard: their names must mean one thing everywhere. */
 export function guardedQuotas(given: Readonly<LoginGuardOptions> | undefined): Quota[] {
   if (given === undefined) return []
-  return Object.values(loginQuotas(completeLoginGuard(given))).filter((quota) => quota !== undefined)
+  const { trusted, ...all } = loginQuotas(completeLoginGuard(given))
+  const quotas: Quota[] = [all.pair, all.address, all.spelledPair, all.account, all.spelledAccount]
+  return trusted === undefined ? quotas : [...quotas, trusted]
 }
