@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { FastifyInstance } from 'fastify'
+import rateLimit, { type RedisClient } from '@portcullis/rate-limit'
+import { createCluster } from '@redis/client'
+import Fastify, { type FastifyInstance } from 'fastify'
 import { afterAll, afterEach, expect, it } from 'vitest'
 import { hasMemcached, MemcachedServer } from '../../packages/rate-limit/test/memcached-server.ts'
 import { hasRedis, RedisServer } from '../../packages/rate-limit/test/redis-server.ts'
@@ -66,6 +68,19 @@ it.runIf(hasRedis)(
       return (await nodes.keys()).filter((key) => key.startsWith('ptc:rl:{')).length
     }
     await expect.poll(shared, { timeout: 20_000 }).toBe(2)
+
+    const other = createCluster({ rootNodes: nodes.ports.map((port) => ({ url: `redis://127.0.0.1:${port}` })) })
+    other.on('error', () => {})
+    await other.connect()
+    closers.push(() => other.destroy())
+    const second = Fastify()
+    closers.push(() => second.close())
+    const policies = [{ name: 'per-ip', limit: 100, window: 60 }]
+    await second.register(rateLimit, { policies, store: { redis: other as RedisClient, timeoutMs: 5000 } })
+    second.get('/', async () => 'ok')
+    const before = await left(second)
+    expect(before).toBeLessThan(99)
+    expect(await left(made)).toBe(before - 1)
   },
   60_000,
 )

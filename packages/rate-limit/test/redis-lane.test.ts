@@ -210,6 +210,66 @@ describe('decisions of one tick', () => {
   })
 })
 
+describe('on a cluster', () => {
+  const policies = ['a', 'b'].map((name) => parsePolicy({ name, limit: 3, window: 600 }))
+  const [first, second] = policies as [(typeof policies)[0], (typeof policies)[0]]
+  const charges = (one: string, other: string) => [
+    { ...blankCharge(first), subject: one },
+    { ...blankCharge(second), subject: other },
+  ]
+
+  /** A cluster of one clock; answers by the policy in the key, and has a master a slot. */
+  function clustered(answers: Record<string, readonly number[] | null>) {
+    const commands: string[][] = []
+    const evalsha = async (_sha: string, count: number, ...rest: string[]): Promise<unknown> => {
+      const [keys, args] = [rest.slice(0, count), rest.slice(count)]
+      if (Number(args[0]) < 1000) return [1000]
+      commands.push([args[1]!, ...keys.map((key) => key.replace(/^.*\}:(\w).*$/, '$1'))])
+      if (args[1] === 'refund') return [1000, 1]
+      const answer = keys.flatMap((key) => answers[key.replace(/^.*\}:(\w).*$/, '$1')] ?? [Number.NaN])
+      return [1000, ...answer]
+    }
+    const slots = Array.from({ length: 16_384 }, (_, slot) => [`node-${slot}`])
+    const client = { status: 'ready', isCluster: true, slots, evalsha, eval: evalsha }
+    const outages: string[] = []
+    const store = new RedisStore({
+      client,
+      prefix: '',
+      timeoutMs: 50,
+      clock: () => 0,
+      onOutage: (reason) => outages.push(reason),
+    })
+    return { store, commands, outages }
+  }
+  const settled = async (): Promise<void> => {
+    for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate)
+  }
+
+  it('quotas of one caller are one command', async () => {
+    const { store, commands } = clustered({ a: admitted, b: admitted })
+    expect(await store.decide(charges('x', 'x'))).toHaveLength(2)
+    expect(commands).toEqual([['take', 'a', 'b']])
+  })
+
+  it('quotas of two callers are asked where they live, and what one took is given back when the other refuses', async () => {
+    const { store, commands } = clustered({ a: admitted, b: refused })
+    const decision = await store.decide(charges('x', 'y'))
+    expect(decision!.map(({ standing }) => standing.allowed)).toEqual([true, false])
+    await settled()
+    expect(commands.map(([act, key]) => `${act} ${key}`)).toEqual(['take a', 'take b', 'refund a'])
+  })
+
+  it('a node that fails is no decision, gives back what the others took, and stops nobody who lives elsewhere', async () => {
+    const { store, commands, outages } = clustered({ a: admitted, b: null })
+    expect(await store.decide(charges('x', 'y'))).toBeNull()
+    await settled()
+    expect(commands.map(([act, key]) => `${act} ${key}`)).toEqual(['take a', 'take b', 'refund a'])
+    expect(outages).toEqual(['error'])
+    expect(await store.decide([charges('x', 'y')[0]!])).not.toBeNull()
+    expect(store.decide([charges('x', 'y')[1]!])).toBeNull()
+  })
+})
+
 it.each([
   ['123456789', 0x31c3],
   ['foo', 12182],
