@@ -1,4 +1,3 @@
-import { createApiKey } from '@portcullis/auth'
 import type { AddressInfo } from 'node:net'
 import websocket from '@fastify/websocket'
 import security, { onSecurityEvent, serverOptions } from '@portcullis/security'
@@ -11,16 +10,16 @@ afterEach(async () => {
   await Promise.all(apps.splice(0).map((app) => app.close()))
 })
 
-const { key: apiKey, entry: caller } = createApiKey({ subject: 'known' })
-const key = { 'x-api-key': apiKey }
+const caller = { subject: 'known' }
+const known = { authorization: `Basic ${Buffer.from('known:secret').toString('base64')}` }
 
-async function house(find: () => Promise<typeof caller | null>): Promise<FastifyInstance> {
+async function house(verify: () => Promise<typeof caller | null>): Promise<FastifyInstance> {
   const app = Fastify(serverOptions())
   apps.push(app)
   await app.register(security, {
     audit: false,
     throttle: {},
-    auth: { apiKeys: { find } },
+    auth: { basic: { verify } },
   })
   return app
 }
@@ -33,7 +32,7 @@ it('keeps strangers out of the pacing queue: they get 401 at once, and whoever i
   onSecurityEvent(app, ({ type }) => void waiting.push(type))
   const strangers = await Promise.all(Array.from({ length: 50 }, () => app.inject('/')))
   expect(new Set(strangers.map(({ statusCode }) => statusCode))).toEqual(new Set([401]))
-  expect((await app.inject({ url: '/', headers: key })).statusCode).toBe(200)
+  expect((await app.inject({ url: '/', headers: known })).statusCode).toBe(200)
   expect(waiting).not.toContain('throttle.delayed')
 })
 
@@ -56,13 +55,13 @@ it('takes no place for a client that left while it was authenticated', async () 
     app.server.once('request', (_request, response) => response.once('close', resolve)),
   )
   const leaver = new AbortController()
-  const left = fetch(`http://127.0.0.1:${port}/`, { headers: key, signal: leaver.signal }).catch(() => null)
+  const left = fetch(`http://127.0.0.1:${port}/`, { headers: known, signal: leaver.signal }).catch(() => null)
   while (asked < 1) await new Promise((resolve) => setImmediate(resolve))
   leaver.abort()
   await left
   await closed
   admit()
-  const next = fetch(`http://127.0.0.1:${port}/`, { headers: key })
+  const next = fetch(`http://127.0.0.1:${port}/`, { headers: known })
   while (asked < 2) await new Promise((resolve) => setImmediate(resolve))
   admit()
   expect((await next).status).toBe(200)
