@@ -19,6 +19,9 @@ export function watch(chain: Chain, request: FastifyRequest, reply: FastifyReply
 }
 
 function wasAborted(request: FastifyRequest, { raw }: FastifyReply): boolean {
+  // An HTTP/2 stream that its client reset ends its writing side as if all had been sent.
+  const { stream } = request.raw as { stream?: { readonly aborted: boolean } }
+  if (stream !== undefined) return stream.aborted
   if (raw.writableFinished) return false
   // An injected request has no connection: its response never counts as flushed.
   return !(raw.writableEnded && !(request.raw.socket instanceof Socket))

@@ -77,6 +77,7 @@ export function defineRoom<Options extends object, Route extends object = Option
       check: crossed,
       schema: optionsSchema,
       requires: definition.requires?.(options) ?? [],
+      byPrefix: definition.policiesByPrefix?.(options) ?? [],
       heeds: definition.heeds ?? [],
       room: null,
       renew: definition.reconfigurable === true ? renew : undefined,

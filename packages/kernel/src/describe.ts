@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { isPlain } from './copy.ts'
 import type { Schema } from './options.ts'
-import { camel } from './plan.ts'
+import { camel } from './concern-key.ts'
 import { nearest, stateOf, type State } from './state.ts'
 
 /** One route as data. */

@@ -22,7 +22,7 @@ export const order: Readonly<Record<Phase, readonly Place[]>> = {
     { concern: 'rate-limit', does: 'spends quotas that need no identity' },
     { concern: 'waf', does: 'inspects the request line and fields' },
     { concern: 'csrf', does: 'checks Fetch Metadata and Origin' },
-    { concern: 'auth', does: 'authenticates and checks scopes' },
+    { concern: 'auth', does: 'authenticates, checks scopes, roles and step-up' },
   ],
   preParsing: [
     { concern: 'rate-limit', does: 'spends quotas per identity' },
@@ -35,7 +35,7 @@ export const order: Readonly<Record<Phase, readonly Place[]>> = {
   ],
   preHandler: [
     { concern: 'rate-limit', does: 'spends quotas per body field, guards logins' },
-    { concern: 'auth', does: 'checks ownership and step-up (not yet)' },
+    { concern: 'auth', does: 'checks ownership' },
   ],
   onSend: [
     { concern: 'rate-limit', does: 'settles attempts to sign in' },

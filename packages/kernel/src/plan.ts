@@ -1,15 +1,12 @@
 import { refuseToBoot } from './boot.ts'
+import { camel } from './concern-key.ts'
 import { freeze, isPlain, merge } from './copy.ts'
 import type { Mistake } from './options.ts'
 import { concerns } from './order.ts'
 import { nameOf, securityOf, type RouteRecord } from './record.ts'
+import { Prefixes } from './prefixes.ts'
 import { nearest, type Registration, type State } from './state.ts'
 import { isSlip, suggest } from './suggest.ts'
-
-/** `rate-limit` as it is written in options: `rateLimit`. */
-export function camel(concern: string): string {
-  return concern.replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase())
-}
 
 const byKey: ReadonlyMap<string, string> = new Map([...concerns].map((concern) => [camel(concern), concern]))
 
@@ -29,6 +26,7 @@ export class Planner {
   readonly #state: State
   readonly #held = new Map<object, Map<string, Registration>>()
   readonly #mistakes: Mistake[] = []
+  readonly #prefixes = new Prefixes()
   /** What mistaken routes wrote, by URL: the HEAD twin of a GET writes the same. */
   readonly #told = new Map<string, Set<unknown>>()
 
@@ -43,6 +41,7 @@ export class Planner {
   plans(): (readonly [RouteRecord, Plan])[] {
     const plans = this.#state.records.map((record) => [record, this.#plan(record)] as const)
     if (this.#mistakes.length > 0) refuseToBoot('the policies of routes', this.#mistakes)
+    this.#prefixes.refuseUnused(this.#state)
     return plans
   }
 
@@ -59,12 +58,11 @@ export class Planner {
     for (const [concern, registration] of held) {
       if (registration.room !== null) plan.set(concern, { registration, policy: registration.options, declared: false })
     }
-    const security = securityOf(record)
-    if (security === undefined) {
-      const misspelt = this.#state.active ? misspeltKey(record) : undefined
-      if (misspelt !== undefined) this.#mistakes.push(misspelt)
-      return plan
-    }
+    const written = securityOf(record)
+    const misspelt = written === undefined && this.#state.active ? misspeltKey(record) : undefined
+    if (misspelt !== undefined) this.#mistakes.push(misspelt)
+    const security = this.#prefixes.completed(record.url, written, held)
+    if (security === undefined) return plan
     const twin = record.methods.length === 1 && record.methods[0] === 'HEAD'
     if (twin && this.#told.get(record.url)?.has(security)) return plan
 

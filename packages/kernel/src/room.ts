@@ -52,6 +52,11 @@ export interface RoomDefinition<Options extends object, Route extends object = O
    * policy, and what `setup` has opened outlives the options that it was opened with.
    */
   readonly reconfigurable?: boolean
+  /**
+   * Policies for routes that write none, by the prefix of their URL: routes of other plugins. The longest prefix wins; a
+   * prefix that no route has is a mistake at boot.
+   */
+  policiesByPrefix?(options: Readonly<Options>): readonly PrefixPolicy[]
   /** Concerns whose absence in the same scope or above fails boot. */
   requires?(options: Readonly<Options>): readonly string[]
   /**
@@ -64,6 +69,16 @@ export interface RoomDefinition<Options extends object, Route extends object = O
     options: Readonly<Options>,
     app: FastifyInstance,
   ): Room<Options & Partial<Route>> | Promise<Room<Options & Partial<Route>>>
+}
+
+/** A policy for routes that write none. */
+export interface PrefixPolicy {
+  /** Whole path segments: `/docs` is for `/docs`, `/docs/` and `/docs/json`, not for `/docsets`. */
+  readonly prefix: string
+  /** What such a route would write itself. */
+  readonly policy: object | false
+  /** JSON Pointer to the prefix in the options. */
+  readonly at: string
 }
 
 /** Options that every room has. */

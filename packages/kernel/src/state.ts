@@ -7,7 +7,7 @@ import { errors } from './kernel-errors.ts'
 import type { ObjectSchema } from './options.ts'
 import type { Refusal, Problem } from './refusal.ts'
 import type { Body } from './problem.ts'
-import type { Inspector, Room } from './room.ts'
+import type { Inspector, PrefixPolicy, Room } from './room.ts'
 import type { RouteRecord } from './record.ts'
 
 /** Where an app keeps its kernel: one symbol on the root instance, shared by all copies of the kernel. */
@@ -26,6 +26,7 @@ export interface Registration {
   readonly check: Inspector
   readonly schema: ObjectSchema
   readonly requires: readonly string[]
+  readonly byPrefix: readonly PrefixPolicy[]
   /** Concerns whose policies its room is shown. */
   readonly heeds: readonly string[]
   /** Null while `enabled: false`. */

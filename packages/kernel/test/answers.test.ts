@@ -1,10 +1,18 @@
 import Fastify from 'fastify'
+import { once } from 'node:events'
+import { connect as connectHttp2, constants, type ClientHttp2Stream } from 'node:http2'
 import { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import { describe, expect, it, vi } from 'vitest'
 import { defineRoom, onSecurityEvent, refuse, serverOptions, type SecurityEvent } from '../src/index.ts'
 import { errors, marking, policy, refusing } from './rooms.ts'
 
 const headers = marking('headers')
+
+async function* endlessly() {
+  for (;;) yield await new Promise((resolve) => setTimeout(resolve, 5, 'x'))
+}
+
 const problem = '{"error":"No.","code":"PTC_TEST_REFUSED","status":401,"title":"Unauthorized"}'
 const room = (steps: object) =>
   defineRoom({
@@ -358,5 +366,27 @@ it('tells close steps whether the answer arrived, injected ones included', async
   await (await fetch(app.listeningOrigin)).text()
   await fetch(`${app.listeningOrigin}/never`, { signal: AbortSignal.timeout(200) }).catch(() => undefined)
   await vi.waitFor(() => expect(seen).toEqual([false, false, true]))
+  await app.close()
+})
+
+it('tells close steps of clients that reset an HTTP/2 stream, before the answer and within it', async () => {
+  const seen: string[] = []
+  const app = Fastify({ http2: true })
+  app.register(marking('audit', () => ({ close: ({ url }, _reply, aborted) => void seen.push(`${url} ${aborted}`) })))
+  app.get('/whole', async () => 'x')
+  app.get('/never', () => new Promise(() => undefined))
+  app.get('/endless', async () => Readable.from(endlessly()))
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  const client = connectHttp2(app.listeningOrigin)
+  const ask = (path: string): ClientHttp2Stream => client.request({ ':path': path }).on('error', () => undefined)
+  await text(ask('/whole'))
+  const never = ask('/never')
+  await once(client, 'localSettings')
+  setTimeout(() => never.close(constants.NGHTTP2_CANCEL), 50)
+  const endless = ask('/endless')
+  await once(endless, 'response')
+  endless.close(constants.NGHTTP2_CANCEL)
+  await vi.waitFor(() => expect(seen.toSorted()).toEqual(['/endless true', '/never true', '/whole false']))
+  client.close()
   await app.close()
 })
