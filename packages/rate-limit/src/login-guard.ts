@@ -169,13 +169,10 @@ export function compileLoginGuard(guard: CompleteLoginGuard, parts: LoginGuardPa
       return end(security.login as LoginAttempt | undefined, reply.statusCode)
     },
 
-    close({ security, raw }, reply, aborted) {
+    close({ security }, reply, aborted) {
       const attempt = security.login as LoginAttempt | undefined
-      if (aborted || wasReset(raw)) attempt?.abandon()
+      if (aborted) attempt?.abandon()
       else void end(attempt, reply.raw.statusCode)
     },
   }
 }
-
-/** Node calls the response of a stream that the client has reset (RFC 9113 §6.4) finished, as if it had been read. */
-const wasReset = (raw: object): boolean => (raw as { stream?: { aborted?: boolean } }).stream?.aborted === true
