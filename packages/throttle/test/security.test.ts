@@ -230,6 +230,33 @@ describe('a client that does not read its answer', () => {
   })
 })
 
+it('runs no handler for a client that left in the middle of a body while it waited, and serves the next', async () => {
+  const app = await throttled({ concurrency: { limit: 1 } }, { bodyLimit: 10_000_000 })
+  const { handler, letGo, arrived } = held()
+  let uploads = 0
+  app.get('/', handler)
+  app.post('/', async () => {
+    uploads++
+    return 'ok'
+  })
+  let seen = 0
+  app.server.on('request', () => seen++)
+  const port = await listening(app)
+  const first = client(port, '/')
+  await until(() => arrived() === 1)
+  const uploader = connect(port, '127.0.0.1').on('error', () => {})
+  uploader.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\nContent-Length: 5000000\r\n\r\n')
+  uploader.write('x'.repeat(4_000_000))
+  await until(() => seen === 2)
+  uploader.resetAndDestroy()
+  const next = client(port, '/')
+  await until(() => seen === 3)
+  letGo()
+  await until(() => arrived() === 2)
+  letGo()
+  expect([await first.status(), await next.status(), uploads]).toEqual([200, 200, 0])
+})
+
 it('gives a place back when the handler throws, onSend throws, or the reply is hijacked and ended', async () => {
   const app = await throttled({ concurrency: { limit: 1 } })
   app.get('/throws', async () => {
