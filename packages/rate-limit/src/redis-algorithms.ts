@@ -117,7 +117,7 @@ make.log = function()
       local free = q.a - n
       local whole = n > 0 and s[n] - now or 0
       if cost <= free then return free, cost > 0 and q.b or whole, 0 end
-      return free, whole, (s[min(cost, q.a) - free] or 0) - now
+      return free, whole, max(1, (s[min(cost, q.a) - free] or 0) - now)
     end,
     commit = function(s, q, cost)
       local n = #s

@@ -152,6 +152,7 @@ function packed(batch: readonly Ask[]): { keys: string[]; sections: string[]; or
 /** The script's answer as numbers; null if it is not one. */
 function read(answer: unknown): number[] | null {
   if (!Array.isArray(answer) || answer.length === 0) return null
+  if (answer.every(Number.isSafeInteger)) return answer as number[]
   const numbers = answer.map((value) => (typeof value === 'string' ? Number(value || Number.NaN) : (value as number)))
   return numbers.every(Number.isSafeInteger) ? numbers : null
 }

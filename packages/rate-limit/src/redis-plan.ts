@@ -18,7 +18,7 @@ export interface Plan {
 }
 
 /** Integers that a judged quota is answered with. */
-export const NUMBERS = 4
+export const NUMBERS = 3
 
 /** Plans remembered at once, where functions name limits or costs. */
 const MOST_PLANS = 1000

@@ -16,8 +16,8 @@ local now = time[1] * 1000 + floor(time[2] / 1000)
  * after how many refusals (0: never), ms within which, ms for which; for `refund` one more a decision: when it was taken.
  * KEYS: one a quota, decision by decision, and after it two if it bans: the ban, the count of refusals; for `refund` one
  * more that makes it count once, though a client may send it again.
- * Answers the time in ms, and then four integers a quota: units before, ms to reset, ms to retry (0: allowed), ms of the
- * ban (0: none; below 0: it begins now); one a decision for `refund` and `forget`.
+ * Answers the time in ms, and then three integers a quota: units before, ms to reset, ms to retry (0: allowed; below 0: a
+ * ban of half as many ms, which begins now if the number is odd); one a decision for `refund` and `forget`.
  * What is known of a caller is a list of doubles, packed: all times and counts are whole numbers, exact as such.
  * @param clock Lua that sets `now`; tests bring their own
  * @param spareMs how much longer keys are kept than they are of use; where the clock is not the server's own
@@ -166,16 +166,17 @@ while arg < #ARGV do
         place = place + 1
         local s = load(place, q)
         local before, reset, retry = q.judge(s, q, banned and 0 or q.cost)
-        answer[size + 1], answer[size + 2], answer[size + 3], answer[size + 4] = before, reset, retry, q.banned
-        size = size + 4
         all = all and (retry == 0 or q.reports)
+        if q.banned > 0 then retry = -2 * q.banned end
+        answer[size + 1], answer[size + 2], answer[size + 3] = before, reset, retry
+        size = size + 3
         items[i] = s
         if q.after > 0 then place = place + 2 end
       end
       if all and not banned then
         for i = 1, quotas do
           -- A quota that only reports has refused nobody, and has nothing to spend.
-          if answer[first + i * 4 - 1] == 0 then
+          if answer[first + i * 3] == 0 then
             local q, s = list[i], items[i]
             q.commit(s, q, q.cost)
             s.forgotten = nil
@@ -184,8 +185,10 @@ while arg < #ARGV do
         end
       elseif bans and what == 'take' and not banned then
         for i = 1, quotas do
-          local q, at = list[i], first + i * 4
-          if q.after > 0 and answer[at - 1] > 0 and refused(items[i].key, q) then answer[at] = -tonumber(q.bans) end
+          local q, at = list[i], first + i * 3
+          if q.after > 0 and answer[at] > 0 and refused(items[i].key, q) then
+            answer[at] = -2 * tonumber(q.bans) - 1
+          end
         end
       end
     elseif what == 'refund' then

@@ -205,14 +205,17 @@ function decisionOf(
   takenAt: number,
 ): SharedDecision {
   let banned = false
-  for (let i = 0; i < charges.length; i++) if ((numbers[at + i * NUMBERS + 3] as number) > 0) banned = true
+  for (let i = 0; i < charges.length; i++) {
+    const retry = numbers[at + i * NUMBERS + 2] as number
+    if (retry < 0 && retry % 2 === 0) banned = true
+  }
   return charges.map(({ quota, subject, cost, limit }, i) => {
     const place = at + i * NUMBERS
     const before = numbers[place] as number
     const resetMs = numbers[place + 1] as number
-    const retryMs = numbers[place + 2] as number
-    const ban = numbers[place + 3] as number
-    const bannedMs = Math.abs(ban)
+    const retry = numbers[place + 2] as number
+    const bannedMs = retry < 0 ? Math.floor(-retry / 2) : 0
+    const retryMs = Math.max(0, retry)
     const allowed = retryMs === 0 && bannedMs === 0
     const left = bannedMs === 0 ? before : 0
     const standing = {
@@ -225,6 +228,14 @@ function decisionOf(
       retryMs: bannedMs === 0 ? retryMs : bannedMs,
       until: takenAt + resetMs,
     }
-    return { quota, subject, cost, limit, standing, takenAt, ...(ban !== 0 && { ban: ban < 0 ? 'begun' : 'running' }) }
+    return {
+      quota,
+      subject,
+      cost,
+      limit,
+      standing,
+      takenAt,
+      ...(retry < 0 && { ban: retry % 2 === 0 ? 'running' : 'begun' }),
+    }
   })
 }

@@ -8,8 +8,8 @@ import { ServerClock } from '../src/server-clock.ts'
 
 const quota = parsePolicy({ name: 'per-ip', limit: 3, window: 600 })
 const of = (subject: string) => [{ ...blankCharge(quota), subject }]
-const admitted = [3, 600_000, 0, 0]
-const refused = [0, 600_000, 600_000, 0]
+const admitted = [3, 600_000, 0]
+const refused = [0, 600_000, 600_000]
 
 /** What a server answers to one command; `null`: it fails. */
 type Answer = readonly number[] | null | (() => Promise<unknown>)
@@ -102,20 +102,14 @@ describe('the breaker', () => {
     expect(await decide('x')).not.toBeNull()
   })
 
-  it.each([
-    [null],
-    ['OK'],
-    [[]],
-    [[1, 2]],
-    [[1, 3, 2, 'x', 0]],
-    [[1, 3, 2, null, 0]],
-    [[1, 3, 2, [], {}]],
-    [[1, 3, 2, 1.5, 0]],
-  ])('takes the answer %j for a failure', async (answer) => {
-    const { decide, outages } = made([async () => answer])
-    expect(await decide('x')).toBeNull()
-    expect(outages).toEqual(['error'])
-  })
+  it.each([[null], ['OK'], [[]], [[1, 2]], [[1, 3, 2, 'x']], [[1, 3, 2, null]], [[1, 3, [], {}]], [[1, 3, 2, 1.5]]])(
+    'takes the answer %j for a failure',
+    async (answer) => {
+      const { decide, outages } = made([async () => answer])
+      expect(await decide('x')).toBeNull()
+      expect(outages).toEqual(['error'])
+    },
+  )
 })
 
 describe('the deadline', () => {
@@ -192,7 +186,7 @@ describe('the deadline', () => {
 
 describe('decisions of one tick', () => {
   it('are one command, and each gets its own answer', async () => {
-    const { store, commands } = made([[3, 9, 0, 0, 0, 8, 8, 0, 2, 7, 0, 0]])
+    const { store, commands } = made([[3, 9, 0, 0, 8, 8, 2, 7, 0]])
     const decisions = await Promise.all(['x', 'y', 'z'].map(async (subject) => store.decide(of(subject))))
     expect(commands).toHaveLength(1)
     expect(commands[0]!.keys).toHaveLength(3)
@@ -204,7 +198,7 @@ describe('decisions of one tick', () => {
   })
 
   it('are several commands when they are very many', async () => {
-    const { store, commands } = made([Array.from({ length: 400 }, (_, i) => [3, 9, 0, 0][i % 4]!)])
+    const { store, commands } = made([Array.from({ length: 300 }, (_, i) => [3, 9, 0][i % 3]!)])
     await Promise.all(Array.from({ length: 200 }, async (_, i) => store.decide(of(String(i)))))
     expect(commands.map(({ keys }) => keys.length)).toEqual([100, 100])
   })
