@@ -80,6 +80,6 @@ export function findings(options: Readonly<Partial<RateLimitOptions & RateLimitR
     const message = `is '${field}', in which one credential has many spellings and each would be a quota; write apiKeyField: 'x-api-key', or partitionBy: 'identity'`
     found.push(replace('/apiKeyField', 'respelt-field', message, 'x-api-key'))
   }
-  found.push(...storeFindings(options.store, options.policies ?? []))
+  found.push(...storeFindings(options.store, options.policies ?? [], options.loginGuard !== undefined))
   return found
 }

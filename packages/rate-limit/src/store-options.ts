@@ -70,7 +70,11 @@ export const onStoreErrorSchema = {
 } as const
 
 /** Rules between the store and the policies. */
-export function storeFindings(store: StoreOptions | undefined, policies: readonly PolicyOptions[]): Finding[] {
+export function storeFindings(
+  store: StoreOptions | undefined,
+  policies: readonly PolicyOptions[],
+  guarded: boolean,
+): Finding[] {
   const found: Finding[] = []
   const { redis, memcached } = store ?? {}
   const refuse = (name: 'redis' | 'memcached', rule: string, message: string): void => {
@@ -95,6 +99,14 @@ export function storeFindings(store: StoreOptions | undefined, policies: readonl
       'must be a client with `increment` and `decrement`, such as `Client.create()` of memjs; remove it to count in memory',
     )
     return found
+  }
+  if (guarded) {
+    found.push({
+      at: '/loginGuard',
+      rule: 'memcached-no-guard',
+      message: 'cannot be counted in Memcached, which knows no delays; remove it, or use Redis',
+      fix: [{ op: 'remove', path: '/loginGuard' }],
+    })
   }
   for (const [index, { algorithm, ban }] of policies.entries()) {
     const at = `/policies/${index}`

@@ -86,6 +86,13 @@ describe('a store', () => {
     expect(await message(policies, store)).toContain(words)
   })
 
+  it('of Memcached holds no login guard', async () => {
+    const app = await limited([local], { store: { memcached } })
+    const loginGuard = { account: { body: 'email' } }
+    app.post('/login', { config: { security: { rateLimit: { loginGuard } } } }, async () => 'ok')
+    await expect(app.ready()).rejects.toThrow('cannot be counted in Memcached, which knows no delays')
+  })
+
   it('of Memcached counts', async () => {
     const app = await limited([local], { store: { memcached } })
     expect((await app.inject('/')).headers['x-ratelimit-remaining']).toBe('1')
