@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { RemoteKey } from '../src/jwks.ts'
 import { IdentityProvider, makeKey, type ProviderKey } from './identity-provider.ts'
 import { verifying, type Verifying } from './verifying.ts'
 
@@ -89,6 +90,15 @@ describe('a key that an issuer publishes', () => {
     expect(await verifier.verify(provider.token())).toBe('user-101')
   })
 
+  it('is refused if it is removed while a signature is checked with it', async () => {
+    const verifier = await started()
+    const token = provider.token()
+    const found = verifier.keys.find('key-1', 'ES256', false) as RemoteKey
+    const pending = verifier.verify(token)
+    found.trusted = false
+    expect(await pending).toBe('unknown-key')
+  })
+
   it('stays the same, and its tokens remembered, when nothing has changed', async () => {
     const verifier = await started()
     const token = provider.token()
@@ -147,9 +157,12 @@ describe('a flood of bogus kids', () => {
 
   it('of expired tokens causes no fetch at all', async () => {
     const verifier = await started()
-    const stale = provider.token(makeKey('x'), { exp: 1_700_000_100 })
-    expect(await verifier.verify(stale)).toBe('unknown-key')
+    await verifier.pass(10)
+    const stranger = makeKey('x')
+    expect(await verifier.verify(provider.token(stranger, { exp: 1_700_000_100 }))).toBe('unknown-key')
     expect(provider.asked.keys).toBe(1)
+    expect(await verifier.verify(provider.token(stranger))).toBe('unknown-key')
+    expect(provider.asked.keys).toBe(2)
   })
 })
 
