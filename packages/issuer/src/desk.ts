@@ -1,0 +1,103 @@
+import { emit, type Refusal } from '@portcullis/kernel'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { errors } from './errors.ts'
+import { events } from './events.ts'
+import type { BoundedQueue } from './bounded-queue.ts'
+import type { PasswordHasher } from './password-hash.ts'
+import type { IssuerOptions } from './options.ts'
+import type { IssuerPolicy } from './policy.ts'
+import type { Refused, Sessions } from './sessions.ts'
+import type { SigningKeys } from './signing-keys.ts'
+import type { EndedSession } from './store.ts'
+
+/** Whom a function is called for: a request, or the app for what no request asked for. */
+export type Asker = FastifyInstance | FastifyRequest
+
+/** What a function gives instead of its result: hand it to `refuse(request, reply, refusal)`. */
+export interface Declined {
+  readonly refusal: Refusal
+}
+
+/** Everything that one registration works with. */
+export interface Desk {
+  readonly app: FastifyInstance
+  readonly policy: IssuerPolicy
+  readonly sessions: Sessions
+  readonly keys: SigningKeys
+  readonly hasher: PasswordHasher
+  readonly queue: BoundedQueue
+  readonly account: IssuerOptions['account']
+  readonly revoke: IssuerOptions['revoke']
+  /** Seconds since the epoch. */
+  readonly now: () => number
+}
+
+/** A property of the scope that registered the room: inner scopes inherit it, copies of this package share it. */
+export const DESK: unique symbol = Symbol.for('portcullis.issuer.desk')
+
+/** @throws PTC_ISSUER_ABSENT */
+export function deskOf(asker: Asker): Desk {
+  const app = 'raw' in asker ? asker.server : asker
+  const desk = (app as { readonly [DESK]?: Desk })[DESK]
+  if (desk === undefined) throw new errors.PTC_ISSUER_ABSENT()
+  return desk
+}
+
+// RFC 9110 §15.5.2: a 401 names a scheme; browsers ask nobody for a Bearer token.
+const fields = { 'www-authenticate': 'Bearer' }
+
+/** The refusals with the particulars of this request. */
+export const declined = {
+  signIn: (reason: string): Declined => ({
+    refusal: errors.PTC_ISSUER_SIGN_IN_REFUSED.with({ fields, detail: { reason } }),
+  }),
+  session: ({ reason, subject }: Omit<Refused, 'ended'>): Declined => ({
+    refusal: errors.PTC_ISSUER_SESSION_ENDED.with({ fields, detail: { reason, subject } }),
+  }),
+  busy: ({ queue }: Desk): Declined => ({
+    refusal: errors.PTC_ISSUER_BUSY.with({ retryAfter: queue.retryAfter }),
+  }),
+}
+
+const UNAVAILABLE: Declined = { refusal: errors.PTC_ISSUER_UNAVAILABLE }
+
+/** Does what needs the store: what it throws is logged, and answered 503. */
+export async function attempt<T>({ app }: Desk, act: () => Promise<T>): Promise<T | Declined> {
+  try {
+    return await act()
+  } catch (error) {
+    app.log.error({ err: error }, 'issuer: the store or the account look-up failed; the caller is answered 503')
+    return UNAVAILABLE
+  }
+}
+
+/**
+ * Has the access tokens of ended sessions refused. A failure is told, not thrown: the sessions have ended, and their
+ * access tokens do within minutes.
+ * @returns whether all of them are refused now
+ */
+export async function revokeTokens(
+  asker: Asker,
+  { policy, revoke, app, now }: Desk,
+  ended: readonly EndedSession[],
+  everySubject = false,
+): Promise<boolean> {
+  const { issuer, lifetime } = policy.terms
+  const [first] = ended
+  const wholeSubject = everySubject && first !== undefined ? revoke?.subject : undefined
+  const token = revoke?.token
+  if (wholeSubject === undefined && token === undefined) return false
+  // The latest that any of them can expire.
+  const expires = Math.floor(now()) + lifetime
+  const calls =
+    wholeSubject !== undefined && first !== undefined
+      ? [() => wholeSubject({ issuer, subject: first.subject })]
+      : ended.flatMap(({ tokenIds }) => tokenIds).map((tokenId) => () => token?.({ issuer, tokenId, expires }))
+  const outcomes = await Promise.allSettled(calls.map(async (call) => call()))
+  const failure = outcomes.find(({ status }) => status === 'rejected')
+  if (failure === undefined) return true
+  const { reason } = failure as PromiseRejectedResult
+  app.log.error({ err: reason as unknown }, 'issuer: access tokens of ended sessions could not be revoked')
+  emit(asker, events['issuer.interrupted'], { outcome: 'observed', detail: { reason: 'revocation' } })
+  return false
+}

@@ -1,0 +1,150 @@
+import type {
+  EndedSession,
+  FoundToken,
+  IssuerStore,
+  RefreshChange,
+  RefreshRecord,
+  SessionRecord,
+  SessionSelector,
+  SessionStore,
+  StoredKey,
+} from './store.ts'
+
+export type { IssuerStore }
+
+interface Entry {
+  session: SessionRecord
+  readonly tokens: Map<string, RefreshRecord>
+  /** Access tokens beyond those of the refresh tokens: `jti` and when it was issued. */
+  readonly noted: Map<string, number>
+}
+
+const isLive = ({ endedAt, idleUntil, expiresAt }: SessionRecord, now: number): boolean =>
+  endedAt === null && now < idleUntil && now < expiresAt
+
+/** Sessions in this process. Nothing here waits, so every method is atomic by itself. */
+class MemorySessions implements SessionStore {
+  readonly #sessions = new Map<string, Entry>()
+  readonly #byHash = new Map<string, Entry>()
+  readonly #bySubject = new Map<string, Set<Entry>>()
+
+  async open(session: SessionRecord, token: RefreshRecord, most: number): Promise<void> {
+    const entry: Entry = { session, tokens: new Map([[token.hash, token]]), noted: new Map() }
+    this.#sessions.set(session.id, entry)
+    this.#byHash.set(token.hash, entry)
+    const others = this.#bySubject.get(session.subject) ?? new Set()
+    this.#bySubject.set(session.subject, others.add(entry))
+    const live = this.#live(session.subject, session.createdAt)
+    for (const surplus of live.filter((one) => one !== entry).slice(most - 1)) end(surplus, session.createdAt)
+  }
+
+  async find(hash: string): Promise<FoundToken | null> {
+    return this.#find(hash)
+  }
+
+  async refresh(hash: string, now: number, decide: (found: FoundToken | null) => RefreshChange | null): Promise<void> {
+    const change = decide(this.#find(hash))
+    const entry = this.#byHash.get(hash)
+    const token = entry?.tokens.get(hash)
+    if (entry === undefined || token === undefined || change === null) return
+    const { nonce, successor, idleUntil, forgetBefore } = change
+    for (const [at, old] of entry.tokens) {
+      if (old.nonce !== null && (old.usedAt ?? now) < forgetBefore) entry.tokens.set(at, { ...old, nonce: null })
+    }
+    entry.tokens.set(hash, { ...token, usedAt: now, nonce, nextTokenId: successor.tokenId })
+    entry.tokens.set(successor.hash, {
+      ...successor,
+      sessionId: entry.session.id,
+      issuedAt: now,
+      usedAt: null,
+      nonce: null,
+      nextTokenId: null,
+    })
+    this.#byHash.set(successor.hash, entry)
+    entry.session = { ...entry.session, lastUsedAt: now, idleUntil }
+  }
+
+  async note(subject: string, sessionId: string, tokenId: string, now: number): Promise<SessionRecord | null> {
+    const entry = this.#sessions.get(sessionId)
+    if (entry === undefined || entry.session.subject !== subject || !isLive(entry.session, now)) return null
+    entry.noted.set(tokenId, now)
+    return entry.session
+  }
+
+  async end(which: SessionSelector, now: number, issuedSince: number): Promise<readonly EndedSession[]> {
+    const ended = this.#select(which, now)
+    for (const entry of ended) end(entry, now)
+    return ended.map(({ session: { id, subject }, tokens, noted }) => ({
+      id,
+      subject,
+      tokenIds: [
+        ...[...tokens.values()].filter(({ issuedAt }) => issuedAt >= issuedSince).map(({ tokenId }) => tokenId),
+        ...[...noted].filter(([, at]) => at >= issuedSince).map(([tokenId]) => tokenId),
+      ],
+    }))
+  }
+
+  async list(subject: string, now: number): Promise<readonly SessionRecord[]> {
+    return this.#live(subject, now).map(({ session }) => session)
+  }
+
+  async purge(endedBefore: number, usedBefore: number): Promise<void> {
+    for (const [id, entry] of this.#sessions) {
+      const { subject, endedAt, idleUntil, expiresAt } = entry.session
+      if (Math.min(endedAt ?? Infinity, idleUntil, expiresAt) < endedBefore) {
+        this.#sessions.delete(id)
+        for (const hash of entry.tokens.keys()) this.#byHash.delete(hash)
+        const others = this.#bySubject.get(subject)
+        others?.delete(entry)
+        if (others?.size === 0) this.#bySubject.delete(subject)
+        continue
+      }
+      for (const [hash, token] of entry.tokens)
+        if (token.usedAt !== null && token.usedAt < usedBefore) entry.tokens.set(hash, { ...token, nonce: null })
+      for (const [tokenId, at] of entry.noted) if (at < endedBefore) entry.noted.delete(tokenId)
+    }
+  }
+
+  #find(hash: string): FoundToken | null {
+    const entry = this.#byHash.get(hash)
+    const token = entry?.tokens.get(hash)
+    return entry === undefined || token === undefined ? null : { session: entry.session, token }
+  }
+
+  #live(subject: string, now: number): Entry[] {
+    return [...(this.#bySubject.get(subject) ?? [])]
+      .filter(({ session }) => isLive(session, now))
+      .toSorted((one, other) => other.session.lastUsedAt - one.session.lastUsedAt)
+  }
+
+  #select(which: SessionSelector, now: number): Entry[] {
+    if ('hash' in which) {
+      const entry = this.#byHash.get(which.hash)
+      return entry !== undefined && isLive(entry.session, now) ? [entry] : []
+    }
+    return this.#live(which.subject, now).filter(({ session }) =>
+      'sessionId' in which ? session.id === which.sessionId : session.id !== which.except,
+    )
+  }
+}
+
+function end(entry: Entry, now: number): void {
+  entry.session = { ...entry.session, endedAt: now }
+}
+
+/**
+ * Sessions and keys in this process: for tests, and for one process whose users may sign in again after a restart.
+ * @example await app.register(issuer, { issuer, audience, store: memoryStore() })
+ */
+export function memoryStore(): IssuerStore {
+  let keys: readonly StoredKey[] = []
+  return {
+    durable: false,
+    sessions: new MemorySessions(),
+    keys: {
+      read: async () => keys,
+      change: async (decide) => (keys = decide(keys)),
+    },
+    open: async () => {},
+  }
+}

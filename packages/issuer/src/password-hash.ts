@@ -1,0 +1,80 @@
+import { hash, parseOptions, verify } from '@node-rs/argon2'
+import type { Random } from './refresh-token.ts'
+import { canonicalPassword } from './password-rules.ts'
+import type { BoundedQueue } from './bounded-queue.ts'
+
+/** Argon2id, in the library's numbering. */
+const ARGON2ID = 2
+
+/** Parameters of Argon2id (RFC 9106 §3.1). */
+export interface HashParameters {
+  readonly memoryKiB: number
+  readonly passes: number
+  readonly lanes: number
+}
+
+/** What is known of an account that somebody wants to sign in to. */
+export interface PasswordAccount {
+  /** As `hashPassword` gave it. */
+  readonly passwordHash: string
+  /** Locked by an administrator: the right password is answered like a wrong one. */
+  readonly locked?: boolean
+}
+
+/** What a verification found. `busy`: the queue is full. */
+export type Verification = 'busy' | { readonly matches: boolean; readonly outdated: boolean }
+
+/** Hashes passwords, a few at a time: each takes `memoryKiB` of memory while it runs. */
+export class PasswordHasher {
+  readonly #parameters: HashParameters
+  readonly #queue: BoundedQueue
+  readonly #dummy: string
+
+  private constructor(parameters: HashParameters, queue: BoundedQueue, dummy: string) {
+    this.#parameters = parameters
+    this.#queue = queue
+    this.#dummy = dummy
+  }
+
+  static async open(parameters: HashParameters, queue: BoundedQueue, random: Random): Promise<PasswordHasher> {
+    return new PasswordHasher(parameters, queue, await hashed(random(32), parameters))
+  }
+
+  /** @param password as `canonicalPassword` gives it @returns PHC form; null if the queue is full */
+  async hash(password: string): Promise<string | null> {
+    return this.#queue.run(() => hashed(password, this.#parameters))
+  }
+
+  /** Takes as long for an account that nobody has, that is locked, or whose hash cannot be read. */
+  async verify(password: unknown, account: PasswordAccount | null): Promise<Verification> {
+    const text = canonicalPassword(password)
+    const stored = account === null ? null : readParameters(account.passwordHash)
+    const against = account === null || stored === null ? this.#dummy : account.passwordHash
+    const matches = await this.#queue.run(() => verify(against, text ?? ''))
+    if (matches === null) return 'busy'
+    return {
+      matches: matches && text !== null && stored !== null && account?.locked !== true,
+      outdated: stored !== null && this.#isOutdated(stored),
+    }
+  }
+
+  #isOutdated(stored: HashParameters): boolean {
+    const { memoryKiB, passes, lanes } = this.#parameters
+    return stored.memoryKiB < memoryKiB || stored.passes < passes || stored.lanes < lanes
+  }
+}
+
+function hashed(password: string | Buffer, { memoryKiB, passes, lanes }: HashParameters): Promise<string> {
+  return hash(password, { algorithm: ARGON2ID, memoryCost: memoryKiB, timeCost: passes, parallelism: lanes })
+}
+
+/** The parameters of a hash; null for what is not one of Argon2id. */
+function readParameters(phc: unknown): HashParameters | null {
+  if (typeof phc !== 'string' || !phc.startsWith('$argon2id$')) return null
+  try {
+    const { memoryCost, timeCost, parallelism } = parseOptions(phc)
+    return { memoryKiB: memoryCost, passes: timeCost, lanes: parallelism }
+  } catch {
+    return null
+  }
+}

@@ -1,0 +1,34 @@
+/** What a query gives. */
+export interface PostgresResult {
+  readonly rows: readonly Readonly<Record<string, unknown>>[]
+}
+
+/** One connection of the pool. */
+export interface PostgresClient {
+  query(text: string, values?: unknown[]): Promise<PostgresResult>
+  release(error?: Error | boolean): void
+}
+
+/** A pool as `pg` has it. Every statement is a constant text with parameters. */
+export interface PostgresPool {
+  connect(): Promise<PostgresClient>
+  query(text: string, values?: unknown[]): Promise<PostgresResult>
+}
+
+/** Runs `act` between begin and commit; rolls back and passes on what it throws. */
+export async function transaction<T>(pool: PostgresPool, act: (client: PostgresClient) => Promise<T>): Promise<T> {
+  const client = await pool.connect()
+  let broken: Error | undefined
+  try {
+    await client.query('begin')
+    const result = await act(client)
+    await client.query('commit')
+    return result
+  } catch (error) {
+    // A connection that cannot even roll back is not given to anybody else.
+    await client.query('rollback').catch((failed: Error) => (broken = failed))
+    throw error
+  } finally {
+    client.release(broken)
+  }
+}

@@ -1,0 +1,214 @@
+import { type PostgresClient, type PostgresPool, transaction } from './postgres-pool.ts'
+import type {
+  EndedSession,
+  FoundToken,
+  RefreshChange,
+  RefreshRecord,
+  SessionRecord,
+  SessionSelector,
+  SessionStore,
+} from './store.ts'
+
+type Row = Readonly<Record<string, unknown>>
+
+const SESSION = `
+  s.id, s.subject, s.client_id, s.scopes, s.claims, s.label,
+  extract(epoch from s.auth_time)::float8 as auth_time, extract(epoch from s.created_at)::float8 as created_at,
+  extract(epoch from s.last_used_at)::float8 as last_used_at, extract(epoch from s.idle_until)::float8 as idle_until,
+  extract(epoch from s.expires_at)::float8 as expires_at, extract(epoch from s.ended_at)::float8 as ended_at`
+
+const TOKEN = `
+  t.hash, t.session_id, t.token_id, t.nonce, t.next_token_id,
+  extract(epoch from t.issued_at)::float8 as issued_at, extract(epoch from t.used_at)::float8 as used_at`
+
+const FIND = `select ${SESSION}, ${TOKEN}
+  from portcullis_issuer.refresh_tokens t join portcullis_issuer.sessions s on s.id = t.session_id where t.hash = $1`
+
+/** Live at the time that is the statement's first parameter. */
+const LIVE =
+  's.ended_at is null and s.idle_until > to_timestamp($1::float8) and s.expires_at > to_timestamp($1::float8)'
+
+const INSERT_TOKEN = `insert into portcullis_issuer.refresh_tokens (hash, session_id, token_id, issued_at)
+  values ($1, $2, $3, to_timestamp($4::float8))`
+
+/** Both take (now, subject, session) and heed what they name. */
+const SELECTORS = {
+  hash: 's.id = (select session_id from portcullis_issuer.refresh_tokens where hash = $3)',
+  session: 's.subject = $3 and s.id::text = $4',
+  subject: 's.subject = $3 and s.id::text <> $4',
+} as const
+
+const endStatement = (selector: string): string => `
+  with ended as (
+    update portcullis_issuer.sessions s set ended_at = to_timestamp($1::float8)
+     where ${LIVE} and ${selector} returning s.id, s.subject
+  )
+  select ended.id, ended.subject,
+         array(select token_id::text from portcullis_issuer.refresh_tokens t
+                where t.session_id = ended.id and t.issued_at >= to_timestamp($2::float8)
+               union
+               select token_id::text from portcullis_issuer.step_ups u
+                where u.session_id = ended.id and u.issued_at >= to_timestamp($2::float8)) as token_ids
+    from ended`
+
+const END = {
+  hash: endStatement(SELECTORS.hash),
+  session: endStatement(SELECTORS.session),
+  subject: endStatement(SELECTORS.subject),
+} as const
+
+function sessionOf(row: Row): SessionRecord {
+  return {
+    id: row['id'] as string,
+    subject: row['subject'] as string,
+    clientId: row['client_id'] as string,
+    scopes: row['scopes'] as string[],
+    claims: row['claims'] as Record<string, unknown>,
+    label: row['label'] as string,
+    authTime: row['auth_time'] as number,
+    createdAt: row['created_at'] as number,
+    lastUsedAt: row['last_used_at'] as number,
+    idleUntil: row['idle_until'] as number,
+    expiresAt: row['expires_at'] as number,
+    endedAt: row['ended_at'] as number | null,
+  }
+}
+
+function foundIn(row: Row | undefined): FoundToken | null {
+  if (row === undefined) return null
+  const token: RefreshRecord = {
+    hash: row['hash'] as string,
+    sessionId: row['session_id'] as string,
+    tokenId: row['token_id'] as string,
+    issuedAt: row['issued_at'] as number,
+    usedAt: row['used_at'] as number | null,
+    nonce: row['nonce'] as string | null,
+    nextTokenId: row['next_token_id'] as string | null,
+  }
+  return { session: sessionOf(row), token }
+}
+
+/** Sessions in PostgreSQL. */
+export class PostgresSessions implements SessionStore {
+  readonly #pool: PostgresPool
+
+  constructor(pool: PostgresPool) {
+    this.#pool = pool
+  }
+
+  open(session: SessionRecord, token: RefreshRecord, most: number): Promise<void> {
+    const { id, subject, clientId, scopes, claims, label, authTime, createdAt, idleUntil, expiresAt } = session
+    return transaction(this.#pool, async (client) => {
+      await client.query(
+        `insert into portcullis_issuer.sessions
+           (id, subject, client_id, scopes, claims, label, auth_time, created_at, last_used_at, idle_until, expires_at)
+         values ($1, $2, $3, $4, $5, $6, to_timestamp($7::float8), to_timestamp($8::float8), to_timestamp($8::float8),
+                 to_timestamp($9::float8), to_timestamp($10::float8))`,
+        [id, subject, clientId, scopes, JSON.stringify(claims), label, authTime, createdAt, idleUntil, expiresAt],
+      )
+      await client.query(INSERT_TOKEN, [token.hash, id, token.tokenId, token.issuedAt])
+      await client.query(
+        `update portcullis_issuer.sessions set ended_at = to_timestamp($1::float8)
+          where id in (select s.id from portcullis_issuer.sessions s
+                        where ${LIVE} and s.subject = $2 and s.id <> $3
+                        order by s.last_used_at desc offset $4)`,
+        [createdAt, subject, id, most - 1],
+      )
+    })
+  }
+
+  async find(hash: string): Promise<FoundToken | null> {
+    const { rows } = await this.#pool.query(FIND, [hash])
+    return foundIn(rows[0])
+  }
+
+  refresh(hash: string, now: number, decide: (found: FoundToken | null) => RefreshChange | null): Promise<void> {
+    return transaction(this.#pool, async (client) => {
+      // The session's row is the family's lock; what the token says is read under it.
+      await client.query(
+        `select 1 from portcullis_issuer.sessions
+          where id = (select session_id from portcullis_issuer.refresh_tokens where hash = $1) for update`,
+        [hash],
+      )
+      const { rows } = await client.query(FIND, [hash])
+      const found = foundIn(rows[0])
+      const change = decide(found)
+      if (found !== null && change !== null) await rotate(client, found, now, change)
+    })
+  }
+
+  async note(subject: string, sessionId: string, tokenId: string, now: number): Promise<SessionRecord | null> {
+    const { rows } = await this.#pool.query(
+      `with s as (select * from portcullis_issuer.sessions s where ${LIVE} and s.subject = $2 and s.id::text = $3 for update),
+            noted as (insert into portcullis_issuer.step_ups (token_id, session_id, issued_at)
+                      select $4::uuid, s.id, to_timestamp($1::float8) from s)
+       select ${SESSION} from s`,
+      [now, subject, sessionId, tokenId],
+    )
+    return rows[0] === undefined ? null : sessionOf(rows[0])
+  }
+
+  async end(which: SessionSelector, now: number, issuedSince: number): Promise<readonly EndedSession[]> {
+    const [statement, ...named] =
+      'hash' in which
+        ? ([END.hash, which.hash] as const)
+        : 'sessionId' in which
+          ? ([END.session, which.subject, which.sessionId] as const)
+          : ([END.subject, which.subject, which.except ?? ''] as const)
+    const { rows } = await this.#pool.query(statement, [now, issuedSince, ...named])
+    return rows.map((row) => ({
+      id: row['id'] as string,
+      subject: row['subject'] as string,
+      tokenIds: row['token_ids'] as string[],
+    }))
+  }
+
+  async list(subject: string, now: number): Promise<readonly SessionRecord[]> {
+    const { rows } = await this.#pool.query(
+      `select ${SESSION} from portcullis_issuer.sessions s where ${LIVE} and s.subject = $2 order by s.last_used_at desc`,
+      [now, subject],
+    )
+    return rows.map(sessionOf)
+  }
+
+  async purge(endedBefore: number, usedBefore: number): Promise<void> {
+    await this.#pool.query(
+      `delete from portcullis_issuer.sessions
+        where idle_until < to_timestamp($1::float8) or expires_at < to_timestamp($1::float8)
+           or ended_at < to_timestamp($1::float8)`,
+      [endedBefore],
+    )
+    await this.#pool.query(
+      `update portcullis_issuer.refresh_tokens set nonce = null
+        where nonce is not null and used_at < to_timestamp($1::float8)`,
+      [usedBefore],
+    )
+    await this.#pool.query('delete from portcullis_issuer.step_ups where issued_at < to_timestamp($1::float8)', [
+      endedBefore,
+    ])
+  }
+}
+
+async function rotate(
+  client: PostgresClient,
+  { session, token }: FoundToken,
+  now: number,
+  { nonce, successor, idleUntil, forgetBefore }: RefreshChange,
+): Promise<void> {
+  await client.query(
+    `update portcullis_issuer.refresh_tokens set nonce = null
+      where session_id = $1 and nonce is not null and used_at < to_timestamp($2::float8)`,
+    [session.id, forgetBefore],
+  )
+  await client.query(
+    `update portcullis_issuer.refresh_tokens
+        set used_at = to_timestamp($2::float8), nonce = $3, next_token_id = $4 where hash = $1`,
+    [token.hash, now, nonce, successor.tokenId],
+  )
+  await client.query(INSERT_TOKEN, [successor.hash, session.id, successor.tokenId, now])
+  await client.query(
+    `update portcullis_issuer.sessions
+        set last_used_at = to_timestamp($2::float8), idle_until = to_timestamp($3::float8) where id = $1`,
+    [session.id, now, idleUntil],
+  )
+}
