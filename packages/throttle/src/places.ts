@@ -1,21 +1,38 @@
 import { Alarm, type Timers } from './alarm.ts'
+import { CallerTable, type Remembered } from './caller-table.ts'
 import { Deadlines } from './deadlines.ts'
 import type { QueueLimits, TooLate } from './queue.ts'
 import { Turn, type Ending, type Giver } from './turn.ts'
 import { WaitingLine } from './waiting-line.ts'
 
-/** Places of one caller, or of all. Forgotten when nobody holds or waits for one. */
-class Room {
+/** Places of one caller, or of all. */
+class Room implements Remembered {
   readonly name: string
+  older: this | null = null
+  newer: this | null = null
   held = 0
   line: WaitingLine | null = null
+  /** Mean time that a place is held, in ms. */
+  mean = 0
+  #ended = 0
 
   constructor(name: string) {
     this.name = name
   }
+
+  /** Forgotten when nobody holds or waits for a place, and others come. */
+  idle(): boolean {
+    return this.held === 0 && this.line === null
+  }
+
+  /** A place was held so long. */
+  ended(ms: number): void {
+    this.#ended = Math.min(this.#ended + 1, MEMORY)
+    this.mean += (ms - this.mean) / this.#ended
+  }
 }
 
-/** What an earlier hold counts for in the mean: one of so many. */
+/** What a hold counts for in the mean: one of so many, or of those that there were. */
 const MEMORY = 16
 
 /**
@@ -27,13 +44,12 @@ export class Places implements Giver {
   readonly #queue: QueueLimits
   readonly #timers: Timers
   readonly #alarm: Alarm
-  readonly #rooms = new Map<string, Room>()
+  // As many as requests are under way: none shares another's places.
+  readonly #rooms = new CallerTable(Number.POSITIVE_INFINITY, (name) => new Room(name))
   readonly #deadlines: Deadlines
   readonly #holds: Deadlines | null
   #waiting = 0
   #holding = 0
-  /** Mean time that a place is held, in ms. */
-  #held = 0
 
   /** @param maxHoldMs after so long a place is taken back, though its request is not over */
   constructor(limit: number, maxHoldMs: number | null, queue: QueueLimits, timers: Timers) {
@@ -63,18 +79,14 @@ export class Places implements Giver {
    */
   enter(share: string, caller: string): Turn | TooLate {
     const now = this.#timers.now()
-    let room = this.#rooms.get(share)
-    if (room === undefined) {
-      room = new Room(share)
-      this.#rooms.set(share, room)
-    }
+    const room = this.#rooms.at(share, now)
     if (room.held < this.#limit && room.line === null) {
       const turn = new Turn(this, room)
       this.#take(room, turn, now)
       return turn
     }
     const { length, perCaller, waitMs } = this.#queue
-    const each = this.#held / this.#limit
+    const each = room.mean / this.#limit
     const expected = ((room.line?.ahead(caller) ?? 0) + 1) * each
     if (expected > waitMs) return expected - waitMs
     if (this.#waiting >= length) return Math.max(1, each)
@@ -122,13 +134,9 @@ export class Places implements Giver {
     this.#holds?.remove(turn)
     room.held--
     this.#holding--
-    const held = now - turn.since
-    this.#held = this.#held === 0 ? held : this.#held + (held - this.#held) / MEMORY
+    room.ended(now - turn.since)
     const next = room.line?.shift() ?? null
-    if (next === null) {
-      if (room.held === 0) this.#rooms.delete(room.name)
-      return
-    }
+    if (next === null) return
     this.#deadlines.remove(next)
     this.#waiting--
     if ((room.line as WaitingLine).size === 0) room.line = null

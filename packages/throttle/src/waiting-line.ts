@@ -24,6 +24,11 @@ export class WaitingLine {
   readonly #idle: Caller[] = []
   /** The round being served. */
   #round = 0
+  /**
+   * How many newcomers may still join it: without bound before its first is served, then as many as waited at that
+   * moment. Else a round that somebody new joins again and again would never end for those in the next.
+   */
+  #room = Number.POSITIVE_INFINITY
   // Rounds `#round` to `#round + #heads.length - 1`, each a list, at their number modulo the length: a power of two.
   #heads: (Turn | null)[] = [null, null, null, null]
   #tails: (Turn | null)[] = [null, null, null, null]
@@ -57,6 +62,7 @@ export class WaitingLine {
       this.#callers.set(name, caller)
     }
     while (round - this.#round >= this.#heads.length) this.#grow()
+    if (round === this.#round) this.#room--
     caller.last = round
     caller.waiting++
     turn.caller = caller
@@ -69,7 +75,11 @@ export class WaitingLine {
     if (this.size === 0) return null
     const from = this.#round
     while (this.#heads[this.#slot(this.#round)] === null) this.#round++
-    if (this.#round > from) this.#forget()
+    if (this.#round > from) {
+      this.#forget()
+      this.#room = Number.POSITIVE_INFINITY
+    }
+    if (this.#room === Number.POSITIVE_INFINITY) this.#room = this.size
     const turn = this.#heads[this.#slot(this.#round)] as Turn
     const caller = turn.caller as Caller
     caller.served = this.#round
@@ -92,7 +102,8 @@ export class WaitingLine {
   }
 
   #nextRound(caller: Caller | undefined): number {
-    return caller === undefined ? this.#round : Math.max(this.#round, caller.last + 1)
+    const first = this.#room > 0 ? this.#round : this.#round + 1
+    return caller === undefined ? first : Math.max(first, caller.last + 1)
   }
 
   #rest(caller: Caller): void {

@@ -57,6 +57,28 @@ it('refuse at once whoever would wait too long, by how long places are held', ()
   expect(places.enter('all', 'a')).toBe(50)
 })
 
+it('are not refused to one caller for how long another held one', () => {
+  const timers = new FakeTimers()
+  const places = new Places(1, null, { ...wide, waitMs: 10_000 }, timers)
+  const slow = places.enter('slow', 'slow') as Turn
+  timers.pass(60_000)
+  slow.leave()
+  places.enter('quick', 'quick')
+  expect(places.enter('quick', 'quick')).toBeInstanceOf(Turn)
+})
+
+it('are soon awaited again after the first of all was held for long', () => {
+  const timers = new FakeTimers()
+  const places = new Places(1, null, { ...wide, waitMs: 10_000 }, timers)
+  for (const ms of [60_000, ...Array.from({ length: 8 }, () => 100)]) {
+    const turn = places.enter('all', 'a') as Turn
+    timers.pass(ms)
+    turn.leave()
+  }
+  places.enter('all', 'a')
+  expect(places.enter('all', 'a')).toBeInstanceOf(Turn)
+})
+
 it('are taken back from whoever holds one longer than it may, once', () => {
   const timers = new FakeTimers()
   const places = new Places(1, 5000, wide, timers)

@@ -118,6 +118,19 @@ it('lets a newcomer wait for one request of each other caller, not for their tho
   expect(shift()?.caller).toBe('quiet')
 })
 
+it('serves a caller’s second request though somebody new comes whenever one is served', () => {
+  const { push, shift } = history()
+  push('a')
+  const second = push('a')
+  for (let i = 0; i < 10; i++) push(`early ${i}`)
+  let served = 0
+  for (let one = shift(); one !== second; one = shift()) {
+    served++
+    expect(served).toBeLessThanOrEqual(2 * 12)
+    push(`new ${served}`)
+  }
+})
+
 it('serves a caller who asks again as soon as it is served once a round, as those who wait', () => {
   const { push, shift } = history()
   push('a')
