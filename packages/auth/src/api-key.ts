@@ -89,7 +89,7 @@ export function apiKeyStrategy(parts: ApiKeyParts): Strategy {
     verify(key) {
       const id = read(key)
       if (id === null) return 'malformed'
-      const found = known.get(id) ?? lookUps?.get(id) ?? []
+      const found = known.get(id) ?? lookUps?.get(id, id) ?? []
       return found instanceof Promise ? found.then((settled) => judge(settled, key)) : judge(found, key)
     },
   }

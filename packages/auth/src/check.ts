@@ -1,30 +1,25 @@
 import type { Finding } from '@portcullis/kernel'
 import { checkApiKeys } from './check-api-keys.ts'
+import { checkCertificates, checkIntrospection } from './check-clients.ts'
 import { checkJwt } from './check-jwt.ts'
-import type { Scheme } from './identity.ts'
+import { checkRoute } from './check-route.ts'
 import { EXAMPLE_JWT } from './jwt-options.ts'
 import type { AuthOptions } from './options.ts'
+import { checkResourceMetadata } from './resource-metadata.ts'
 import type { AuthRoute } from './route-options.ts'
-
-/** The schemes that options accept. */
-function acceptedSchemes({ jwt, apiKeys, basic }: Readonly<AuthOptions>): Scheme[] {
-  const schemes: Scheme[] = []
-  if (jwt !== undefined) schemes.push('jwt')
-  if (apiKeys !== undefined) schemes.push('api-key')
-  if (basic !== undefined) schemes.push('basic')
-  return schemes
-}
+import { acceptedSchemes } from './strategies.ts'
 
 /** Rules between fields, and rules on what a schema cannot see: what a key is made of. */
 export function check(options: Readonly<AuthOptions & AuthRoute>): Finding[] {
-  const { jwt, apiKeys, anyOf } = options
+  const { jwt, apiKeys, introspection, clientCertificate, resourceMetadata, routes = [] } = options
   const accepted = acceptedSchemes(options)
   const findings: Finding[] = []
   if (accepted.length === 0 && options.enabled !== false) {
     findings.push({
       at: '',
       rule: 'no-credential',
-      message: 'accepts no credential at all: give at least one of jwt, apiKeys and basic',
+      message:
+        'accepts no credential at all: give at least one of jwt, introspection, apiKeys, basic, clientCertificate and session',
       fix: [{ op: 'add', path: '/jwt', value: { ...EXAMPLE_JWT } }],
     })
   }
@@ -38,15 +33,40 @@ export function check(options: Readonly<AuthOptions & AuthRoute>): Finding[] {
     })
   }
   if (apiKeys !== undefined) findings.push(...checkApiKeys(apiKeys))
-  const strange = anyOf?.findIndex((scheme) => !accepted.includes(scheme)) ?? -1
-  if (anyOf !== undefined && strange !== -1 && accepted.length > 0) {
-    const kept = anyOf.filter((scheme) => accepted.includes(scheme))
-    findings.push({
-      at: `/anyOf/${strange}`,
-      rule: 'scheme-not-accepted',
-      message: `is '${anyOf[strange]}', and the registration accepts ${accepted.join(', ')}`,
-      fix: [{ op: 'replace', path: '/anyOf', value: kept.length > 0 ? kept : accepted }],
-    })
+  if (introspection !== undefined) findings.push(...checkIntrospection(introspection))
+  if (clientCertificate !== undefined) findings.push(...checkCertificates(clientCertificate))
+  if (resourceMetadata !== undefined) findings.push(...checkResourceMetadata(resourceMetadata))
+  findings.push(...checkRoute('', options, accepted), ...checkPrefixes(routes, accepted))
+  return findings
+}
+
+function checkPrefixes(
+  routes: NonNullable<AuthOptions['routes']>,
+  accepted: ReturnType<typeof acceptedSchemes>,
+): Finding[] {
+  const findings: Finding[] = []
+  const seen = new Set<string>()
+  for (const [index, { prefix, policy }] of routes.entries()) {
+    const at = `/routes/${index}`
+    const bare = prefix.replace(/\/$/, '')
+    if (seen.has(bare)) {
+      findings.push({
+        at: `${at}/prefix`,
+        rule: 'repeated-prefix',
+        message: `is '${prefix}', as an earlier entry has it; remove this one`,
+        fix: [{ op: 'remove', path: at }],
+      })
+      continue
+    }
+    seen.add(bare)
+    if ((policy as unknown) === true) {
+      findings.push({
+        at: `${at}/policy`,
+        rule: 'type',
+        message: 'is true, which says nothing; write policy: {} for any identity',
+        fix: [{ op: 'replace', path: `${at}/policy`, value: {} }],
+      })
+    } else if (policy !== false) findings.push(...checkRoute(`${at}/policy`, policy, accepted))
   }
   return findings
 }

@@ -31,7 +31,26 @@ const table = {
     status: 403,
     sentence: 'The credential does not grant the scopes that this route needs.',
     event: events['auth.forbidden'],
-    meaning: 'The caller is known and lacks a scope of `config.security.auth.scopes`.',
+    meaning: 'The caller is known and lacks a scope of `config.security.auth.scopes`; the sentence names them.',
+  },
+  PTC_AUTH_ROLE_INSUFFICIENT: {
+    status: 403,
+    sentence: 'The caller has none of the roles that this route needs.',
+    event: events['auth.forbidden'],
+    meaning: 'The caller is known and has no role of `config.security.auth.roles`.',
+  },
+  PTC_AUTH_NOT_OWNER: {
+    status: 403,
+    sentence: 'Only its owner may use this.',
+    event: events['auth.forbidden'],
+    meaning:
+      'The function `config.security.auth.owner` named another subject, or nobody: the answer does not tell which.',
+  },
+  PTC_AUTH_STEP_UP_REQUIRED: {
+    status: 401,
+    sentence: 'A more recent or stronger authentication is required.',
+    event: events['auth.challenged'],
+    meaning: 'The caller is known, and proved who it is too long ago or too weakly for `config.security.auth.stepUp`.',
   },
   PTC_AUTH_ROUTE_CLOSED: {
     status: 403,
@@ -45,11 +64,15 @@ const table = {
     sentence: 'Authentication is unavailable. Try again later.',
     event: events['auth.interrupted'],
     meaning:
-      'What decides is away: a `verify` or `find` function threw, took too long or returned something else than an identity, the issuer’s keys cannot be fetched, or the store of revocations is away. Details are logged only.',
+      'What decides is away: a `verify`, `find` or `owner` function threw, took too long or returned something else than an identity, the issuer’s keys cannot be fetched, its introspection endpoint is away, or the store of revocations is away. Details are logged only.',
   },
   PTC_AUTH_ISSUER_CONTRADICTS: {
     boot: '%s',
     meaning: '`discovery: true`, and what the issuer says of itself is not what the options say.',
+  },
+  PTC_AUTH_METADATA_PREFIXED: {
+    boot: 'resourceMetadata has its place at the root of the host: register auth in a scope without a prefix, not under %s',
+    meaning: '`resourceMetadata` in a scope with a prefix: clients would not find it (RFC 9728 §3.1).',
   },
   PTC_AUTH_REVOCATION_ABSENT: {
     boot: 'nothing can be revoked here: give auth the option revocation: {}, and call this with its app',

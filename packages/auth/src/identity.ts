@@ -1,10 +1,15 @@
 import type { RequestSecurity, SecurityIdentity } from 'fastify'
 
 /** Every kind of credential. */
-export const SCHEMES = ['jwt', 'api-key', 'basic'] as const
+export const SCHEMES = ['jwt', 'introspection', 'api-key', 'basic', 'client-certificate', 'session'] as const
 
 /** The kinds of credential, as `identity.scheme` and `anyOf` name them. */
 export type Scheme = (typeof SCHEMES)[number]
+
+/** True for the kinds of credential that are bearer tokens (RFC 6750). */
+export function isBearer(scheme: string): boolean {
+  return scheme === 'jwt' || scheme === 'introspection'
+}
 
 /** Why a credential was refused: for events, never for the client. */
 export type Fault =

@@ -1,8 +1,13 @@
 import type { ObjectSchema, RoomOptions } from '@portcullis/kernel'
 import { type ApiKeyOptions, apiKeySchema } from './api-key-options.ts'
 import type { VerifyBasic } from './basic.ts'
+import { type ClientCertificateOptions, clientCertificateSchema } from './client-certificate.ts'
+import { EXAMPLE_INTROSPECTION, type IntrospectionOptions, introspectionSchema } from './introspection-options.ts'
 import { EXAMPLE_JWT, type JwtOptions, jwtSchema } from './jwt-options.ts'
+import { type ResourceMetadataOptions, resourceMetadataSchema } from './resource-metadata.ts'
 import { type RevocationOptions, revocationSchema } from './revocation-options.ts'
+import { type AuthRoute, routeSchema } from './route-options.ts'
+import { type SessionOptions, sessionSchema } from './session.ts'
 
 /** User names and passwords that are accepted. */
 export interface BasicOptions {
@@ -10,13 +15,27 @@ export interface BasicOptions {
   verify: VerifyBasic
 }
 
-/** Options of the registration. At least one of `jwt`, `apiKeys` and `basic`. */
+/** A policy for routes that write none, by the prefix of their URL in whole path segments. */
+export interface PrefixedRoute {
+  prefix: string
+  /** As a route would write it; `false` opens them to everybody. */
+  policy: AuthRoute | false
+}
+
+/** Options of the registration. At least one kind of credential. */
 export interface AuthOptions extends RoomOptions {
   jwt?: JwtOptions
   /** Refuse tokens before they expire. Default: tokens are good until they expire. */
   revocation?: RevocationOptions
   apiKeys?: ApiKeyOptions
   basic?: BasicOptions
+  introspection?: IntrospectionOptions
+  clientCertificate?: ClientCertificateOptions
+  session?: SessionOptions
+  /** Policies for routes that write none, by prefix: routes of other plugins. Default: none. */
+  routes?: PrefixedRoute[]
+  /** What this API says of itself to clients (RFC 9728). Default: nothing. */
+  resourceMetadata?: ResourceMetadataOptions
   /** Names the protection space in challenges. Default: `api`. */
   realm?: string
   /** Seconds until a `verify` or `find` function counts as unavailable. Default: 5. */
@@ -51,6 +70,40 @@ export const optionsSchema: ObjectSchema = {
     revocation: { ...revocationSchema, examples: [{}] },
     apiKeys: { ...apiKeySchema, examples: [{ keys: [] }] },
     basic: { ...basic, examples: [{ verify: () => null }] },
+    introspection: { ...introspectionSchema, examples: [EXAMPLE_INTROSPECTION] },
+    clientCertificate: {
+      ...clientCertificateSchema,
+      examples: [{ identities: [{ name: 'DNS:billing.internal', subject: 'billing' }] }],
+    },
+    session: { ...sessionSchema, examples: [{ find: () => null }] },
+    routes: {
+      description: 'Policies for routes that write none, by prefix (the longest wins): routes of other plugins.',
+      type: 'array',
+      default: [],
+      items: {
+        type: 'object',
+        additionalProperties: false,
+        required: ['prefix', 'policy'],
+        examples: [{ prefix: '/docs', policy: false }],
+        properties: {
+          prefix: {
+            description: 'Begins the URLs of the routes, in whole path segments.',
+            type: 'string',
+            pattern: '^/\\S*$',
+            title: 'a path such as /docs',
+            examples: ['/docs'],
+          },
+          policy: {
+            description: 'As a route would write it; `false` opens them to everybody.',
+            accepts: ['object', 'boolean'],
+            additionalProperties: false,
+            properties: routeSchema.properties,
+            examples: [false],
+          },
+        },
+      },
+    },
+    resourceMetadata: { ...resourceMetadataSchema, examples: [{ resource: 'https://api.example.com' }] },
     realm: {
       description: 'Names the protection space in challenges.',
       type: 'string',

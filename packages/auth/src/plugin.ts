@@ -1,16 +1,17 @@
-import { defineRoom } from '@portcullis/kernel'
-import type { FastifyInstance, FastifyPluginAsync, FastifyRequest } from 'fastify'
-import { basicStrategy } from './basic.ts'
+import { defineRoom, type PrefixPolicy } from '@portcullis/kernel'
+import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import { check } from './check.ts'
 import { errors } from './errors.ts'
 import { events } from './events.ts'
 import type { Outcome, Strategy } from './identity.ts'
-import { openApiKeys } from './open-api-keys.ts'
-import { openJwt } from './open-jwt.ts'
+import { writtenIssuers } from './issuers.ts'
+import type { LookUp } from './look-up.ts'
 import { type AuthOptions, optionsSchema } from './options.ts'
-import { openRevocations } from './revoke.ts'
+import { compileOwnership } from './ownership.ts'
 import { compileGate, type Gate } from './policy.ts'
+import { metadataOf, metadataPath, metadataUrl } from './resource-metadata.ts'
 import { type AuthRoute, routeSchema } from './route-options.ts'
+import { openStrategies } from './strategies.ts'
 
 const plugin: FastifyPluginAsync<AuthOptions> = defineRoom<AuthOptions, AuthRoute>({
   concern: 'auth',
@@ -19,13 +20,39 @@ const plugin: FastifyPluginAsync<AuthOptions> = defineRoom<AuthOptions, AuthRout
   errors,
   events,
   check,
+  requires: ({ session, clientCertificate }) => [
+    // A browser sends its cookies on its own, whoever's page asks for it.
+    ...(session === undefined ? [] : ['csrf']),
+    ...(clientCertificate === undefined ? [] : ['https']),
+  ],
+  policiesByPrefix: ({ routes = [] }) =>
+    routes.map(({ prefix, policy }, index): PrefixPolicy => ({ prefix, policy, at: `/routes/${index}/prefix` })),
   async setup(options, app) {
-    const strategies = await openStrategies(options as Required<AuthOptions>, app)
+    const { jwt, introspection, resourceMetadata, lookUpTimeout = 5 } = options
+    const clock = jwt?.clock ?? Date.now
+    const lookUp = (name: string): LookUp => ({
+      timeoutMs: lookUpTimeout * 1000,
+      onFailure: (error) => app.log.error({ err: error }, `auth: ${name} failed; the caller was answered 503`),
+    })
+    const strategies = await openStrategies(options, app, clock, lookUp)
+    const issuers = jwt === undefined ? [] : writtenIssuers(jwt).map((one) => one.options.issuer ?? '')
+    const manyIssuers = new Set(introspection === undefined ? issuers : [...issuers, introspection.issuer]).size > 1
+    if (resourceMetadata !== undefined) {
+      if (app.prefix !== '') throw new errors.PTC_AUTH_METADATA_PREFIXED(app.prefix)
+      const document = metadataOf(resourceMetadata, issuers)
+      const open = { config: { security: { auth: false } } } as const
+      app.get(metadataPath(resourceMetadata.resource), open, async () => document)
+    }
+    const metadata = resourceMetadata === undefined ? undefined : metadataUrl(resourceMetadata.resource)
     return {
-      compile({ anyOf, scopes, realm = '', apiKeys }, { kind, declared }) {
+      compile({ anyOf, scopes, roles, stepUp, owner, realm = '', apiKeys, session }, { kind, declared }) {
         const admission = kind === 'not-found' ? kind : declared ? 'declared' : 'undeclared'
-        const gate = compileGate({ strategies, anyOf, scopes, realm, header: apiKeys?.header ?? '', admission })
-        return { onRequest: (request) => pass(gate, request) }
+        const challenges = { realm, header: apiKeys?.header ?? '', cookie: session?.cookie, resourceMetadata: metadata }
+        const gate = compileGate({ strategies, anyOf, scopes, roles, stepUp, admission, clock, ...challenges })
+        const onRequest = (request: FastifyRequest, reply: FastifyReply) => readable(pass(gate, request), reply)
+        if (owner === undefined) return { onRequest }
+        const compare = compileOwnership(owner, manyIssuers, lookUp('owner'))
+        return { onRequest, preHandler: (request) => own(gate, compare, request) }
       },
       ready(routes) {
         const names = new Set(routes.filter(({ declared }) => !declared).map(({ method, url }) => `${method} ${url}`))
@@ -41,7 +68,9 @@ const plugin: FastifyPluginAsync<AuthOptions> = defineRoom<AuthOptions, AuthRout
 
 export default plugin
 
-function pass(gate: Gate, request: FastifyRequest) {
+type Verdict = ReturnType<Gate['judge']>
+
+function pass(gate: Gate, request: FastifyRequest): Verdict | Promise<Verdict> {
   const { headers, rawHeaders } = request.raw
   const found = gate.find(headers, rawHeaders, request.security)
   if (!('strategy' in found)) return found
@@ -52,29 +81,30 @@ function pass(gate: Gate, request: FastifyRequest) {
     : settle(gate, request, strategy, outcome)
 }
 
-function settle(gate: Gate, request: FastifyRequest, { scheme }: Strategy, outcome: Outcome) {
+function settle(gate: Gate, request: FastifyRequest, { scheme }: Strategy, outcome: Outcome): Verdict {
   if (typeof outcome === 'string') return gate.refuse(scheme, outcome)
   // Set before the scopes are judged, so that a refusal's event tells whom it refused.
   request.security.identity = outcome
   return gate.judge(outcome)
 }
 
-async function openStrategies(options: Required<AuthOptions>, app: FastifyInstance): Promise<Strategy[]> {
-  const { jwt, revocation, apiKeys, basic } = options as AuthOptions
-  const timeoutMs = options.lookUpTimeout * 1000
-  const lookUp = (name: string) => ({
-    timeoutMs,
-    onFailure: (error: unknown) => app.log.error({ err: error }, `auth: ${name} failed; the caller was answered 503`),
-  })
-  const now = jwt?.clock ?? Date.now
-  const strategies: Strategy[] = []
-  if (jwt !== undefined) {
-    const revocations = revocation === undefined ? undefined : await openRevocations(revocation, app, now)
-    strategies.push(await openJwt(jwt, app, revocations))
+function own(gate: Gate, compare: ReturnType<typeof compileOwnership>, request: FastifyRequest) {
+  const { identity } = request.security
+  if (identity === null) return gate.refusals.notOwner(null)
+  const verdict = (said: Awaited<ReturnType<typeof compare>>): Verdict =>
+    said === 'owner' ? undefined : said === 'stranger' ? gate.refusals.notOwner(identity) : gate.refusals.ownerUnknown()
+  const said = compare(request, identity)
+  return said instanceof Promise ? said.then(verdict) : verdict(said)
+}
+
+/** Lets a page that may read the answer read the challenge too (Fetch, CORS-exposed header-names). */
+function readable(verdict: Verdict | Promise<Verdict>, reply: FastifyReply): Verdict | Promise<Verdict> {
+  if (verdict === undefined) return undefined
+  if (verdict instanceof Promise) return verdict.then((settled) => readable(settled, reply))
+  if (reply.hasHeader('access-control-allow-origin')) {
+    const exposed = reply.getHeader('access-control-expose-headers')
+    if (/\*|www-authenticate/i.test(String(exposed))) return verdict
+    reply.header('access-control-expose-headers', `${exposed === undefined ? '' : `${exposed}, `}WWW-Authenticate`)
   }
-  if (apiKeys !== undefined) {
-    strategies.push(openApiKeys(apiKeys, app, now, lookUp('apiKeys.find')))
-  }
-  if (basic !== undefined) strategies.push(basicStrategy({ verify: basic.verify, ...lookUp('basic.verify') }))
-  return strategies
+  return verdict
 }

@@ -1,7 +1,7 @@
 /** What is asked of a slow source, and how much of it. */
-export interface LookUpParts<Answer> {
+export interface LookUpParts<Answer, Question> {
   /** Asks; never throws or rejects, and is over in bounded time. */
-  readonly ask: (key: string) => Answer | Promise<Answer>
+  readonly ask: (question: Question) => Answer | Promise<Answer>
   /** Milliseconds for which an answer is good; 0: it is not remembered. */
   readonly keepFor: (answer: Answer) => number
   /** Whether the answer is about something that exists: strangers cannot push such an answer out. */
@@ -29,24 +29,25 @@ interface Kept<Answer> {
  * Look-ups whose keys strangers choose: equal questions asked at once are one, only so many are under way, only so many
  * wait, and answers are remembered for a while. Synchronous whenever the answer is there.
  */
-export class RememberedLookUps<Answer> {
-  readonly #parts: LookUpParts<Answer>
+export class RememberedLookUps<Answer, Question = string> {
+  readonly #parts: LookUpParts<Answer, Question>
   readonly #found = new Map<string, Kept<Answer>>()
   readonly #absent = new Map<string, Kept<Answer>>()
   readonly #flights = new Map<string, Promise<Answer>>()
   readonly #waiting: (() => void)[] = []
   #underWay = 0
 
-  constructor(parts: LookUpParts<Answer>) {
+  constructor(parts: LookUpParts<Answer, Question>) {
     this.#parts = parts
   }
 
-  get(key: string): Answer | Promise<Answer> {
+  /** @param key equal for equal questions: the only thing that is remembered of one */
+  get(key: string, question: Question): Answer | Promise<Answer> {
     const kept = this.#recall(this.#found, key) ?? this.#recall(this.#absent, key)
     if (kept !== undefined) return kept.answer
     const flight = this.#flights.get(key)
     if (flight !== undefined) return flight
-    return this.#underWay < this.#parts.concurrent ? this.#begin(key) : this.#wait(key)
+    return this.#underWay < this.#parts.concurrent ? this.#begin(key, question) : this.#wait(key, question)
   }
 
   #recall(kept: Map<string, Kept<Answer>>, key: string): Kept<Answer> | undefined {
@@ -56,8 +57,8 @@ export class RememberedLookUps<Answer> {
     return undefined
   }
 
-  #begin(key: string): Answer | Promise<Answer> {
-    const answer = this.#parts.ask(key)
+  #begin(key: string, question: Question): Answer | Promise<Answer> {
+    const answer = this.#parts.ask(question)
     if (!(answer instanceof Promise)) return this.#keep(key, answer)
     this.#underWay++
     const flight = answer.then((settled) => {
@@ -70,14 +71,14 @@ export class RememberedLookUps<Answer> {
     return flight
   }
 
-  #wait(key: string): Answer | Promise<Answer> {
+  #wait(key: string, question: Question): Answer | Promise<Answer> {
     const { waiting, tooMany, now, patienceMs } = this.#parts
     if (this.#waiting.length >= waiting) return tooMany
     const since = now()
     const flight = new Promise<Answer>((resolve) => {
       this.#waiting.push(() => {
         this.#flights.delete(key)
-        resolve(now() - since > patienceMs ? tooMany : this.#begin(key))
+        resolve(now() - since > patienceMs ? tooMany : this.#begin(key, question))
       })
     })
     this.#flights.set(key, flight)

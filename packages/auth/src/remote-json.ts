@@ -6,6 +6,10 @@ export interface RemoteRequest {
   readonly url: string
   /** Certificates of the authority, PEM; absent: Node's. */
   readonly ca?: string | undefined
+  /** Sent by POST as a form; absent: GET. */
+  readonly form?: string | undefined
+  /** `Authorization`. */
+  readonly authorization?: string | undefined
   /** `If-None-Match`. */
   readonly etag?: string | undefined
   /** From the first byte sent to the last received. */
@@ -29,7 +33,7 @@ export type FetchRemote = (request: RemoteRequest) => Promise<RemoteAnswer>
  * Fetches a document: no redirect is followed, no cookie kept, no encoding accepted, the time and the body are bounded.
  * @throws an Error that says why there is no answer; never anything that the server wrote.
  */
-export const fetchRemote: FetchRemote = ({ url, ca, etag, timeoutMs, maxBytes }) =>
+export const fetchRemote: FetchRemote = ({ url, ca, form, authorization, etag, timeoutMs, maxBytes }) =>
   new Promise((resolve, reject) => {
     const target = new URL(url)
     const send = target.protocol === 'https:' ? requestHttps : requestHttp
@@ -37,9 +41,14 @@ export const fetchRemote: FetchRemote = ({ url, ca, etag, timeoutMs, maxBytes })
       accept: 'application/json, application/jwk-set+json',
       'accept-encoding': 'identity',
       ...(etag === undefined ? {} : { 'if-none-match': etag }),
+      ...(authorization === undefined ? {} : { authorization }),
+      ...(form === undefined
+        ? {}
+        : { 'content-type': 'application/x-www-form-urlencoded', 'content-length': `${form.length}` }),
     }
     // No agent: a kept connection that has died would cost the one attempt.
-    const options = { headers, agent: false, minVersion: 'TLSv1.2', rejectUnauthorized: true } as const
+    const method = form === undefined ? 'GET' : 'POST'
+    const options = { method, headers, agent: false, minVersion: 'TLSv1.2', rejectUnauthorized: true } as const
     const outgoing = send(target, { ...options, ...(ca === undefined ? {} : { ca }) })
     const fail = (why: string): void => {
       clearTimeout(timer)
@@ -74,7 +83,7 @@ export const fetchRemote: FetchRemote = ({ url, ca, etag, timeoutMs, maxBytes })
         if (!answer.complete) fail('the answer broke off')
       })
     })
-    outgoing.end()
+    outgoing.end(form)
   })
 
 /** Seconds that Cache-Control leaves, less Age. What forbids keeping counts as 0. */

@@ -1,5 +1,5 @@
 import type { SecurityIdentity } from 'fastify'
-import { areScopes, type Fault, identityOf, isName } from './identity.ts'
+import { areNames, areScopes, type Fault, identityOf, isName } from './identity.ts'
 import { canonicalBytes, readEncodedObject } from './json-object.ts'
 
 /** What the tokens of one issuer must be before their signature is worth checking. */
@@ -123,7 +123,7 @@ function faultOfClaims(claims: Readonly<Record<string, unknown>>, rules: IssuerR
 }
 
 /** RFC 7519 §4.1.3: a string, or a list of strings. */
-function isAudience(value: unknown): value is string | readonly string[] {
+export function isAudience(value: unknown): value is string | readonly string[] {
   return typeof value === 'string' || (Array.isArray(value) && value.every((entry) => typeof entry === 'string'))
 }
 
@@ -131,7 +131,7 @@ function isAudience(value: unknown): value is string | readonly string[] {
 const LATEST = 253_402_300_799
 
 /** NumericDate (RFC 7519 §2) in whole seconds: `1e400` is Infinity once parsed, and never expires. */
-function isDate(value: unknown): value is number {
+export function isDate(value: unknown): value is number {
   return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= LATEST
 }
 
@@ -185,12 +185,22 @@ export function identityOfToken({ claims, rules }: ReadToken): SecurityIdentity 
     subject: claims.sub,
     scheme: 'jwt',
     scopes: scopesOf(claims, rules.scopesClaim) ?? [],
+    ...describedBy(claims),
     credentialId: claims.jti,
     claims: freezeDeeply(claims),
   })
 }
 
-function freezeDeeply<T>(value: T): T {
+/** Roles (RFC 9068 §2.2.3.1) and when the caller last authenticated (§2.2.1): of no use if they are not well formed. */
+export function describedBy({ roles, auth_time: authTime }: Readonly<Record<string, unknown>>): {
+  readonly roles?: readonly string[]
+  readonly authenticatedAt?: number
+} {
+  return { ...(areNames(roles) ? { roles } : {}), ...(isDate(authTime) ? { authenticatedAt: authTime } : {}) }
+}
+
+/** Freezes data: what is remembered of one request is handed to others. */
+export function freezeDeeply<T>(value: T): T {
   if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
     for (const member of Object.values(value)) freezeDeeply(member)
     Object.freeze(value)

@@ -1,0 +1,122 @@
+import type { ObjectSchema } from '@portcullis/kernel'
+
+/** Opaque access tokens, about which the authorization server is asked (OAuth 2.0 Token Introspection, RFC 7662). */
+export interface IntrospectionOptions {
+  /** URL of the introspection endpoint, https. */
+  endpoint: string
+  /** What this API is called at the authorization server. */
+  clientId: string
+  /** Its secret there. */
+  clientSecret: string
+  /** How it proves who it is. Default: `client_secret_basic`. */
+  clientAuthentication?: 'client_secret_basic' | 'client_secret_post'
+  /** What `aud` of every token is or contains. Required, unless `dangerouslyAnyAudience`. */
+  audience?: string
+  /** Accept tokens that were issued for other APIs. Default: false. */
+  dangerouslyAnyAudience?: boolean
+  /** `iss` of every token. Default: not looked at, for many servers leave it out. */
+  issuer?: string
+  /** The member that names the caller; `client_id` for machines. Default: `sub`. */
+  subjectClaim?: string
+  /** Seconds for which an answer is remembered: a revoked token is refused by then. Default: 30. */
+  cacheFor?: number
+  /** Longest token, in bytes. Default: 4096. */
+  maxTokenBytes?: number
+  /** Certificates (PEM) of the authority that the server is checked against. Default: those of Node. */
+  ca?: string
+  /** Ask over plain http, this machine only: for development. Default: false. */
+  dangerouslyAllowHttp?: boolean
+}
+
+/** The smallest `introspection` that is accepted. */
+export const EXAMPLE_INTROSPECTION: IntrospectionOptions = {
+  endpoint: 'https://id.example.com/introspect',
+  clientId: 'orders-api',
+  clientSecret: 'from your configuration',
+  audience: 'https://api.example.com',
+}
+
+/** Schema of `introspection`. */
+export const introspectionSchema: ObjectSchema = {
+  type: 'object',
+  description: 'Opaque access tokens, about which the authorization server is asked (RFC 7662).',
+  additionalProperties: false,
+  required: ['endpoint', 'clientId', 'clientSecret'],
+  properties: {
+    endpoint: {
+      description: 'URL of the introspection endpoint, https.',
+      type: 'string',
+      minLength: 1,
+      examples: [EXAMPLE_INTROSPECTION.endpoint],
+    },
+    clientId: {
+      description: 'What this API is called at the authorization server.',
+      type: 'string',
+      minLength: 1,
+      examples: [EXAMPLE_INTROSPECTION.clientId],
+    },
+    clientSecret: {
+      description: 'Its secret there.',
+      type: 'string',
+      writeOnly: true,
+      minLength: 1,
+      examples: [EXAMPLE_INTROSPECTION.clientSecret],
+    },
+    clientAuthentication: {
+      description: 'How this API proves who it is.',
+      type: 'string',
+      enum: ['client_secret_basic', 'client_secret_post'],
+      default: 'client_secret_basic',
+    },
+    audience: {
+      description: 'What `aud` of every token is or contains; required, unless `dangerouslyAnyAudience`.',
+      type: 'string',
+      minLength: 1,
+      examples: [EXAMPLE_INTROSPECTION.audience],
+    },
+    dangerouslyAnyAudience: {
+      description: 'Accept tokens that were issued for other APIs.',
+      type: 'boolean',
+      default: false,
+    },
+    issuer: {
+      description: '`iss` of every token; absent: not looked at, for many servers leave it out.',
+      type: 'string',
+      minLength: 1,
+      examples: ['https://id.example.com'],
+    },
+    subjectClaim: {
+      description: 'The member that names the caller; `client_id` for machines.',
+      type: 'string',
+      minLength: 1,
+      maxLength: 255,
+      default: 'sub',
+    },
+    cacheFor: {
+      description: 'Seconds for which an answer is remembered: a revoked token is refused by then; 0 asks each time.',
+      type: 'integer',
+      minimum: 0,
+      maximum: 3600,
+      default: 30,
+    },
+    maxTokenBytes: {
+      description: 'Longest token, in bytes.',
+      type: 'integer',
+      minimum: 16,
+      maximum: 65536,
+      default: 4096,
+    },
+    ca: {
+      description: 'Certificates (PEM) of the authority that the server is checked against; absent: Node’s.',
+      type: 'string',
+      title: 'certificates in PEM',
+      pattern: '^\\s*-----BEGIN CERTIFICATE-----',
+      examples: ['-----BEGIN CERTIFICATE-----\n…'],
+    },
+    dangerouslyAllowHttp: {
+      description: 'Ask over plain http, this machine only: for development.',
+      type: 'boolean',
+      default: false,
+    },
+  },
+}

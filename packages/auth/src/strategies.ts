@@ -1,0 +1,89 @@
+import type { FastifyInstance } from 'fastify'
+import { basicStrategy } from './basic.ts'
+import { clientCertificateStrategy } from './client-certificate.ts'
+import type { Scheme, Strategy } from './identity.ts'
+import { introspectionStrategy } from './introspection.ts'
+import type { IntrospectionOptions } from './introspection-options.ts'
+import type { LookUp } from './look-up.ts'
+import { openApiKeys } from './open-api-keys.ts'
+import { openJwt } from './open-jwt.ts'
+import type { AuthOptions } from './options.ts'
+import { fetchRemote } from './remote-json.ts'
+import { openRevocations } from './revoke.ts'
+import { SESSION_COOKIE, sessionStrategy } from './session.ts'
+
+/** Where each kind of credential stands in the options. */
+const PLACES = {
+  jwt: 'jwt',
+  introspection: 'introspection',
+  'api-key': 'apiKeys',
+  basic: 'basic',
+  'client-certificate': 'clientCertificate',
+  session: 'session',
+} as const satisfies Record<Scheme, keyof AuthOptions>
+
+/** The kinds of credential that options accept. */
+export function acceptedSchemes(options: Readonly<AuthOptions>): Scheme[] {
+  return (Object.keys(PLACES) as Scheme[]).filter((scheme) => options[PLACES[scheme]] !== undefined)
+}
+
+/** Opens everything that credentials are checked with. */
+export async function openStrategies(
+  options: Readonly<AuthOptions>,
+  app: FastifyInstance,
+  now: () => number,
+  lookUp: (name: string) => LookUp,
+): Promise<Strategy[]> {
+  const { jwt, introspection, revocation, apiKeys, basic, clientCertificate, session } = options
+  const strategies: Strategy[] = []
+  if (jwt !== undefined) {
+    const revocations = revocation === undefined ? undefined : await openRevocations(revocation, app, now)
+    const tokens = await openJwt(jwt, app, revocations)
+    strategies.push(introspection === undefined ? tokens : only(tokens, isJwtShaped))
+  }
+  if (introspection !== undefined) {
+    const tokens = introspectionStrategy(introspectionParts(introspection, now, lookUp('introspection')))
+    strategies.push(jwt === undefined ? tokens : only(tokens, (token) => !isJwtShaped(token)))
+  }
+  if (apiKeys !== undefined) strategies.push(openApiKeys(apiKeys, app, now, lookUp('apiKeys.find')))
+  if (basic !== undefined) strategies.push(basicStrategy({ verify: basic.verify, ...lookUp('basic.verify') }))
+  if (clientCertificate !== undefined) strategies.push(clientCertificateStrategy(clientCertificate))
+  if (session !== undefined) {
+    const { find, cookie = SESSION_COOKIE } = session
+    strategies.push(sessionStrategy({ find, cookie, now, ...lookUp('session.find') }))
+  }
+  return strategies
+}
+
+/** A strategy for some bearer tokens: the two kinds share a field, and no token is of both. */
+function only(strategy: Strategy, admits: (token: string) => boolean): Strategy {
+  return {
+    ...strategy,
+    find(fields, security) {
+      const token = strategy.find(fields, security)
+      return token !== null && admits(token) ? token : null
+    },
+  }
+}
+
+/** A compact JWS has two dots (RFC 7515 §7.1); opaque tokens of servers that have both kinds do not look like that. */
+function isJwtShaped(token: string): boolean {
+  const first = token.indexOf('.')
+  return first > 0 && token.indexOf('.', first + 1) !== -1
+}
+
+function introspectionParts(options: Readonly<IntrospectionOptions>, now: () => number, lookUp: LookUp) {
+  const { endpoint, clientId, clientSecret, clientAuthentication = 'client_secret_basic', ca } = options
+  const { issuer, audience, subjectClaim = 'sub', cacheFor = 30, maxTokenBytes = 4096 } = options
+  return {
+    endpoint,
+    ca,
+    client: { method: clientAuthentication, id: clientId, secret: clientSecret },
+    rules: { issuer, audience, subjectClaim },
+    cacheFor,
+    maxTokenBytes,
+    fetch: fetchRemote,
+    now,
+    ...lookUp,
+  } as const
+}
