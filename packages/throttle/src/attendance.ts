@@ -1,5 +1,7 @@
 import type { Turn } from './turn.ts'
 
+const giveBack = (turn: Turn): void => turn.leave()
+
 /** Which requests wait or hold places. A request that is over leaves all of them. */
 export class Attendance {
   readonly #turns = new WeakMap<object, Turn>()
@@ -23,9 +25,14 @@ export class Attendance {
     // Steps that wait for something else go on after the client has gone.
     if (aborted) this.#gone.add(request)
     for (let turn = this.#turns.get(request) ?? null; turn !== null; turn = turn.beside) {
-      const waited = turn.state === 'waiting'
-      turn.leave()
-      if (waited) turn.settle('gone')
+      if (turn.state === 'waiting') {
+        turn.leave()
+        turn.settle('gone')
+      } else if (aborted) {
+        // A connection closes response by response, or stream by stream: the place must not go to a request of a client
+        // that is just leaving.
+        setImmediate(giveBack, turn)
+      } else turn.leave()
     }
     this.#turns.delete(request)
   }

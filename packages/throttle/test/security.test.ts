@@ -130,6 +130,29 @@ describe('clients that leave at once', () => {
     expect(await leaving(await throttled({ concurrency: { limit: 1 } }))).toBe(0)
   })
 
+  it('reach no handler after they have gone, though one connection pipelined all that waits', async () => {
+    const app = await throttled({ concurrency: { limit: 1 } })
+    let reached = 0
+    app.get('/', () => {
+      reached++
+      return new Promise(() => {})
+    })
+    const over = vi.fn<() => void>()
+    let seen = 0
+    app.server.on('request', (_request, response) => {
+      seen++
+      response.once('close', over)
+    })
+    const port = await listening(app)
+    const socket = connect(port, '127.0.0.1')
+    socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(20))
+    await until(() => seen === 20)
+    socket.destroy()
+    await until(() => over.mock.calls.length === 20)
+    for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve))
+    expect(reached).toBe(1)
+  })
+
   it('lose no place, whenever they leave', async () => {
     const app = await throttled({ concurrency: { limit: 3 }, rate: { limit: 1000 }, queue: { perCaller: 500 } })
     app.get('/', () => new Promise((resolve) => setImmediate(resolve, 'ok')))
