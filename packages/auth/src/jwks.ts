@@ -38,6 +38,9 @@ const SPACING = 2_600
 /** Waits after failures, doubling: for the timer, and for fetches that strangers cause. */
 const RETRY = { first: 5_000, last: 60_000, asked: 30_000 } as const
 
+/** Tokens that wait for one fetch at most: a flood while the issuer hangs must not fill the memory. */
+const MAX_WAITING = 1_000
+
 /** The keys of an issuer, fetched and kept up to date. A key that is known is found without waiting. */
 export class RemoteKeys {
   readonly #parts: RemoteKeysParts
@@ -49,6 +52,7 @@ export class RemoteKeys {
   #nextAsked = -Infinity
   #flight: Promise<void> | undefined
   #callOff: () => void = () => {}
+  #waiting = 0
   #closed = false
 
   constructor(parts: RemoteKeysParts) {
@@ -80,7 +84,12 @@ export class RemoteKeys {
       if (this.#closed || this.#parts.clock.now() < this.#nextAsked) return this.#unfound()
       void this.#refresh()
     }
-    return (this.#flight ?? Promise.resolve()).then(() => this.#known(id, algorithm) ?? this.#unfound())
+    if (this.#waiting >= MAX_WAITING) return 'unavailable'
+    this.#waiting++
+    return (this.#flight ?? Promise.resolve()).then(() => {
+      this.#waiting--
+      return this.#known(id, algorithm) ?? this.#unfound()
+    })
   }
 
   #known(id: string | undefined, algorithm: string): RemoteKey | undefined {

@@ -1,6 +1,7 @@
 import { defineRoom, type PrefixPolicy } from '@portcullis/kernel'
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import { check } from './check.ts'
+import { rememberClosed } from './closed-routes.ts'
 import { errors } from './errors.ts'
 import { events } from './events.ts'
 import type { Outcome, Strategy } from './identity.ts'
@@ -11,6 +12,7 @@ import { compileOwnership } from './ownership.ts'
 import { compileGate, type Gate } from './policy.ts'
 import { metadataOf, metadataPath, metadataUrl } from './resource-metadata.ts'
 import { type AuthRoute, routeSchema } from './route-options.ts'
+import { standIn } from './stand-in.ts'
 import { openStrategies } from './strategies.ts'
 
 const plugin: FastifyPluginAsync<AuthOptions> = defineRoom<AuthOptions, AuthRoute>({
@@ -56,6 +58,7 @@ const plugin: FastifyPluginAsync<AuthOptions> = defineRoom<AuthOptions, AuthRout
       },
       ready(routes) {
         const names = new Set(routes.filter(({ declared }) => !declared).map(({ method, url }) => `${method} ${url}`))
+        rememberClosed(app.server, names)
         // The HEAD twin of a GET route shares its policy: one line is enough.
         const closed = [...names].filter((name) => !name.startsWith('HEAD ') || !names.has(`GET ${name.slice(5)}`))
         if (closed.length === 0) return
@@ -71,6 +74,8 @@ export default plugin
 type Verdict = ReturnType<Gate['judge']>
 
 function pass(gate: Gate, request: FastifyRequest): Verdict | Promise<Verdict> {
+  const tested = standIn.identityOf?.(request)
+  if (tested !== undefined) return gate.judge((request.security.identity = tested))
   const { headers, rawHeaders } = request.raw
   const found = gate.find(headers, rawHeaders, request.security)
   if (!('strategy' in found)) return found

@@ -155,6 +155,22 @@ describe('a flood of bogus kids', () => {
     expect(seconds).toBeLessThan(5)
   })
 
+  it('that comes while the issuer hangs lets a thousand wait and no more', async () => {
+    const verifier = await started()
+    await verifier.pass(10)
+    provider.instead = () => {}
+    verifier.timeoutMs = 300
+    const bogus = provider.token(makeKey('x'))
+    const outcomes: string[] = []
+    const all = Array.from({ length: 1500 }, async () => void outcomes.push(await verifier.verify(bogus)))
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(outcomes).toEqual(Array(500).fill('unavailable'))
+    expect(await verifier.verify(provider.token())).toBe('user-101')
+    await Promise.all(all)
+    expect(new Set(outcomes)).toEqual(new Set(['unavailable']))
+    expect(provider.asked.keys).toBe(2)
+  })
+
   it('of expired tokens causes no fetch at all', async () => {
     const verifier = await started()
     await verifier.pass(10)
@@ -185,10 +201,11 @@ describe('an issuer that does not answer as it should', () => {
     ['answers with invalid UTF-8', (_request, response) => void response.end(Buffer.from([0x7b, 0xff, 0x7d]))],
     ['redirects', (_request, response) => void response.writeHead(302, { location: '/elsewhere' }).end()],
   ])('%s: known keys stay in use, unknown ones cannot be told from new ones', async (_name, instead) => {
-    const verifier = await started({}, { timeoutMs: 100 })
+    const verifier = await started()
     const seen = provider.token()
     await verifier.verify(seen)
     provider.instead = instead
+    verifier.timeoutMs = 50
     await verifier.pass(1800)
     expect(verifier.failures.length).toBeGreaterThan(20)
     expect(verifier.failures.length).toBeLessThan(40)
@@ -196,6 +213,7 @@ describe('an issuer that does not answer as it should', () => {
     expect(await verifier.verify(provider.token(key(0), { jti: 'new' }))).toBe('user-101')
     expect(await verifier.verify(provider.token(makeKey('key-2')))).toBe('unavailable')
     provider.instead = undefined
+    verifier.timeoutMs = 10_000
     provider.keys = [...provider.keys, makeKey('key-2')]
     expect(await acceptedAfter(verifier, provider.token(key(1)))).toBeLessThanOrEqual(30)
   })
@@ -213,7 +231,7 @@ describe('an issuer that does not answer as it should', () => {
       }
       more()
     }
-    const verifier = verifying(provider, {}, { timeoutMs: 10_000 })
+    const verifier = verifying(provider)
     await expect(verifier.keys.start()).rejects.toThrow('more than 1048576 bytes')
     expect(sent).toBeLessThan(32 << 20)
   })

@@ -34,6 +34,7 @@ async function boot(options: unknown, route?: unknown): Promise<void> {
   try {
     await app.register(auth, options as AuthOptions)
     app.get('/', { config: { security: { auth: (route ?? false) as false } } }, async () => '')
+    app.get('/docs/json', async () => '')
     await app.ready()
   } finally {
     await app.close()
@@ -95,9 +96,20 @@ const another = () => createApiKey({ id: entry.id, subject: 'billing' }).entry
 const p384 = generateKeyPairSync('ec', { namedCurve: 'P-384' }).publicKey
 const rsa1024 = generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey
 const der64 = es256.publicKey.export({ type: 'spki', format: 'der' }).toString('base64')
+const docs = { prefix: '/docs', policy: false }
+const opaque = (differs: object) => ({
+  endpoint: 'https://id.example.com/introspect',
+  clientId: 'a',
+  clientSecret: 'b',
+  audience,
+  ...differs,
+})
 const jwks = 'https://127.0.0.1:1/jwks'
 const remote = { issuer, audience, jwks }
 const hs = { ...jwt, algorithms: ['HS256'] }
+
+/** Places and rules that were told. */
+const distinct = new Set<string>()
 
 describe('options that are refused, with a fix that boots', () => {
   it.each<[name: string, path: string, rule: string, options: unknown]>([
@@ -282,13 +294,97 @@ describe('options that are refused, with a fix that boots', () => {
       { apiKeys: { keys: [{ ...entry, scopes: ['a b'] }] } },
     ],
     ['Basic without verify', 'basic.verify', 'required', { basic: {} }],
+    [
+      'introspection without an audience',
+      'introspection.audience',
+      'required',
+      { introspection: opaque({ audience: undefined }) },
+    ],
+    ['introspection of nothing', 'introspection.endpoint', 'required', { introspection: {} }],
+    [
+      'introspection over plain http',
+      'introspection.endpoint',
+      'unsafe-url',
+      { introspection: opaque({ endpoint: 'http://id.example.com/introspect' }) },
+    ],
+    [
+      'introspection with its secret in the URL',
+      'introspection.endpoint',
+      'unsafe-url',
+      { introspection: opaque({ endpoint: 'https://a:b@id.example.com/introspect' }) },
+    ],
+    [
+      'an audience and any audience',
+      'introspection.dangerouslyAnyAudience',
+      'audience-or-any',
+      { introspection: opaque({ dangerouslyAnyAudience: true }) },
+    ],
+    [
+      'a client that proves nothing',
+      'introspection.clientAuthentication',
+      'enum',
+      { introspection: opaque({ clientAuthentication: 'none' }) },
+    ],
+    [
+      'a secret that is not set',
+      'introspection.clientSecret',
+      'minLength',
+      { introspection: opaque({ clientSecret: '' }) },
+    ],
+    ['answers kept for a day', 'introspection.cacheFor', 'maximum', { introspection: opaque({ cacheFor: 86_400 }) }],
+    [
+      'two policies of one prefix',
+      'routes[1].prefix',
+      'repeated-prefix',
+      { jwt, routes: [docs, { ...docs, prefix: '/docs/' }] },
+    ],
+    ['a prefix without a slash', 'routes[0].prefix', 'pattern', { jwt, routes: [{ ...docs, prefix: 'docs' }] }],
+    [
+      'a prefix that no route has',
+      'routes[0].prefix',
+      'prefix-without-route',
+      { jwt, routes: [{ ...docs, prefix: '/dosc' }] },
+    ],
+    ['a policy that says true', 'routes[0].policy', 'type', { jwt, routes: [{ ...docs, policy: true }] }],
+    [
+      'a misspelt policy of a prefix',
+      'routes[0].policy.scope',
+      'additionalProperties',
+      { jwt, routes: [{ ...docs, policy: { scope: ['a'] } }] },
+    ],
+    [
+      'a kind that is not accepted, for a prefix',
+      'routes[0].policy.anyOf[0]',
+      'scheme-not-accepted',
+      { jwt, routes: [{ ...docs, policy: { anyOf: ['session'] } }] },
+    ],
+    [
+      'a step-up that no key can meet, for a prefix',
+      'routes[0].policy.stepUp',
+      'step-up-impossible',
+      { apiKeys, routes: [{ ...docs, policy: { stepUp: { maxAge: 60 } } }] },
+    ],
+    [
+      'a resource that is no URL',
+      'resourceMetadata.resource',
+      'unsafe-url',
+      { jwt, resourceMetadata: { resource: 'api' } },
+    ],
+    [
+      'a resource with a quote',
+      'resourceMetadata.resource',
+      'unsafe-url',
+      { jwt, resourceMetadata: { resource: 'https://api.example.com/"' } },
+    ],
+    ['metadata of nothing', 'resourceMetadata.resource', 'required', { jwt, resourceMetadata: {} }],
     ['a realm that leaves its quotes', 'realm', 'pattern', { jwt, realm: 'x", error="y' }],
     ['an endless look-up', 'lookUpTimeout', 'minimum', { jwt, lookUpTimeout: 0 }],
-    ['strict in words', 'strict', 'type', { jwt, strict: 'true' }],
+    ['strict in words', 'strict', 'type', { jwt, strict: 'true', routes: [docs] }],
   ])('%s', async (_name, path, rule, options) => {
     const given = clone(options)
     if (_name === 'no issuer') delete (given as { jwt: { issuer?: string } }).jwt.issuer
     const refused = await refusalOf(given)
+    for (const mistake of refused.mistakes) distinct.add(`${mistake.path.replaceAll(/\d+/g, '0')} ${mistake.rule}`)
     expect(refused.mistakes.map((mistake) => [mistake.path, mistake.rule])).toContainEqual([path, rule])
     await boot(refused.mistakes.reduce<unknown>((document, { fix }) => patched(document, fix), given))
   })
@@ -300,6 +396,11 @@ describe('options that are refused, with a fix that boots', () => {
     ['an unknown kind', 'anyOf[0]', 'enum', { anyOf: ['cookie'] }],
     ['a kind that is not accepted', 'anyOf[0]', 'scheme-not-accepted', { anyOf: ['basic'] }],
     ['no kind', 'anyOf', 'minItems', { anyOf: [] }],
+    ['roles as a string', 'roles', 'type', { roles: 'admin' }],
+    ['no role', 'roles', 'minItems', { roles: [] }],
+    ['a step-up of nothing', 'stepUp', 'minProperties', { stepUp: {} }],
+    ['a step-up of no time', 'stepUp.maxAge', 'minimum', { stepUp: { maxAge: 0 } }],
+    ['an owner by name', 'owner', 'accepts', { owner: 'user-1' }],
   ])('of a route: %s', async (_name, path, rule, route) => {
     const { mistakes } = await refusalOf({ jwt }, route)
     expect(mistakes).toMatchObject([{ rule, route: expect.stringContaining('/') }])
@@ -311,6 +412,10 @@ describe('options that are refused, with a fix that boots', () => {
       ...(one.from === undefined ? {} : { from: within(one.from) }),
     }))
     await boot({ jwt }, patched(route, fix))
+  })
+
+  it('in more than 70 distinct ways', () => {
+    expect(distinct.size).toBeGreaterThan(70)
   })
 
   it('with all mistakes at once and no secret in the message', async () => {

@@ -12,6 +12,8 @@ import { ManualClock } from './manual-clock.ts'
 export interface Verifying {
   readonly clock: ManualClock
   readonly keys: RemoteKeys
+  /** Milliseconds for one fetch, of real time: short while a test lets the issuer hang, long when an answer counts. */
+  timeoutMs: number
   /** What went wrong while keys were fetched. */
   readonly failures: unknown[]
   /** A good token's subject, or why it is refused. */
@@ -25,7 +27,7 @@ export interface Verifying {
 export function verifying(
   provider: IdentityProvider,
   options: Partial<JwtOptions> = {},
-  { timeoutMs = 1_000, revocations }: { timeoutMs?: number; revocations?: RevocationList } = {},
+  { revocations }: { revocations?: RevocationList } = {},
 ): Verifying {
   const clock = new ManualClock()
   const failures: unknown[] = []
@@ -43,13 +45,13 @@ export function verifying(
   const keys = remoteKeys(issuer, {
     clock,
     fetch(request) {
-      const flight = fetchRemote(request)
+      const flight = fetchRemote({ ...request, timeoutMs: verifier.timeoutMs })
       flights.add(flight)
       const over = (): void => void flights.delete(flight)
       flight.then(over, over)
       return flight
     },
-    timeoutMs,
+    timeoutMs: 0,
     maxAge: options.jwksMaxAge ?? 600,
     maxStale: options.jwksMaxStale ?? 86_400,
     onFailure: (_issuer, error) => failures.push(error),
@@ -69,9 +71,10 @@ export function verifying(
       await new Promise((resolve) => setImmediate(resolve))
     } while (flights.size > 0)
   }
-  return {
+  const verifier: Verifying = {
     clock,
     keys,
+    timeoutMs: 10_000,
     failures,
     async verify(token) {
       const outcome = await strategy.verify(token)
@@ -80,4 +83,5 @@ export function verifying(
     isSynchronous: (token) => !(strategy.verify(token) instanceof Promise),
     pass: (seconds) => clock.pass(seconds * 1000, settled),
   }
+  return verifier
 }
