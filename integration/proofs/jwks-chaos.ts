@@ -19,8 +19,8 @@ export async function prove(size: Size): Promise<Figure[]> {
   return figures
 }
 
-async function started(provider: IdentityProvider, timeoutMs = 1000): Promise<Verifying> {
-  const verifier = verifying(provider, {}, { timeoutMs })
+async function started(provider: IdentityProvider): Promise<Verifying> {
+  const verifier = verifying(provider)
   await verifier.keys.start()
   return verifier
 }
@@ -82,10 +82,11 @@ async function outage(provider: IdentityProvider, size: Size): Promise<Figure[]>
   }
   for (const [way, instead] of Object.entries(ways)) {
     provider.instead = undefined
-    const verifier = await started(provider, size === 'full' ? 500 : 50)
+    const verifier = await started(provider)
     const seen = provider.token()
     await verifier.verify(seen)
     provider.instead = instead
+    verifier.timeoutMs = size === 'full' ? 500 : 50
     let disturbed = 0
     for (let minute = 0; minute < 30; minute++) {
       await verifier.pass(60)
@@ -114,7 +115,7 @@ async function enormous(provider: IdentityProvider): Promise<Figure[]> {
     }
     more()
   }
-  const verifier = verifying(provider, {}, { timeoutMs: 10_000 })
+  const verifier = verifying(provider)
   const cut = await verifier.keys.start().then(
     () => 0,
     (error: unknown) => (String(error).includes('more than') ? 1 : 0),
