@@ -1,6 +1,6 @@
 import type { Finding } from '@portcullis/kernel'
 import type { IssuerOptions, JwksOptions, KeysOptions, RefreshTokenOptions } from './options.ts'
-import { exampleSecret } from './options-schema.ts'
+import { exampleSecret, exampleStore } from './options-schema.ts'
 import type { PasswordHashOptions } from './password-options.ts'
 
 /** The least that OWASP's Password Storage Cheat Sheet recommends for Argon2id: KiB by passes, with one lane. */
@@ -68,6 +68,16 @@ function checkStore({ store, secret }: Readonly<IssuerOptions>): Finding[] {
     message,
     fix: [{ op: secret === undefined ? 'add' : 'replace', path: '/secret', value: exampleSecret }],
   })
+  const { open, sessions, keys } = store ?? exampleStore
+  if (typeof open !== 'function' || typeof sessions !== 'object' || typeof keys !== 'object')
+    return [
+      replace(
+        '/store',
+        'store-unusable',
+        'is no store; write store: memoryStore() or postgresStore(pool)',
+        exampleStore,
+      ),
+    ]
   if (secret === undefined) {
     if (store?.durable !== true) return []
     return [

@@ -1,10 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import type { ObjectSchema } from '@portcullis/kernel'
-import { memoryStore } from './memory-store.ts'
+import { type IssuerStore, memoryStore } from './memory-store.ts'
 import { passwordSchema } from './password-options.ts'
 
 /** Stands in fixes. An example is pasted: a fixed one would be everybody's. */
 export const exampleSecret: string = randomBytes(32).toString('base64url')
+
+/** The store of whoever names none. */
+export const exampleStore: IssuerStore = memoryStore()
 
 const seconds = (description: string, minimum: number, maximum: number, byDefault: number) => ({
   type: 'integer',
@@ -104,7 +107,7 @@ export const optionsSchema: ObjectSchema = {
     store: {
       description: '`memoryStore()` or `postgresStore(pool)`; absent: `memoryStore()`.',
       accepts: ['object'],
-      examples: [memoryStore()],
+      examples: [exampleStore],
     },
     secret: {
       description: 'Encrypts the private keys in a durable store: at least 32 random bytes, the same in every process.',

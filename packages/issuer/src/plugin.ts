@@ -16,6 +16,9 @@ import { Sessions } from './sessions.ts'
 import { SigningKeys } from './signing-keys.ts'
 import { createWrapping } from './wrapping.ts'
 
+/** Encrypts keys that end with the process anyway. */
+const OF_THIS_PROCESS = randomBytes(32)
+
 /** Issues and revokes our own tokens. */
 const plugin: FastifyPluginAsync<IssuerOptions> = defineRoom<IssuerOptions>({
   concern: 'issuer',
@@ -42,7 +45,7 @@ export default plugin
 
 async function openDesk(options: Readonly<IssuerOptions>, app: FastifyInstance): Promise<Desk> {
   const policy = compilePolicy(options)
-  const { store = memoryStore(), secret = randomBytes(32), clock = Date.now, account, revoke } = options
+  const { store = memoryStore(), secret = OF_THIS_PROCESS, clock = Date.now, account, revoke } = options
   const now = (): number => clock() / 1000
   if (!store.durable) app.log.info('issuer: sessions and keys are kept in this process, and end with it')
   await store.open()
