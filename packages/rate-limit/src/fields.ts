@@ -43,6 +43,8 @@ export function compileFields(advertised: readonly Quota[], joins: boolean, rese
   const policy = policyField(advertised)
   const varies = advertised.some(({ limit }) => typeof limit === 'function')
   const unix = reset === 'unix'
+  // Where some quota refuses, one that only reports is nothing that a caller has to mind.
+  const refuses = advertised.some(({ reportOnly }) => !reportOnly)
   const [only, more] = advertised
   if (only !== undefined && more === undefined && !joins && !varies) return fieldsOfOne(only, policy, unix)
   return (target, decision, refused, now) => {
@@ -55,7 +57,8 @@ export function compileFields(advertised: readonly Quota[], joins: boolean, rese
       const left = refused === undefined ? after : before
       if (field !== '') field += ', '
       field += `${part.quota.label};r=${left};t=${secondsOf(resetMs)}`
-      if (shown === undefined || (refused === undefined && stricter(part, left, shown, least))) {
+      if (refuses && part.quota.reportOnly) continue
+      if (shown === undefined || (refused === undefined && left < least)) {
         shown = part
         least = left
       }
@@ -80,12 +83,6 @@ export function compileFields(advertised: readonly Quota[], joins: boolean, rese
     const own = decision.filter(({ quota }) => typeof quota.limit === 'function')
     return joined(earlier ?? policy, own.map(({ quota, limit }) => policyItem(quota, limit)).join(', '))
   }
-}
-
-/** Whether a part is what a caller has to mind most: one that refuses, then one of which less is left. */
-function stricter(part: Part, left: number, shown: Part, least: number): boolean {
-  if (part.quota.reportOnly !== shown.quota.reportOnly) return shown.quota.reportOnly
-  return left < least
 }
 
 /** The same for one quota: nothing to compare, and each number becomes text once. */

@@ -34,7 +34,7 @@ export class Penalties {
   /** Takes note of a decision that refuses. */
   note(request: FastifyRequest, decision: Decision): void {
     for (const { quota, subject, standing, ban } of decision) {
-      if (standing.allowed) continue
+      if (standing.allowed || quota.reportOnly) continue
       let offenders = this.#offenders.get(quota.name)
       if (offenders === undefined) this.#offenders.set(quota.name, (offenders = new Offenders(PLACES)))
       offenders.add(subject)

@@ -28,7 +28,7 @@ const plugin: FastifyPluginAsync<RateLimitOptions> = defineRoom<RateLimitOptions
   errors,
   events,
   check: findings,
-  async setup({ store, apiKeyField, onStoreError, nearing, reset }, app) {
+  async setup({ policies: ofScope, store, apiKeyField, onStoreError, nearing, reset }, app) {
     const given = store as { maxKeys: number; prefix: string; timeoutMs: number } & typeof store
     const { maxKeys } = given
     const failing = onStoreError as OnStoreError
@@ -104,7 +104,7 @@ const plugin: FastifyPluginAsync<RateLimitOptions> = defineRoom<RateLimitOptions
       },
 
       ready(routes) {
-        checkRoutes(routes, (route, sentence) => app.log.warn({ route }, sentence))
+        checkRoutes(ofScope, routes, (route, sentence) => app.log.warn({ route }, sentence))
       },
     }
   },

@@ -250,6 +250,15 @@ describe('reset', () => {
 })
 
 describe('top offenders', () => {
+  it('are not those whom a policy that only reports would have refused', async () => {
+    const { app, statuses } = await opened([
+      { name: 'q', limit: 2, window: 60 },
+      { name: 'tried', limit: 1, window: 60, reportOnly: true },
+    ])
+    await statuses(4)
+    expect(topOffenders(app)).toEqual([{ policy: 'q', key: subjectHash('a192.0.2.1'), refusals: 2, error: 0 }])
+  })
+
   it('come most refused first, named as in events', async () => {
     const { app, events, statuses } = await opened([{ name: 'q', limit: 1, window: 60 }])
     await statuses(3)

@@ -152,6 +152,16 @@ it('refuses to boot when one name means two quotas, and names both routes', asyn
   })
 })
 
+it('refuses to boot when a route gives a name of its registration another quota: unknown URLs spend that one', async () => {
+  const app = Fastify()
+  await app.register(rateLimit, { policies: [textbook] })
+  app.get('/b', { config: { security: { rateLimit: { policies: [{ ...textbook, limit: 6 }] } } } }, async () => 'b')
+  await expect(app.ready()).rejects.toMatchObject({
+    code: 'PTC_RATE_LIMIT_NAME_REUSED',
+    message: expect.stringMatching(/"per-ip".*the registration.*GET \/b/) as unknown,
+  })
+})
+
 it('counts unknown URLs too', async () => {
   const app = await limited([{ ...textbook, limit: 1 }])
   expect((await app.inject('/nowhere')).statusCode).toBe(404)

@@ -222,6 +222,15 @@ describe('a policy that only reports', () => {
     expect(await statuses({})).toEqual([429])
   })
 
+  it.each<[string, PolicyOptions[]]>([
+    ['later', [held, { ...tried, partitionBy: { body: 'x' } }]],
+    ['earlier', [tried, { ...held, partitionBy: { body: 'x' } }]],
+  ])('hides no quota that holds though it is decided %s', async (_when, policies) => {
+    const { app } = await limited(policies)
+    const { headers } = await app.inject({ method: 'POST', url: '/', payload: { x: 'a' } })
+    expect(headers).toMatchObject({ 'x-ratelimit-limit': '3', 'x-ratelimit-remaining': '2' })
+  })
+
   it('spends nothing when a quota that holds refuses', async () => {
     const { app, statuses } = await limited([
       { ...held, limit: 1 },
