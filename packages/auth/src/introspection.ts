@@ -6,7 +6,7 @@ import { hasPlainMembers } from './json-object.ts'
 import { readRemoteObject } from './jwks-document.ts'
 import { ask, type LookUp } from './look-up.ts'
 import { RememberedLookUps } from './remembered-look-ups.ts'
-import type { FetchRemote } from './remote-json.ts'
+import type { FetchRemote, RemoteAnswer } from './remote-json.ts'
 import { describedBy, faultOfTimes, freezeDeeply, isAudience, isDate, scopesOf } from './token.ts'
 
 /** What an active token must say. */
@@ -67,7 +67,7 @@ export function introspectionStrategy(parts: IntrospectionParts): Strategy {
     ask: (token) =>
       ask<Answer>(
         () => introspect(token, parts),
-        (value) => answerOf(value, rules),
+        (value) => answerOf(value as RemoteAnswer, rules),
         lookUp,
       ),
     keepFor(answer) {
@@ -99,7 +99,7 @@ export function introspectionStrategy(parts: IntrospectionParts): Strategy {
   }
 }
 
-async function introspect(token: string, parts: IntrospectionParts): Promise<Buffer | null> {
+async function introspect(token: string, parts: IntrospectionParts): Promise<RemoteAnswer> {
   const { endpoint, ca, client, timeoutMs } = parts
   const { method, id, secret } = client
   const form = new URLSearchParams({ token, token_type_hint: 'access_token' })
@@ -107,7 +107,7 @@ async function introspect(token: string, parts: IntrospectionParts): Promise<Buf
     form.set('client_id', id)
     form.set('client_secret', secret)
   }
-  const { body } = await parts.fetch({
+  return parts.fetch({
     url: endpoint,
     ca,
     form: form.toString(),
@@ -115,7 +115,6 @@ async function introspect(token: string, parts: IntrospectionParts): Promise<Buf
     timeoutMs,
     maxBytes: MAX_BYTES,
   })
-  return body
 }
 
 /** RFC 6749 §2.3.1: both are form-encoded first. */
@@ -128,11 +127,14 @@ function basicOf(id: string, secret: string): string {
  * Reads what the server said of a token (RFC 7662 §2.2).
  * @throws if that is no answer: then nothing is known of the token.
  */
-function answerOf(body: unknown, rules: IntrospectionRules): Answer {
-  const said = Buffer.isBuffer(body) ? readRemoteObject(body) : null
+function answerOf({ body, refused }: RemoteAnswer, rules: IntrospectionRules): Answer {
+  const said = body === null ? null : readRemoteObject(body)
+  // A JWT, at a server that is asked about opaque tokens alone: whoever sent it must not get a 503 for it.
+  if (refused === true && said?.['error'] === 'unsupported_token_type') return 'type'
   // Two answers in one are none.
   const plain = said !== null && hasPlainMembers(String(body))
-  if (!plain || typeof said['active'] !== 'boolean') throw new TypeError('the answer is no introspection')
+  if (refused === true || !plain || typeof said['active'] !== 'boolean')
+    throw new TypeError('the answer is no introspection')
   if (!said['active']) return 'unknown'
   const { iss, aud, exp, nbf, jti, cnf, token_type: type } = said
   // A refresh token is active too, and a bound one (RFC 9449, RFC 8705) is no bearer token.

@@ -21,6 +21,8 @@ export interface RemoteRequest {
 export interface RemoteAnswer {
   /** Null: 304, nothing has changed. */
   readonly body: Buffer | null
+  /** The body says why a form was refused: 400. */
+  readonly refused?: boolean
   readonly etag: string | undefined
   /** Seconds for which the answer may be kept (RFC 9111 §4.2), or null if it does not say. */
   readonly maxAge: number | null
@@ -65,7 +67,9 @@ export const fetchRemote: FetchRemote = ({ url, ca, form, authorization, etag, t
         outgoing.destroy()
         return resolve({ body: null, ...lasting })
       }
-      if (statusCode !== 200) return fail(`answered ${statusCode}`)
+      // What is wrong with a form stands in the body (RFC 6749 §5.2).
+      const told = statusCode === 400 && form !== undefined
+      if (statusCode !== 200 && !told) return fail(`answered ${statusCode}`)
       if (Number(fields['content-length'] ?? 0) > maxBytes) return fail(`more than ${maxBytes} bytes`)
       const chunks: Buffer[] = []
       let size = 0
@@ -77,7 +81,7 @@ export const fetchRemote: FetchRemote = ({ url, ca, form, authorization, etag, t
       answer.on('error', () => fail('the answer broke off'))
       answer.once('end', () => {
         clearTimeout(timer)
-        resolve({ body: Buffer.concat(chunks), ...lasting })
+        resolve({ body: Buffer.concat(chunks), ...(told ? { refused: true } : {}), ...lasting })
       })
       answer.once('close', () => {
         if (!answer.complete) fail('the answer broke off')

@@ -113,6 +113,8 @@ function faultOfClaims(claims: Readonly<Record<string, unknown>>, rules: IssuerR
   if (!isName(sub) || !isDate(exp)) return 'claims'
   if ((nbf !== undefined && !isDate(nbf)) || (iat !== undefined && !isDate(iat))) return 'claims'
   if (jti !== undefined && !isName(jti)) return 'claims'
+  // A token that is bound to a key (RFC 7800, RFC 9449, RFC 8705) is no bearer token: nothing here proves the key.
+  if (claims['cnf'] !== undefined) return 'claims'
   if (scopesOf(claims, rules.scopesClaim) === null) return 'claims'
   for (const [name, value] of rules.claims) if (!Object.hasOwn(claims, name) || claims[name] !== value) return 'claims'
   if (aud !== undefined && !isAudience(aud)) return 'audience'

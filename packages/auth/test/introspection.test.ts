@@ -144,6 +144,7 @@ describe('a server that does not answer as it should', () => {
   it.each<[string, (response: ServerResponse) => void]>([
     ['refuses our credentials', (response) => response.writeHead(401).end('{}')],
     ['fails', (response) => response.writeHead(500).end('{"active":true}')],
+    ['refuses our form', (response) => response.writeHead(400).end('{"error":"invalid_client","active":false}')],
     ['redirects', (response) => response.writeHead(307, { location: '/elsewhere' }).end()],
     ['answers HTML', (response) => response.end('<p>')],
     ['answers a list', (response) => response.end('[{"active":true}]')],
@@ -181,6 +182,12 @@ describe('a server that does not answer as it should', () => {
     expect((await get(app, '/any', 'Bearer opaque')).statusCode).toBe(503)
     expect(server.asked).toHaveLength(0)
   })
+})
+
+it('a token of a kind that the server is not asked about gets 401', async () => {
+  const { app } = await guarded({ introspection })
+  server.instead = (_request, response) => response.writeHead(400).end('{"error":"unsupported_token_type"}')
+  expect((await get(app, '/any', `Bearer ${token()}`)).statusCode).toBe(401)
 })
 
 describe('tokens of both kinds', () => {
