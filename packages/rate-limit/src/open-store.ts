@@ -10,7 +10,11 @@ export function openStore(
   clock: () => number,
   listener: OutageListener,
 ): SharedStore | undefined {
-  if (redis !== undefined) return new RedisStore({ client: redis, prefix, timeoutMs, clock, ...listener })
+  if (redis !== undefined) {
+    const store = new RedisStore({ client: redis, prefix, timeoutMs, clock, ...listener })
+    store.greet()
+    return store
+  }
   if (memcached === undefined) return undefined
   const timeOfDay = (): number => Date.now()
   return new MemcachedStore({ client: memcached, prefix, timeoutMs, clock, timeOfDay, ...listener })

@@ -39,6 +39,11 @@ export class RedisStore implements SharedStore {
     this.#runner = new RedisRunner(parts.client, parts.script ?? usual)
   }
 
+  /** Makes the first decision as quick as the others. On a cluster the masters are not known yet. */
+  greet(): void {
+    if (!this.#runner.clustered) this.#lane('').greet()
+  }
+
   decide(charges: readonly Charge[]): Promise<SharedDecision | null> | null {
     const [first] = charges
     if (first === undefined) return null

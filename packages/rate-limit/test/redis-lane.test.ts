@@ -20,7 +20,9 @@ function made(answers: Answer[], ahead = 1_000_000) {
   const commands: { keys: string[]; args: string[] }[] = []
   const outages: string[] = []
   let recoveries = 0
+  let trips = 0
   const evalsha = async (_sha: string, count: number, ...rest: string[]): Promise<unknown> => {
+    trips++
     const [keys, args] = [rest.slice(0, count), rest.slice(count)]
     if (now + ahead > Number(args[0])) return [now + ahead]
     commands.push({ keys, args })
@@ -43,6 +45,7 @@ function made(answers: Answer[], ahead = 1_000_000) {
     outages,
     store,
     recoveries: () => recoveries,
+    trips: () => trips,
     decide: (subject: string) => store.decide(of(subject)),
     wait: (ms: number) => (now += ms),
     turn: (ms: number) => (ahead += ms),
@@ -150,6 +153,20 @@ describe('the deadline', () => {
     await decide('x')
     // One millisecond less than what can be known: clocks are read in whole milliseconds.
     expect(commands.map(({ args }) => Number(args[0]))).toEqual([5_000_009, 5_001_009])
+  })
+
+  it('needs one trip for the first decision after a greeting, two without, and none over a lost connection', async () => {
+    const [stranger, known, lost] = [made([admitted]), made([admitted]), made([admitted])]
+    await stranger.decide('x')
+    expect(stranger.trips()).toBe(2)
+    known.store.greet()
+    await new Promise(setImmediate)
+    await known.decide('x')
+    expect(known.trips()).toBe(2)
+    expect(known.commands).toHaveLength(1)
+    lost.client.status = 'end'
+    lost.store.greet()
+    expect(lost.trips()).toBe(0)
   })
 
   it.each([-3_600_000, 3_600_000])('follows a server whose clock is set by %i ms', async (by) => {
