@@ -1,4 +1,5 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { createRemoteJWKSet, customFetch, jwtVerify } from 'jose'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { RemoteKey } from '../src/jwks.ts'
 import { IdentityProvider, makeKey, type ProviderKey } from './identity-provider.ts'
 import { verifying, type Verifying } from './verifying.ts'
@@ -265,5 +266,61 @@ describe('an issuer that does not answer as it should', () => {
     await expect(verifier.keys.start()).rejects.toThrow(/CERT|SELF_SIGNED/)
     expect(provider.asked.keys).toBe(0)
     await other.stop()
+  })
+})
+
+describe('beside the remote set of jose', () => {
+  const answer = (): Response =>
+    Response.json({
+      keys: provider.keys.map(({ kid, publicKey }) => ({ ...publicKey.export({ format: 'jwk' }), kid })),
+    })
+
+  it('a rotation after one bogus kid is refused for half a minute there, and taken here within five seconds', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    try {
+      const set = createRemoteJWKSet(new URL(provider.jwks), { [customFetch]: async () => answer() })
+      const accepts = (token: string): Promise<boolean> =>
+        jwtVerify(token, set).then(
+          () => true,
+          () => false,
+        )
+      const verifier = await started()
+      await accepts(provider.token(makeKey('x')))
+      await verifier.verify(provider.token(makeKey('x')))
+      provider.keys.push(makeKey('key-2'))
+      const rotated = provider.token(key(1))
+      vi.advanceTimersByTime(25_000)
+      expect(await accepts(rotated)).toBe(false)
+      vi.advanceTimersByTime(6_000)
+      expect(await accepts(rotated)).toBe(true)
+      expect(await acceptedAfter(verifier, rotated)).toBeLessThanOrEqual(5)
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+
+  it('an issuer that is down for eleven minutes locks everybody out there, and nobody here', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    try {
+      let down = false
+      const set = createRemoteJWKSet(new URL(provider.jwks), {
+        [customFetch]: async () => (down ? new Response(null, { status: 503 }) : answer()),
+      })
+      const accepts = (token: string): Promise<boolean> =>
+        jwtVerify(token, set).then(
+          () => true,
+          () => false,
+        )
+      const verifier = await started()
+      const token = provider.token()
+      expect([await accepts(token), await verifier.verify(token)]).toEqual([true, 'user-101'])
+      down = true
+      provider.instead = (_request, response) => void response.writeHead(503).end()
+      vi.advanceTimersByTime(660_000)
+      await verifier.pass(660)
+      expect([await accepts(token), await verifier.verify(token)]).toEqual([false, 'user-101'])
+    } finally {
+      vi.useRealTimers()
+    }
   })
 })
