@@ -9,13 +9,14 @@ import cors from '@portcullis/cors'
 import gateway from '@portcullis/gateway'
 import headers from '@portcullis/headers'
 import https, { developmentCertificates } from '@portcullis/https'
+import issuer from '@portcullis/issuer'
 import rateLimit from '@portcullis/rate-limit'
 import throttle from '@portcullis/throttle'
 import Fastify from 'fastify'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { applyFixes, fullHouse, type House, mutations } from './configurations.ts'
 
-const plugins = { audit, auth, cors, gateway, headers, https, rateLimit, throttle }
+const plugins = { audit, auth, cors, gateway, headers, https, issuer, rateLimit, throttle }
 const schemaOf = (plugin: unknown): Schema =>
   (plugin as Record<symbol, RoomPlugin>)[Symbol.for('portcullis.room')]?.optionsSchema as Schema
 
@@ -145,7 +146,7 @@ const good: [string, (house: House) => SecurityOptions][] = [
   [
     'policies by identity',
     ({ auth: own }) => ({
-      auth: own,
+      auth: { jwt: own.jwt as never },
       rateLimit: { policies: [{ name: 'a', limit: 1, window: 1, partitionBy: 'identity' }] },
     }),
   ],
@@ -161,7 +162,12 @@ const good: [string, (house: House) => SecurityOptions][] = [
   ['API keys alone', ({ auth: own }) => ({ auth: { apiKeys: own.apiKeys as never } })],
   ['API keys from elsewhere', () => ({ auth: { apiKeys: { find: () => null } } })],
   ['Basic', () => ({ auth: { basic: { verify: () => null } } })],
-  ['a gateway', ({ auth: own, gateway: routes }) => ({ auth: own, gateway: routes })],
+  ['a gateway', ({ auth: own, gateway: routes }) => ({ auth: { jwt: own.jwt as never }, gateway: routes })],
+  ['opaque tokens', ({ auth: own }) => ({ auth: { introspection: own.introspection as never } })],
+  [
+    'client certificates',
+    ({ auth: own, https: over }) => ({ https: over, auth: { clientCertificate: own.clientCertificate as never } }),
+  ],
   [
     'a gateway without auth, on purpose',
     ({ gateway: own }) => ({

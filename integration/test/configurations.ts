@@ -1,9 +1,10 @@
-import { generateKeyPairSync } from 'node:crypto'
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { createApiKey } from '@portcullis/auth'
 import type { Mistake, Operation, Schema } from '@portcullis/kernel'
 import type { SecurityOptions } from '@portcullis/security'
 
 const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+const secret = randomBytes(32).toString('base64url')
 const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString()
 const { entry } = createApiKey({ subject: 's', scopes: ['a'], expires: 4_000_000_000 })
 
@@ -79,8 +80,46 @@ export function fullHouse(): House {
         clockTolerance: 5,
       },
       apiKeys: { header: 'x-api-key', prefix: 'ptc', keys: [{ ...entry }], cacheFor: 30 },
+      introspection: {
+        endpoint: 'https://id.example.com/introspect',
+        clientId: 'orders-api',
+        clientSecret: 'a secret',
+        clientAuthentication: 'client_secret_basic',
+        audience: 'https://api.example.com',
+        issuer: 'https://id.example.com',
+        subjectClaim: 'sub',
+        cacheFor: 30,
+        maxTokenBytes: 4096,
+      },
+      clientCertificate: {
+        identities: [{ name: 'DNS:billing.internal', subject: 'billing', scopes: ['a'], roles: ['service'] }],
+      },
+      resourceMetadata: {
+        resource: 'https://api.example.com',
+        authorizationServers: ['https://id.example.com'],
+        scopes: ['a'],
+      },
       realm: 'api',
       lookUpTimeout: 5,
+    },
+    issuer: {
+      issuer: 'https://id.example.com',
+      audience: 'https://api.example.com',
+      clientId: 'first-party',
+      accessTokenLifetime: 300,
+      refreshToken: { grace: 10 },
+      maxSessions: 10,
+      keys: { algorithm: 'EdDSA', reload: 60 },
+      jwks: { path: '/.well-known/jwks.json', security: { auth: false } },
+      password: {
+        minLength: 8,
+        words: ['portcullis'],
+        memoryKiB: 8,
+        passes: 1,
+        queue: 10,
+        dangerouslyCheapHashes: true,
+      },
+      secret,
     },
     gateway: {
       services: {
