@@ -48,12 +48,13 @@ export class PasswordHasher {
   /** Takes as long for an account that nobody has, that is locked, or whose hash cannot be read. */
   async verify(password: unknown, account: PasswordAccount | null): Promise<Verification> {
     const text = canonicalPassword(password)
-    const stored = account === null ? null : readParameters(account.passwordHash)
-    const against = account === null || stored === null ? this.#dummy : account.passwordHash
-    const matches = await this.#queue.run(() => verify(against, text ?? ''))
+    // Nobody's hash is read like anybody's: what differs is left to the last line.
+    const presented = account?.passwordHash ?? this.#dummy
+    const stored = readParameters(presented)
+    const matches = await this.#queue.run(() => verify(stored === null ? this.#dummy : presented, text ?? ''))
     if (matches === null) return 'busy'
     return {
-      matches: matches && text !== null && stored !== null && account?.locked !== true,
+      matches: matches && text !== null && stored !== null && account !== null && account.locked !== true,
       outdated: stored !== null && this.#isOutdated(stored),
     }
   }

@@ -4,6 +4,7 @@ import type { CorsOptions } from '@portcullis/cors'
 import type { GatewayOptions } from '@portcullis/gateway'
 import type { HeadersOptions } from '@portcullis/headers'
 import type { HttpsOptions } from '@portcullis/https'
+import type { IssuerOptions } from '@portcullis/issuer'
 import type { Finding, ObjectSchema } from '@portcullis/kernel'
 import type { RateLimitOptions } from '@portcullis/rate-limit'
 import type { ThrottleOptions } from '@portcullis/throttle'
@@ -18,6 +19,7 @@ export interface SecurityOptions {
   throttle?: ThrottleOptions | false
   rateLimit?: RateLimitOptions | false
   auth?: AuthOptions | false
+  issuer?: IssuerOptions | false
   gateway?: GatewayOptions | false
   /** `true` for every room that does not say otherwise: decide and raise events, but let everything pass. */
   reportOnly?: boolean

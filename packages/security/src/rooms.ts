@@ -4,6 +4,7 @@ import cors from '@portcullis/cors'
 import gateway from '@portcullis/gateway'
 import headers from '@portcullis/headers'
 import https from '@portcullis/https'
+import issuer from '@portcullis/issuer'
 import type { RoomPlugin } from '@portcullis/kernel'
 import rateLimit from '@portcullis/rate-limit'
 import throttle from '@portcullis/throttle'
@@ -33,5 +34,6 @@ export const rooms: Readonly<Record<string, Installable>> = {
   throttle: installable(throttle),
   rateLimit: installable(rateLimit),
   auth: installable(auth),
+  issuer: installable(issuer),
   gateway: installable(gateway),
 }
