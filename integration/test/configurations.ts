@@ -5,7 +5,6 @@ import type { SecurityOptions } from '@portcullis/security'
 
 const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const secret = randomBytes(32).toString('base64url')
-const secret = randomBytes(32).toString('base64url')
 const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString()
 const { entry } = createApiKey({ subject: 's', scopes: ['a'], expires: 4_000_000_000 })
 
@@ -102,25 +101,6 @@ export function fullHouse(): House {
       },
       realm: 'api',
       lookUpTimeout: 5,
-    },
-    issuer: {
-      issuer: 'https://id.example.com',
-      audience: 'https://api.example.com',
-      clientId: 'first-party',
-      accessTokenLifetime: 300,
-      refreshToken: { grace: 10 },
-      maxSessions: 10,
-      keys: { algorithm: 'EdDSA', reload: 60 },
-      jwks: { path: '/.well-known/jwks.json', security: { auth: false } },
-      password: {
-        minLength: 8,
-        words: ['portcullis'],
-        memoryKiB: 8,
-        passes: 1,
-        queue: 10,
-        dangerouslyCheapHashes: true,
-      },
-      secret,
     },
     issuer: {
       issuer: 'https://id.example.com',
