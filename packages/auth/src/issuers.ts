@@ -31,6 +31,7 @@ const SHARED = [
   'tokenType',
   'audienceClaim',
   'scopesClaim',
+  'rolesClaim',
   'claims',
   'ca',
   'dangerouslyAllowHttp',
@@ -50,7 +51,7 @@ export const REMOTE_ALGORITHMS: readonly Algorithm[] = ['RS256']
 export function trustedIssuers(jwt: Readonly<JwtOptions>): readonly TrustedIssuer[] {
   return writtenIssuers(jwt).map(({ options }) => {
     const { issuer = '', audience = '', audienceClaim = 'aud', tokenType = 'at+jwt', claims = {} } = options
-    const { algorithms = REMOTE_ALGORITHMS, scopesClaim, ca } = options
+    const { algorithms = REMOTE_ALGORITHMS, scopesClaim, rolesClaim, ca } = options
     const place = placeOf(options)
     const bytesOf = (algorithm: Algorithm): number => {
       if (place.kind === 'given') return place.key.kind === 'secret' ? 32 : place.key.signatureBytes
@@ -61,6 +62,7 @@ export function trustedIssuers(jwt: Readonly<JwtOptions>): readonly TrustedIssue
       audience,
       audienceClaim,
       scopesClaim,
+      rolesClaim,
       claims: Object.entries(claims),
       type: tokenType === 'absent' ? null : typeName(tokenType),
       signatureBytes: new Map(algorithms.map((algorithm) => [algorithm, bytesOf(algorithm)])),

@@ -21,6 +21,8 @@ export interface IssuerOptions {
   audienceClaim?: string
   /** Claim that holds the scopes. Default: `scope`, else `scp`, else `scopes`. */
   scopesClaim?: string
+  /** Claim that holds the roles, a list of names. Default: `roles`. */
+  rolesClaim?: string
   /** Claims that every token must have, with their values. */
   claims?: Readonly<Record<string, string>>
   /** Certificates (PEM) of the authority that the issuer's server is checked against. Default: those of Node. */
@@ -113,6 +115,11 @@ const ofOneIssuer = {
     ...claimName,
     description: 'Claim that holds the scopes; absent: `scope`, else `scp`, else `scopes`.',
     examples: ['scope'],
+  },
+  rolesClaim: {
+    ...claimName,
+    description: 'Claim that holds the roles, a list of names; absent: `roles`.',
+    examples: ['roles'],
   },
   claims: {
     description: 'Claims that every token must have, with their values.',

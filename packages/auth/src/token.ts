@@ -10,6 +10,8 @@ export interface IssuerRules {
   readonly audienceClaim: string
   /** Claim that holds the scopes; absent: the usual ones. */
   readonly scopesClaim?: string | undefined
+  /** Claim that holds the roles; absent: `roles`. */
+  readonly rolesClaim?: string | undefined
   /** Claims that must have these values. */
   readonly claims: readonly (readonly [name: string, value: string])[]
   /** `typ` that is admitted, lower case, without `application/`; null: there must be none. */
@@ -187,17 +189,22 @@ export function identityOfToken({ claims, rules }: ReadToken): SecurityIdentity 
     subject: claims.sub,
     scheme: 'jwt',
     scopes: scopesOf(claims, rules.scopesClaim) ?? [],
-    ...describedBy(claims),
+    ...describedBy(claims, rules.rolesClaim),
     credentialId: claims.jti,
     claims: freezeDeeply(claims),
   })
 }
 
 /** Roles (RFC 9068 §2.2.3.1) and when the caller last authenticated (§2.2.1): of no use if they are not well formed. */
-export function describedBy({ roles, auth_time: authTime }: Readonly<Record<string, unknown>>): {
+export function describedBy(
+  claims: Readonly<Record<string, unknown>>,
+  rolesClaim: string = 'roles',
+): {
   readonly roles?: readonly string[]
   readonly authenticatedAt?: number
 } {
+  const { auth_time: authTime } = claims
+  const roles = Object.hasOwn(claims, rolesClaim) ? claims[rolesClaim] : undefined
   return { ...(areNames(roles) ? { roles } : {}), ...(isDate(authTime) ? { authenticatedAt: authTime } : {}) }
 }
 

@@ -37,6 +37,13 @@ describe('roles', () => {
       expect(await statusOf(app, '/', { roles })).toBe(403)
   })
 
+  it('stand in another claim where the issuer writes them there', async () => {
+    const rolesClaim = 'https://example.com/roles'
+    const app = await appOf({ '/': { roles: ['admin'] } }, { jwt: { ...jwt, rolesClaim } })
+    expect(await statusOf(app, '/', { [rolesClaim]: ['admin'] })).toBe(200)
+    expect(await statusOf(app, '/', { roles: ['admin'] })).toBe(403)
+  })
+
   it('stand in the entry of an API key', async () => {
     const { key, entry } = createApiKey({ subject: 's', roles: ['service'] })
     const app = await appOf(
