@@ -54,8 +54,6 @@ export interface CallerBook {
   /** Every quota that some route names. */
   readonly counted: () => readonly Counted[]
   readonly shared: SharedStore | undefined
-  /** The shared store, if it counts what login guards count. */
-  readonly guarding: SharedStore | undefined
   readonly penalties: Penalties
   readonly apiKeyField: string
   /** Milliseconds, never going back. */
@@ -84,10 +82,6 @@ function countedBy({ counted }: CallerBook, policy: string): Counted {
   if (found === undefined)
     throw new errors.PTC_RATE_LIMIT_POLICY_UNKNOWN(policy, known.map(({ quota }) => quota.name).join(', ') || 'none')
   return found
-}
-
-function storeOf({ shared, guarding }: CallerBook, { quota }: Charge): SharedStore | undefined {
-  return quota.guards === undefined ? shared : guarding
 }
 
 /** The subject that a request of this caller would have. */
@@ -138,7 +132,7 @@ export async function inspect(app: FastifyInstance, caller: Caller): Promise<Cal
   const book = bookOf(app)
   const counted = countedBy(book, caller.policy)
   const charge = chargeOf(counted, caller, book.apiKeyField)
-  const part = await storeOf(book, charge)?.peek(charge)
+  const part = await book.shared?.peek(charge)
   if (part) return standingOf(charge, part.standing, part.ban === undefined ? 0 : part.standing.retryMs, 'shared')
   const [standing, now] = [blankStanding(), book.clock()]
   if ('limitTo' in counted.algorithm) counted.algorithm.limitTo(charge.limit)
@@ -181,8 +175,7 @@ export async function reset(app: FastifyInstance, caller: Caller): Promise<boole
   counted.table.forget(charge.subject)
   counted.bans?.forget(charge.subject)
   book.penalties.forget(charge.quota.name, charge.subject)
-  const store = storeOf(book, charge)
-  return store === undefined ? true : store.forget(charge)
+  return book.shared === undefined ? true : book.shared.forget(charge)
 }
 
 /**

@@ -42,8 +42,6 @@ const plugin: FastifyPluginAsync<RateLimitOptions> = defineRoom<RateLimitOptions
       },
       onRecovery: () => app.log.info('the rate-limit store answers again'),
     })
-    // Memcached has no delays: there each process guards its own logins.
-    const guarding = given.memcached === undefined ? shared : undefined
     const told = new Set<string>()
     const penalties = new Penalties()
     const limiters = new Limiters({
@@ -71,7 +69,6 @@ const plugin: FastifyPluginAsync<RateLimitOptions> = defineRoom<RateLimitOptions
     openBook(app, {
       counted: () => limiters.all,
       shared,
-      guarding,
       penalties,
       apiKeyField: apiKeyField as string,
       clock,
@@ -82,14 +79,11 @@ const plugin: FastifyPluginAsync<RateLimitOptions> = defineRoom<RateLimitOptions
         const quotas = policies.map(parsePolicy)
         if (reportOnly === true) penalties.observe(quotas)
         const complete = loginGuard && completeLoginGuard(loginGuard)
-        if (complete && guarding !== shared) {
-          app.log.warn({ guard: complete.name }, 'Memcached cannot count this guard: each process counts for itself')
-        }
         const guard =
           complete &&
           compileLoginGuard(complete, {
             counted: (quota) => limiters.counted(quota),
-            shared: guarding,
+            shared,
             penalties,
             onStoreError: failing,
             clock,

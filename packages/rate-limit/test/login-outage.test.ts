@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { inspect, reset, type RateLimitOptions } from '../src/index.ts'
+import type { RateLimitOptions } from '../src/index.ts'
 import { loginApp, secret } from './login-app.ts'
 
 /** A client of a Redis that is not there. */
@@ -25,23 +25,5 @@ describe('a login guard whose store is away', () => {
     ['lets pass', 'open', [401, 401, 401, 401, 401]],
   ] as const)('%s where `onStoreError` says so', async (_, onStoreError, statuses) => {
     expect(await attempts(onStoreError)).toEqual(statuses)
-  })
-})
-
-describe('a login guard beside Memcached, which has no delays', () => {
-  it('counts in its process, and says so', async () => {
-    const asked = () => Promise.reject(new Error('asked'))
-    const memcached = { increment: asked, decrement: asked, get: asked, delete: asked }
-    const { app, attempt } = await loginApp({ perPair: 2 }, { store: { memcached } as never, onStoreError: 'open' })
-    const warned: unknown[] = []
-    app.log.warn = ((...said: unknown[]) => warned.push(said)) as never
-    const statuses: number[] = []
-    for (let i = 0; i < 4; i++) statuses.push((await attempt('alice@example.com', 'guess')).statusCode)
-    expect(statuses).toEqual([401, 401, 429, 429])
-    expect(JSON.stringify(warned)).toContain('Memcached cannot count this guard')
-    const pair = { policy: 'login.pair', account: 'alice@example.com', ip: '192.0.2.1' }
-    expect(await inspect(app, pair)).toMatchObject({ remaining: 0, from: 'memory' })
-    expect(await reset(app, pair)).toBe(true)
-    expect((await attempt('alice@example.com', 'guess')).statusCode).toBe(401)
   })
 })
