@@ -17,6 +17,9 @@ function replace(at: string, rule: string, message: string, value: unknown): Fin
   return { at, rule, message, fix: [{ op: 'replace', path: at, value }] }
 }
 
+/** Seconds of a hundred years: so many µs from now are still whole numbers of a double that stores take for a time. */
+const CENTURY = 3_153_600_000
+
 /** Rules between the fields of one policy. */
 function inPolicy(at: string, given: PolicyOptions): Finding[] {
   const found: Finding[] = []
@@ -29,7 +32,13 @@ function inPolicy(at: string, given: PolicyOptions): Finding[] {
       fix: [{ op: 'remove', path: `${at}/burst` }],
     })
   }
-  const capacity = burst ?? limit
+  const least = typeof limit === 'number' ? limit : 1
+  const most = Math.max(1, Math.floor((CENTURY * least) / given.window))
+  if (burst !== undefined && burst > most) {
+    const message = `takes more than a hundred years to come back, longer than times can be told exactly; write burst: ${most}`
+    found.push(replace(`${at}/burst`, 'burst-comes-back', message, most))
+  }
+  const capacity = burst === undefined ? limit : Math.min(burst, most)
   if (typeof cost === 'number' && typeof capacity === 'number' && cost > capacity) {
     const message = `is more than can ever be spent at once, so every request would be refused; write cost: ${capacity}`
     found.push(replace(`${at}/cost`, 'cost-within-capacity', message, capacity))

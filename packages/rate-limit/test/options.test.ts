@@ -111,6 +111,18 @@ it.each([
     'policies[0].cost',
     'cost-within-capacity',
   ],
+  [
+    'a burst that takes centuries to come back',
+    one({ algorithm: 'token-bucket', limit: 1, window: 31_536_000, burst: 500, cost: 400 }),
+    'policies[0].burst',
+    'burst-comes-back',
+  ],
+  [
+    'a burst that takes centuries at the smallest limit',
+    one({ algorithm: 'leaky-bucket', limit: () => 1, window: 31_536_000, burst: 101 }),
+    'policies[0].burst',
+    'burst-comes-back',
+  ],
   ['a sentence of one’s own', one({ sentence: 'Go away.' }), 'policies[0].sentence', 'enum'],
   ['an API key field in capitals', { ...one({}), apiKeyField: 'X-Api-Key' }, 'apiKeyField', 'pattern'],
   [
