@@ -1,23 +1,15 @@
 import Fastify from 'fastify'
 import issuer, { hashPassword, refresh, refuse, signIn, signOut, verifyPassword } from '@portcullis/issuer'
 
-/** Your table of users. */
-const accounts = new Map<string, { id: string; passwordHash: string; locked?: boolean }>()
+const accounts = new Map<string, { id: string; passwordHash: string }>()
 
 export const app = Fastify()
 await app.register(issuer, { issuer: 'https://id.example.com', audience: 'https://api.example.com' })
 
-interface Credentials {
-  email: string
-  password: string
-}
-const text = (maxLength: number) => ({ type: 'string', maxLength })
-const credentials = {
-  type: 'object',
-  required: ['email', 'password'],
-  properties: { email: text(254), password: text(1024) },
-}
-const token = { type: 'object', required: ['refreshToken'], properties: { refreshToken: text(64) } }
+type Credentials = { email: string; password: string }
+const text = { type: 'string', maxLength: 254 }
+const credentials = { type: 'object', required: ['email', 'password'], properties: { email: text, password: text } }
+const token = { type: 'object', required: ['refreshToken'], properties: { refreshToken: text } }
 app.addHook('onRequest', async (_request, reply) => void reply.header('cache-control', 'no-store'))
 
 app.post<{ Body: Credentials }>('/register', { schema: { body: credentials } }, async (request, reply) => {

@@ -15,6 +15,8 @@ export type { IssuerStore }
 interface Entry {
   session: SessionRecord
   readonly tokens: Map<string, RefreshRecord>
+  /** Hashes of tokens that still have a nonce, the first used first. */
+  readonly open: string[]
   /** Access tokens beyond those of the refresh tokens: `jti` and when it was issued. */
   readonly noted: Map<string, number>
 }
@@ -29,7 +31,7 @@ class MemorySessions implements SessionStore {
   readonly #bySubject = new Map<string, Set<Entry>>()
 
   async open(session: SessionRecord, token: RefreshRecord, most: number): Promise<void> {
-    const entry: Entry = { session, tokens: new Map([[token.hash, token]]), noted: new Map() }
+    const entry: Entry = { session, tokens: new Map([[token.hash, token]]), open: [], noted: new Map() }
     this.#sessions.set(session.id, entry)
     this.#byHash.set(token.hash, entry)
     const others = this.#bySubject.get(session.subject) ?? new Set()
@@ -48,9 +50,8 @@ class MemorySessions implements SessionStore {
     const token = entry?.tokens.get(hash)
     if (entry === undefined || token === undefined || change === null) return
     const { nonce, successor, idleUntil, forgetBefore } = change
-    for (const [at, old] of entry.tokens) {
-      if (old.nonce !== null && (old.usedAt ?? now) < forgetBefore) entry.tokens.set(at, { ...old, nonce: null })
-    }
+    forget(entry, forgetBefore)
+    entry.open.push(hash)
     entry.tokens.set(hash, { ...token, usedAt: now, nonce, nextTokenId: successor.tokenId })
     entry.tokens.set(successor.hash, {
       ...successor,
@@ -99,8 +100,7 @@ class MemorySessions implements SessionStore {
         if (others?.size === 0) this.#bySubject.delete(subject)
         continue
       }
-      for (const [hash, token] of entry.tokens)
-        if (token.usedAt !== null && token.usedAt < usedBefore) entry.tokens.set(hash, { ...token, nonce: null })
+      forget(entry, usedBefore)
       for (const [tokenId, at] of entry.noted) if (at < endedBefore) entry.noted.delete(tokenId)
     }
   }
@@ -125,6 +125,16 @@ class MemorySessions implements SessionStore {
     return this.#live(which.subject, now).filter(({ session }) =>
       'sessionId' in which ? session.id === which.sessionId : session.id !== which.except,
     )
+  }
+}
+
+/** Erases the nonces of tokens used before that time. */
+function forget({ tokens, open }: Entry, usedBefore: number): void {
+  for (let [hash] = open; hash !== undefined; [hash] = open) {
+    const token = tokens.get(hash)
+    if (token !== undefined && (token.usedAt ?? 0) >= usedBefore) return
+    if (token !== undefined) tokens.set(hash, { ...token, nonce: null })
+    open.shift()
   }
 }
 

@@ -32,7 +32,7 @@ create table if not exists portcullis_issuer.refresh_tokens (
   next_token_id uuid
 );
 create index if not exists refresh_tokens_session on portcullis_issuer.refresh_tokens (session_id);
-create index if not exists refresh_tokens_nonce on portcullis_issuer.refresh_tokens (used_at) where nonce is not null;
+create index if not exists refresh_tokens_nonce on portcullis_issuer.refresh_tokens (session_id, used_at) where nonce is not null;
 
 create table if not exists portcullis_issuer.step_ups (
   token_id uuid primary key,
