@@ -66,6 +66,16 @@ const plugin: FastifyPluginAsync<RateLimitOptions> = defineRoom<RateLimitOptions
       },
     })
 
+    app.addHook('onRoute', ({ method, url, config }) => {
+      // Where @fastify/rate-limit has its limits: after a migration they would be gone without a word.
+      if (config === undefined || !('rateLimit' in config) || told.has(url)) return
+      told.add(url)
+      app.log.warn(
+        { route: `${String(method)} ${url}` },
+        'config.rateLimit is not read; write config.security.rateLimit',
+      )
+    })
+
     openBook(app, {
       counted: () => limiters.all,
       shared,

@@ -207,3 +207,14 @@ it('runs the example', async () => {
   expect(refused.json()).toMatchObject({ error: 'Rate limit exceeded. Try again later.', retryAfter: 60 })
   expect((await example.inject('/search')).headers['x-ratelimit-remaining']).toBe('9')
 })
+
+it('says once which routes still write their limits for @fastify/rate-limit', async () => {
+  const app = await limited([textbook])
+  const warned: unknown[] = []
+  app.log.warn = ((...said: unknown[]) => warned.push(said)) as never
+  const config: object = { rateLimit: { max: 1, timeWindow: '1 minute' } }
+  app.get('/left', { config }, async () => 'ok')
+  await app.ready()
+  const told = warned.map((said) => JSON.stringify(said)).filter((text) => text.includes('config.rateLimit'))
+  expect(told).toEqual([expect.stringContaining('GET /left')])
+})
