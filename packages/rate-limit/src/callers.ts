@@ -1,9 +1,12 @@
+import { addressKey } from '@portcullis/kernel'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Charge, Counted } from './decision.ts'
 import { errors } from './errors.ts'
 import { accountKey, spellingKey } from './login-account.ts'
 import { loginSubjects } from './login-quotas.ts'
 import type { Penalties, TopOffender } from './penalties.ts'
+import type { PartitionKey } from './policy-options.ts'
+import type { Quota } from './policy.ts'
 import type { SharedStore } from './shared-store.ts'
 import { blankStanding, type Standing } from './standing.ts'
 import { byAddress, compileSubject, keysOf, subjectHash } from './subject.ts'
@@ -23,7 +26,7 @@ export interface Caller {
   readonly key?: string
   /** The account, for the policies of a login guard. */
   readonly account?: string
-  /** The route's pattern and the method, for policies `per` them. */
+  /** The route's pattern as it was registered (`/users/:id`) and the method, for policies `per` them. */
   readonly route?: string
   readonly method?: string
   /** Units per window, where the policy's limit is a function. */
@@ -84,6 +87,28 @@ function countedBy({ counted }: CallerBook, policy: string): Counted {
   return found
 }
 
+const UNREADABLE = addressKey('?')
+
+/** What names a caller to a policy by this. */
+const namedBy = (key: PartitionKey): keyof Caller => {
+  if (typeof key === 'function') return 'key'
+  if (typeof key === 'object') return 'header' in key ? 'headers' : 'body'
+  if (key === 'identity') return 'identity'
+  return key === 'api-key' ? 'apiKey' : 'ip'
+}
+
+/** The address; callers without another name are counted by it. A misread one would be somebody else's quota. */
+function addressOf({ partitionBy, guards, name }: Quota, caller: Caller): string {
+  const { ip } = caller
+  if (ip === undefined) {
+    const missing = guards === undefined ? keysOf(partitionBy).map(namedBy) : []
+    const first = missing.find((one) => caller[one] === undefined) ?? 'ip'
+    throw new errors.PTC_RATE_LIMIT_CALLER_UNNAMED(name, first)
+  }
+  if (addressKey(ip) === UNREADABLE) throw new errors.PTC_RATE_LIMIT_ADDRESS_UNREADABLE(ip.slice(0, 80))
+  return ip
+}
+
 /** The subject that a request of this caller would have. */
 function subjectOf({ quota }: Counted, caller: Caller, apiKeyField: string): string {
   const need = (what: keyof Caller): never => {
@@ -92,7 +117,7 @@ function subjectOf({ quota }: Counted, caller: Caller, apiKeyField: string): str
   const { identity, apiKey, key } = caller
   const request = {
     get ip(): string {
-      return caller.ip ?? need('ip')
+      return addressOf(quota, caller)
     },
     headers: { ...caller.headers, ...(apiKey !== undefined && { [apiKeyField]: apiKey }) },
     body: caller.body,
@@ -103,7 +128,7 @@ function subjectOf({ quota }: Counted, caller: Caller, apiKeyField: string): str
       },
     },
     get method(): string {
-      return caller.method ?? need('method')
+      return (caller.method ?? need('method')).toUpperCase()
     },
   } as unknown as FastifyRequest
   if (quota.guards !== undefined) {
@@ -126,7 +151,8 @@ function chargeOf(counted: Counted, caller: Caller, apiKeyField: string): Charge
 
 /**
  * How a caller stands with a policy of the nearest registration; spends nothing.
- * @throws PTC_RATE_LIMIT_ABSENT, PTC_RATE_LIMIT_POLICY_UNKNOWN, PTC_RATE_LIMIT_CALLER_UNNAMED
+ * @throws PTC_RATE_LIMIT_ABSENT, PTC_RATE_LIMIT_POLICY_UNKNOWN, PTC_RATE_LIMIT_CALLER_UNNAMED,
+ *   PTC_RATE_LIMIT_ADDRESS_UNREADABLE
  */
 export async function inspect(app: FastifyInstance, caller: Caller): Promise<CallerStanding> {
   const book = bookOf(app)
@@ -166,7 +192,8 @@ function standingOf(
 /**
  * Makes a caller's quota whole and lifts its ban, in this process and in the shared store.
  * @returns whether the shared store has heard it; true without one
- * @throws PTC_RATE_LIMIT_ABSENT, PTC_RATE_LIMIT_POLICY_UNKNOWN, PTC_RATE_LIMIT_CALLER_UNNAMED
+ * @throws PTC_RATE_LIMIT_ABSENT, PTC_RATE_LIMIT_POLICY_UNKNOWN, PTC_RATE_LIMIT_CALLER_UNNAMED,
+ *   PTC_RATE_LIMIT_ADDRESS_UNREADABLE
  */
 export async function reset(app: FastifyInstance, caller: Caller): Promise<boolean> {
   const book = bookOf(app)

@@ -50,6 +50,10 @@ const table = {
     boot: 'policy "%s" counts callers by what was not given; add `%s`',
     meaning: '`inspect` or `reset` was not told whom it is about, as the policy counts.',
   },
+  PTC_RATE_LIMIT_ADDRESS_UNREADABLE: {
+    boot: 'the ip is no address: %s',
+    meaning: '`inspect` or `reset` was given an `ip` that names nobody.',
+  },
   PTC_RATE_LIMIT_NAME_REUSED: {
     boot: 'policy "%s" means one quota on %s and another on %s; give one of them another name',
     meaning: 'A policy name is the quota itself: two definitions may not share one.',

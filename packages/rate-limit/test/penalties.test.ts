@@ -198,6 +198,37 @@ describe('inspect', () => {
     }
   })
 
+  it.each<[PolicyOptions['partitionBy'], object, string]>([
+    ['api-key', {}, 'apiKey'],
+    ['identity', {}, 'identity'],
+    [{ header: 'x-tenant' }, {}, 'headers'],
+    [() => 'x', {}, 'key'],
+    [['ip', { header: 'x-tenant' }], { headers: { 'x-tenant': 't' } }, 'ip'],
+    [['ip', { header: 'x-tenant' }], { ip: '192.0.2.1' }, ''],
+    ['api-key', { ip: '192.0.2.1' }, ''],
+  ])('asks for what a policy by %j reads', async (partitionBy, named, missing) => {
+    const { app } = await opened([{ name: 'q', limit: 5, window: 60, partitionBy }] as PolicyOptions[])
+    await app.ready()
+    const asked = inspect(app, { policy: 'q', ...named })
+    if (missing === '') await expect(asked).resolves.toMatchObject({ remaining: 5 })
+    else await expect(asked).rejects.toThrow(`add \`${missing}\``)
+  })
+
+  it.each(['nonsense', '192.0.2.300', 'example.com:80'])('takes %s for nobody’s address', async (ip) => {
+    const { app } = await opened([{ name: 'q', limit: 5, window: 60 }])
+    await app.ready()
+    for (const act of [inspect, reset]) await expect(act(app, { policy: 'q', ip })).rejects.toThrow('is no address')
+  })
+
+  it('takes a method in either case', async () => {
+    const { app, ask } = await opened([{ name: 'q', limit: 5, window: 60, per: ['route', 'method'] }])
+    await ask()
+    for (const method of ['get', 'GET', 'head']) {
+      const caller = { policy: 'q', ip: '192.0.2.1', route: '/', method }
+      expect(await inspect(app, caller)).toMatchObject({ remaining: 4 })
+    }
+  })
+
   it('says when nobody is counted', async () => {
     const app = Fastify()
     await expect(inspect(app, { policy: 'q', ip: '192.0.2.1' })).rejects.toMatchObject({
