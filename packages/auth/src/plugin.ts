@@ -1,5 +1,5 @@
 import { defineRoom, type PrefixPolicy } from '@portcullis/kernel'
-import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import { check } from './check.ts'
 import { rememberClosed } from './closed-routes.ts'
 import { errors } from './errors.ts'
@@ -107,9 +107,9 @@ function readable(verdict: Verdict | Promise<Verdict>, reply: FastifyReply): Ver
   if (verdict === undefined) return undefined
   if (verdict instanceof Promise) return verdict.then((settled) => readable(settled, reply))
   if (reply.hasHeader('access-control-allow-origin')) {
-    const exposed = reply.getHeader('access-control-expose-headers')
-    if (/\*|www-authenticate/i.test(String(exposed))) return verdict
-    reply.header('access-control-expose-headers', `${exposed === undefined ? '' : `${exposed}, `}WWW-Authenticate`)
+    const exposed = [reply.getHeader('access-control-expose-headers') ?? []].flat().join(', ')
+    if (/\*|www-authenticate/i.test(exposed)) return verdict
+    reply.header('access-control-expose-headers', `${exposed === '' ? '' : `${exposed}, `}WWW-Authenticate`)
   }
   return verdict
 }

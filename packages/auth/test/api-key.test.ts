@@ -22,6 +22,9 @@ function strategy(parts: Partial<ApiKeyParts> & Pick<ApiKeyParts, never>) {
     ...parts,
   })
 }
+/** Outcomes, those that are there at once among them. */
+const settled = (all: readonly (Outcome | Promise<Outcome>)[]): Promise<Outcome[]> =>
+  Promise.all(all.map((one) => Promise.resolve(one)))
 const said = (outcome: Outcome): string => (typeof outcome === 'string' ? outcome : outcome.subject)
 const { key, entry } = createApiKey({ subject: 'billing', scopes: ['a'], roles: ['support'], claims: { plan: 'gold' } })
 const pepper = 'Vw3k_8sQe1Jp-Zt6yNf0Lb9xRg4uHc7mXa2dKo5iTzE'
@@ -68,7 +71,7 @@ describe('the checksum', () => {
   it('refuses every key with one other character, and asks nobody', () => {
     const find = vi.fn(() => null)
     const { verify } = strategy({ find })
-    const digits = fc.constantFrom(...'0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-. ')
+    const digits = fc.constantFrom(...'0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-. '.split(''))
     fc.assert(
       fc.property(fc.integer({ min: 0, max: key.length - 1 }), digits, (at, other) => {
         fc.pre(key[at] !== other)
@@ -147,7 +150,7 @@ describe('look-ups', () => {
     const { verify } = strategy({ find })
     const all = Array.from({ length: 50 }, () => verify(key))
     answer(entry)
-    expect(new Set((await Promise.all(all)).map(said))).toEqual(new Set(['billing']))
+    expect(new Set((await settled(all)).map(said))).toEqual(new Set(['billing']))
     expect(find).toHaveBeenCalledTimes(1)
   })
 
@@ -188,7 +191,7 @@ describe('look-ups', () => {
     expect(find).toHaveBeenCalledTimes(1 + 32)
     expect(flood.filter((one) => one === 'unavailable')).toHaveLength(2_000 - 1_000 - 32)
     expect(said(verify(mine.key) as Outcome)).toBe('known')
-    const waiting = Promise.all(flood)
+    const waiting = settled(flood)
     while (ends.length > 0) {
       for (const end of ends.splice(0)) end()
       await new Promise((resolve) => setImmediate(resolve))
@@ -205,7 +208,7 @@ describe('look-ups', () => {
     const all = Array.from({ length: 40 }, () => verify(createApiKey({ subject: 'x' }).key))
     await clock.pass(1_001)
     for (const end of ends.splice(0)) end()
-    const outcomes = await Promise.all(all)
+    const outcomes = await settled(all)
     expect(outcomes.filter((one) => one === 'unavailable')).toHaveLength(8)
     expect(find).toHaveBeenCalledTimes(32)
   })
