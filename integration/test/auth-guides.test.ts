@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { API, apiClient, RunningProvider } from './oidc-provider.ts'
 
 const root = join(import.meta.dirname, '../..')
-const folder = join(import.meta.dirname, '../.portcullis/auth-guides')
+const folder = join(import.meta.dirname, '../dist/auth-guides')
 let provider: RunningProvider
 beforeAll(async () => {
   provider = await RunningProvider.start()

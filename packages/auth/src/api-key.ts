@@ -39,6 +39,9 @@ type Found = readonly Generation[] | 'unavailable'
 /** Keys that nobody knows are asked about again soon: somebody may just have made them. */
 const ABSENT_MS = 5_000
 
+/** A key of a known id and another secret asks again so often at most. */
+const YOUNGEST_MS = 1_000
+
 const LIMITS = { concurrent: 32, waiting: 1_000, remembered: 10_000 } as const
 
 /** API keys in a header field of their own: never in the query, which ends up in logs and histories. */
@@ -90,7 +93,12 @@ export function apiKeyStrategy(parts: ApiKeyParts): Strategy {
       const id = read(key)
       if (id === null) return 'malformed'
       const found = known.get(id) ?? lookUps?.get(id, id) ?? []
-      return found instanceof Promise ? found.then((settled) => judge(settled, key)) : judge(found, key)
+      if (found instanceof Promise) return found.then((settled) => judge(settled, key))
+      const outcome = judge(found, key)
+      if (outcome !== 'unknown' || lookUps === undefined || found.length === 0 || known.has(id)) return outcome
+      // What is remembered may be the generation before a rotation.
+      const fresh = lookUps.again(id, id, YOUNGEST_MS)
+      return fresh instanceof Promise ? fresh.then((settled) => judge(settled, key)) : judge(fresh, key)
     },
   }
 }

@@ -22,6 +22,7 @@ export interface LookUpParts<Answer, Question> {
 
 interface Kept<Answer> {
   readonly answer: Answer
+  readonly since: number
   readonly until: number
 }
 
@@ -48,6 +49,13 @@ export class RememberedLookUps<Answer, Question = string> {
     const flight = this.#flights.get(key)
     if (flight !== undefined) return flight
     return this.#underWay < this.#parts.concurrent ? this.#begin(key, question) : this.#wait(key, question)
+  }
+
+  /** Asks again although an answer is remembered, unless that is younger than the given milliseconds. */
+  again(key: string, question: Question, youngest: number): Answer | Promise<Answer> {
+    const kept = this.#found.get(key)
+    if (kept !== undefined && this.#parts.now() - kept.since >= youngest) this.#found.delete(key)
+    return this.get(key, question)
   }
 
   #recall(kept: Map<string, Kept<Answer>>, key: string): Kept<Answer> | undefined {
@@ -103,7 +111,8 @@ export class RememberedLookUps<Answer, Question = string> {
         kept.delete(oldest)
         break
       }
-    kept.set(key, { answer, until: now() + time })
+    const since = now()
+    kept.set(key, { answer, since, until: since + time })
     return answer
   }
 }

@@ -137,6 +137,26 @@ describe('a rotation', () => {
     expect(next.entries[0].expires).toBeUndefined()
   })
 
+  it('holds at once where the old generation is remembered, and a guesser asks once a second at most', async () => {
+    const clock = new ManualClock()
+    let rows: readonly ApiKeyEntry[] = [entry]
+    const find = vi.fn(async () => rows)
+    const { verify } = strategy({ find, now: () => clock.now() })
+    expect(said(await verify(key))).toBe('billing')
+    const next = rotateApiKey(entry, { overlap: 3600 }, () => clock.now())
+    rows = next.entries
+    await clock.pass(1_000)
+    expect(said(await verify(next.key))).toBe('billing')
+    expect(said(verify(key) as Outcome)).toBe('billing')
+    expect(find).toHaveBeenCalledTimes(2)
+    const guess = createApiKey({ id: entry.id, subject: 'x' }).key
+    for (let time = 0; time < 40; time++) {
+      expect(await verify(guess)).toBe('unknown')
+      await clock.pass(100)
+    }
+    expect(find).toHaveBeenCalledTimes(2 + 3)
+  })
+
   it('does not prolong a key that expires sooner', () => {
     const soon = { ...entry, expires: 1_000 }
     expect(rotateApiKey(soon, { overlap: 3600 }, () => 0).entries[1].expires).toBe(1_000)
