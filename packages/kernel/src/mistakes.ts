@@ -42,6 +42,13 @@ function converted(value: unknown, kinds: readonly string[], schema: Schema): un
   return undefined
 }
 
+/** The same text in lower case, if that is what a pattern wants of it. */
+function inLowerCase({ keyword, data, schema }: ErrorObject): string | undefined {
+  if (keyword !== 'pattern' || typeof data !== 'string') return undefined
+  const lower = data.toLowerCase()
+  return new RegExp(String(schema), 'u').test(lower) ? lower : undefined
+}
+
 /** What to write, in words that can be pasted. A secret is described: an example of one must not end up in use. */
 function written(name: string | undefined, value: unknown, schema: Schema): string {
   if (value === undefined) return 'remove it'
@@ -55,12 +62,15 @@ function described({ description }: Schema): string {
   return text.replace(/^[A-Z](?![A-Z])/, (first) => first.toLowerCase()).replace(/\.$/, '')
 }
 
-/** The one option whose own options know a key that does not stand there. */
-function ownerOf(key: string, schema: Schema): string | undefined {
-  const owners = Object.entries((schema['properties'] ?? {}) as Record<string, Schema>).filter(([, { properties }]) =>
-    Object.hasOwn((properties ?? {}) as object, key),
-  )
-  return owners.length === 1 ? owners[0]?.[0] : undefined
+/** The one option whose own options, or those of whose entries, know a key that does not stand there. */
+function ownerOf(key: string, schema: Schema): { name: string; listed: boolean } | undefined {
+  const knows = (one: unknown): boolean =>
+    Object.hasOwn(((one as Schema | undefined)?.['properties'] ?? {}) as object, key)
+  const owners = Object.entries((schema['properties'] ?? {}) as Record<string, Schema>).flatMap(([name, inner]) => {
+    const listed = knows(inner['items'])
+    return listed || knows(inner) ? [{ name, listed }] : []
+  })
+  return owners.length === 1 ? owners[0] : undefined
 }
 
 /** A key that stands one level too high. */
@@ -103,7 +113,11 @@ export function finding(error: ErrorObject): Finding {
       const data = (error.data ?? {}) as object
       const meant = suggest(key, known)
       const inside = meant === undefined ? ownerOf(key, schema) : undefined
-      if (inside !== undefined) return misplaced(here, key, inside, data)
+      if (inside?.listed === false) return misplaced(here, key, inside.name, data)
+      if (inside !== undefined) {
+        const message = `is not an option here; did you mean \`${inside.name}[].${key}\`?`
+        return { at: path, rule: error.keyword, message, fix: [{ op: 'remove', path }] }
+      }
       const free = meant !== undefined && !Object.hasOwn(data, meant)
       return {
         at: path,
@@ -126,9 +140,14 @@ export function finding(error: ErrorObject): Finding {
     case 'type':
     case 'accepts': {
       const kinds = [error.schema].flat() as string[]
-      const was = error.data === null ? 'null' : acceptedKind(error.data)
+      const was = error.data === null ? 'null' : an(acceptedKind(error.data))
+      if (typeof schema['title'] === 'string' && error.keyword === 'accepts' && kinds.join() === 'object') {
+        // What passes by reference cannot be written down.
+        const message = `must be ${schema['title']}, not ${was}; give one, or remove it`
+        return { at: here, rule: error.keyword, message, fix: [{ op: 'remove', path: here }] }
+      }
       return instead(
-        `must be ${either(kinds.map(an))}, not ${was === 'null' ? was : an(was)}`,
+        `must be ${either(kinds.map(an))}, not ${was}`,
         converted(error.data, kinds, schema) ?? sample(schema),
       )
     }
@@ -181,7 +200,7 @@ export function finding(error: ErrorObject): Finding {
     default: {
       const described =
         typeof schema['title'] === 'string' ? `must be ${schema['title']}` : (error.message ?? 'is not valid')
-      return instead(described)
+      return instead(described, inLowerCase(error) ?? sample(schema))
     }
   }
 }

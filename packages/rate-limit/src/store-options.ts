@@ -36,12 +36,14 @@ export const storeSchema = {
     },
     redis: {
       accepts: ['object'],
+      title: 'a client of ioredis (`new Redis(url)`) or node-redis (`createClient({ url })`)',
       description:
         'A connected client of ioredis or node-redis, or a cluster of either: quotas are shared by all who use the same server.',
       examples: [{}],
     },
     memcached: {
       accepts: ['object'],
+      title: 'a client of memjs (`Client.create(servers)`)',
       description: 'A memjs client: fixed windows are shared by all who use the same servers.',
       examples: [{}],
     },
