@@ -80,9 +80,12 @@ export class MemcachedStore implements SharedStore {
   async peek(charge: Charge): Promise<SharedPart | null> {
     if (!this.#breaker.admits(this.#parts.clock())) return null
     const now = this.#parts.timeOfDay()
-    return this.#within([this.#count(charge, 0, now)], ([value]) =>
-      standingOf({ ...charge, cost: 0 }, value as number, now),
-    )
+    return this.#within([this.#count(charge, 0, now)], ([value]) => {
+      const part = standingOf({ ...charge, cost: 0 }, value as number, now)
+      // A cost of nothing fits until the limit is passed: what one unit has to wait is another question.
+      const { allowed, retryMs } = standingOf({ ...charge, cost: 1 }, (value as number) + 1, now).standing
+      return { ...part, standing: { ...part.standing, allowed, retryMs } }
+    })
   }
 
   async forget(charge: Charge): Promise<boolean> {

@@ -166,6 +166,8 @@ while arg < #ARGV do
         place = place + 1
         local s = load(place, q)
         local before, reset, retry = q.judge(s, q, banned and 0 or q.cost)
+        -- A cost of nothing always fits: what one unit has to wait is asked apart.
+        if what == 'peek' and not banned then retry = select(3, q.judge(s, q, 1)) end
         all = all and (retry == 0 or q.reports)
         if q.banned > 0 then retry = -2 * q.banned end
         answer[size + 1], answer[size + 2], answer[size + 3] = before, reset, retry

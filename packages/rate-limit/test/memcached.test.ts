@@ -86,6 +86,8 @@ describe.runIf(hasMemcached)('over Memcached', () => {
     await quiet()
     expect((await store.peek(asked('x')))!.standing).toMatchObject({ before: 3 })
     await store.decide([asked('x', 3)])
+    const { allowed, before, resetMs, retryMs } = (await store.peek(asked('x')))!.standing
+    expect([allowed, before, retryMs]).toEqual([false, 0, resetMs])
     expect(await store.forget(asked('x'))).toBe(true)
     expect((await store.decide([asked('x')]))![0]!.standing.before).toBe(3)
   })

@@ -110,6 +110,8 @@ describe.runIf(hasRedis)('Redis and memory agree, decision by decision,', () => 
           algorithm.judge(state, 0, now, 0, out)
           const looked = await store.peek(charge)
           expect(looked!.standing).toMatchObject({ before: out.before, resetMs: out.resetMs })
+          algorithm.judge(state, 0, now, 1, out)
+          expect(looked!.standing.retryMs).toBe(out.retryMs)
         }
       }),
       { numRuns: 40 },

@@ -2,7 +2,7 @@ import { onSecurityEvent, type SecurityEvent } from '@portcullis/kernel'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import rateLimit, { type PolicyOptions, type RateLimitOptions, type RedisClient } from '../src/index.ts'
+import rateLimit, { inspect, type PolicyOptions, type RateLimitOptions, type RedisClient } from '../src/index.ts'
 import { hasRedis, RedisServer } from './redis-server.ts'
 
 const policy: PolicyOptions = { name: 'per-ip', limit: 3, window: 600 }
@@ -63,6 +63,22 @@ describe.runIf(hasRedis)('over Redis', () => {
     const answers = (await Promise.all([statuses(one, 25), statuses(other, 25)])).flat()
     expect(answers.filter((status) => status === 200)).toHaveLength(3)
     expect(answers.filter((status) => status === 429)).toHaveLength(47)
+  })
+
+  it.each<Partial<PolicyOptions>>([
+    {},
+    { algorithm: 'sliding-window' },
+    { algorithm: 'sliding-window', limit: 30 },
+    { algorithm: 'token-bucket' },
+    { algorithm: 'leaky-bucket', burst: 2 },
+  ])('is asked by inspect how long a refused caller has to wait: %j', async (more) => {
+    const app = await limited([{ ...policy, ...more }])
+    await statuses(app, 40)
+    const seconds = Number((await app.inject('/')).headers['retry-after'])
+    const { from, remaining, retryMs } = await inspect(app, { policy: 'per-ip', ip: '127.0.0.1' })
+    expect([from, remaining]).toEqual(['shared', 0])
+    expect(retryMs).toBeGreaterThan((seconds - 2) * 1000)
+    expect(retryMs).toBeLessThanOrEqual(seconds * 1000)
   })
 
   it('keeps quotas of different names and definitions apart', async () => {
