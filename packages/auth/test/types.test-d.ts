@@ -18,6 +18,18 @@ export const open = { auth: false } satisfies RouteSecurity
 export const anyIdentity = { auth: {} } satisfies RouteSecurity
 export const reader = { auth: { scopes: ['profile:read'], anyOf: ['jwt', 'basic'] } } satisfies RouteSecurity
 
+export const transfer = {
+  auth: { roles: ['customer'], stepUp: { maxAge: 300 }, owner: async () => ({ subject: 'a', issuer: 'b' }) },
+} satisfies RouteSecurity
+
+// @ts-expect-error an owner is a subject, with its issuer or without
+export const rowOwner = { auth: { owner: () => ({ id: 7 }) } } satisfies RouteSecurity
+// @ts-expect-error an age is a number of seconds
+export const words = { auth: { stepUp: { maxAge: '5m' } } } satisfies RouteSecurity
+// @ts-expect-error introspection without credentials of the API
+export const unproven: AuthOptions = { introspection: { endpoint: 'https://id.example.com/introspect' } }
+// @ts-expect-error a session has an end
+export const endless: AuthOptions = { session: { find: () => ({ subject: 'a' }) } }
 // @ts-expect-error a scope that the API does not have
 export const unknownScope = { auth: { scopes: ['profile:raed'] } } satisfies RouteSecurity
 // @ts-expect-error a misspelt option
