@@ -42,11 +42,12 @@ function converted(value: unknown, kinds: readonly string[], schema: Schema): un
   return undefined
 }
 
-/** The same text in lower case, if that is what a pattern wants of it. */
-function inLowerCase({ keyword, data, schema }: ErrorObject): string | undefined {
+/** What a text that breaks a pattern was meant to say: a synonym, or the same in lower case. */
+function meantBy({ keyword, data, schema, parentSchema }: ErrorObject): string | undefined {
   if (keyword !== 'pattern' || typeof data !== 'string') return undefined
+  const synonyms = new Map(Object.entries(((parentSchema as Schema)['synonyms'] ?? {}) as Record<string, string>))
   const lower = data.toLowerCase()
-  return new RegExp(String(schema), 'u').test(lower) ? lower : undefined
+  return synonyms.get(data) ?? (new RegExp(String(schema), 'u').test(lower) ? lower : undefined)
 }
 
 /** What to write, in words that can be pasted. A secret is described: an example of one must not end up in use. */
@@ -200,7 +201,7 @@ export function finding(error: ErrorObject): Finding {
     default: {
       const described =
         typeof schema['title'] === 'string' ? `must be ${schema['title']}` : (error.message ?? 'is not valid')
-      return instead(described, inLowerCase(error) ?? sample(schema))
+      return instead(described, meantBy(error) ?? sample(schema))
     }
   }
 }

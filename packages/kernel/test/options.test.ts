@@ -234,7 +234,13 @@ it('a missing secret is described, not shown by an example', () => {
 
 describe('a mistake that a newcomer makes', () => {
   const entry = { type: 'object', additionalProperties: false, properties: { ban: { type: 'integer', default: 1 } } }
-  const field = { type: 'string', pattern: '^[a-z-]+$', title: 'a field name in lower case', examples: ['x-tenant'] }
+  const field = {
+    type: 'string',
+    pattern: '^[a-z-]+$',
+    title: 'a field name in lower case',
+    examples: ['x-tenant'],
+    synonyms: { 'X Acc': 'x-acc' },
+  }
   const properties = {
     list: { type: 'array', items: entry, default: [] },
     client: { accepts: ['object'], title: 'a client (`new Client()`)', examples: [{}] },
@@ -246,6 +252,7 @@ describe('a mistake that a newcomer makes', () => {
     ['an option of entries beside their list', { ban: 3 }, 'is not an option here; did you mean `list[].ban`?', {}],
     ['an address for a client', { client: 'redis://' }, 'must be a client (`new Client()`), not a string', {}],
     ['a name in capitals', { field: 'X-Acc' }, "write field: 'x-acc'", { field: 'x-acc' }],
+    ['a synonym', { field: 'X Acc' }, "write field: 'x-acc'", { field: 'x-acc' }],
     ['a name of other letters', { field: 'X_Acc' }, "write field: 'x-tenant'", { field: 'x-tenant' }],
   ])('is told by what was meant: %s', (_, given, message, mended) => {
     const { mistakes } = newcomer(given)

@@ -75,6 +75,7 @@ const partitionKey = {
   accepts: ['function', 'string', 'object'],
   title: '"ip", "identity", "api-key", "global", { header }, { body } or a function',
   pattern: '^(?:ip|identity|api-key|global)$',
+  synonyms: { user: 'identity', apiKey: 'api-key', key: 'api-key', address: 'ip', all: 'global' },
   additionalProperties: false,
   minProperties: 1,
   maxProperties: 1,
