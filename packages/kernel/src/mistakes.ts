@@ -2,7 +2,7 @@ import type { ErrorObject } from 'ajv/dist/2019.js'
 import { acceptedKind } from './accepts.ts'
 import type { Finding, Operation, Schema } from './options.ts'
 import { at, patch, token, tokens } from './pointer.ts'
-import { literal, member, suggest } from './suggest.ts'
+import { literal, meantBy, member, ownerOf, suggest } from './suggest.ts'
 
 /** A value that the schema admits, for fixes: an example, the default, or the smallest thing of its type. */
 export function sample(schema: Schema): unknown {
@@ -42,14 +42,6 @@ function converted(value: unknown, kinds: readonly string[], schema: Schema): un
   return undefined
 }
 
-/** What a text that breaks a pattern was meant to say: a synonym, or the same in lower case. */
-function meantBy({ keyword, data, schema, parentSchema }: ErrorObject): string | undefined {
-  if (keyword !== 'pattern' || typeof data !== 'string') return undefined
-  const synonyms = new Map(Object.entries(((parentSchema as Schema)['synonyms'] ?? {}) as Record<string, string>))
-  const lower = data.toLowerCase()
-  return synonyms.get(data) ?? (new RegExp(String(schema), 'u').test(lower) ? lower : undefined)
-}
-
 /** What to write, in words that can be pasted. A secret is described: an example of one must not end up in use. */
 function written(name: string | undefined, value: unknown, schema: Schema): string {
   if (value === undefined) return 'remove it'
@@ -61,17 +53,6 @@ function written(name: string | undefined, value: unknown, schema: Schema): stri
 function described({ description }: Schema): string {
   const text = typeof description === 'string' ? description : 'your own'
   return text.replace(/^[A-Z](?![A-Z])/, (first) => first.toLowerCase()).replace(/\.$/, '')
-}
-
-/** The one option whose own options, or those of whose entries, know a key that does not stand there. */
-function ownerOf(key: string, schema: Schema): { name: string; listed: boolean } | undefined {
-  const knows = (one: unknown): boolean =>
-    Object.hasOwn(((one as Schema | undefined)?.['properties'] ?? {}) as object, key)
-  const owners = Object.entries((schema['properties'] ?? {}) as Record<string, Schema>).flatMap(([name, inner]) => {
-    const listed = knows(inner['items'])
-    return listed || knows(inner) ? [{ name, listed }] : []
-  })
-  return owners.length === 1 ? owners[0] : undefined
 }
 
 /** A key that stands one level too high. */

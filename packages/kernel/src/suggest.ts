@@ -1,3 +1,6 @@
+import type { ErrorObject } from 'ajv/dist/2019.js'
+import type { Schema } from './options.ts'
+
 /** Damerau-Levenshtein distance (adjacent transpositions count one), of short names. */
 function distance(a: string, b: string): number {
   const rows: number[][] = Array.from({ length: a.length + 1 }, (_, i) => [i])
@@ -55,4 +58,23 @@ export function literal(value: unknown): string {
     return fields.length === 0 ? '{}' : `{ ${fields.join(', ')} }`
   }
   return String(value)
+}
+
+/** The one option whose own options, or those of whose entries, know a key that does not stand there. */
+export function ownerOf(key: string, schema: Schema): { name: string; listed: boolean } | undefined {
+  const knows = (one: unknown): boolean =>
+    Object.hasOwn(((one as Schema | undefined)?.['properties'] ?? {}) as object, key)
+  const owners = Object.entries((schema['properties'] ?? {}) as Record<string, Schema>).flatMap(([name, inner]) => {
+    const listed = knows(inner['items'])
+    return listed || knows(inner) ? [{ name, listed }] : []
+  })
+  return owners.length === 1 ? owners[0] : undefined
+}
+
+/** What a text that breaks a pattern was meant to say: a synonym, or the same in lower case. */
+export function meantBy({ keyword, data, schema, parentSchema }: ErrorObject): string | undefined {
+  if (keyword !== 'pattern' || typeof data !== 'string') return undefined
+  const synonyms = new Map(Object.entries(((parentSchema as Schema)['synonyms'] ?? {}) as Record<string, string>))
+  const lower = data.toLowerCase()
+  return synonyms.get(data) ?? (new RegExp(String(schema), 'u').test(lower) ? lower : undefined)
 }
