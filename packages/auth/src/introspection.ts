@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import type { Agent } from 'node:http'
 import type { SecurityIdentity } from 'fastify'
 import { credentialsOf } from './authorization.ts'
 import { type Fault, identityOf, isName, type Outcome, type Strategy } from './identity.ts'
@@ -23,6 +24,8 @@ export interface IntrospectionRules {
 export interface IntrospectionParts extends LookUp {
   readonly endpoint: string
   readonly ca: string | undefined
+  /** Keeps connections to the server: every token that is seen first asks it. */
+  readonly agent?: Agent | undefined
   /** How this API proves who it is. */
   readonly client: ClientAuthentication
   readonly rules: IntrospectionRules
@@ -100,7 +103,7 @@ export function introspectionStrategy(parts: IntrospectionParts): Strategy {
 }
 
 async function introspect(token: string, parts: IntrospectionParts): Promise<RemoteAnswer> {
-  const { endpoint, ca, client, timeoutMs } = parts
+  const { endpoint, ca, agent, client, timeoutMs } = parts
   const { method, id, secret } = client
   const form = new URLSearchParams({ token, token_type_hint: 'access_token' })
   if (method === 'client_secret_post') {
@@ -110,6 +113,7 @@ async function introspect(token: string, parts: IntrospectionParts): Promise<Rem
   return parts.fetch({
     url: endpoint,
     ca,
+    agent,
     form: form.toString(),
     authorization: method === 'client_secret_basic' ? basicOf(id, secret) : undefined,
     timeoutMs,

@@ -1,4 +1,4 @@
-import { request as requestHttp } from 'node:http'
+import { type Agent, request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
 
 /** What is fetched, and how much of it. */
@@ -10,6 +10,8 @@ export interface RemoteRequest {
   readonly form?: string | undefined
   /** `Authorization`. */
   readonly authorization?: string | undefined
+  /** Keeps connections; absent: each request has one of its own. Only for what may be asked twice. */
+  readonly agent?: Agent | undefined
   /** `If-None-Match`. */
   readonly etag?: string | undefined
   /** From the first byte sent to the last received. */
@@ -35,7 +37,19 @@ export type FetchRemote = (request: RemoteRequest) => Promise<RemoteAnswer>
  * Fetches a document: no redirect is followed, no cookie kept, no encoding accepted, the time and the body are bounded.
  * @throws an Error that says why there is no answer; never anything that the server wrote.
  */
-export const fetchRemote: FetchRemote = ({ url, ca, form, authorization, etag, timeoutMs, maxBytes }) =>
+export const fetchRemote: FetchRemote = async (request) => {
+  try {
+    return await attempt(request)
+  } catch (error) {
+    if (error instanceof ConnectionGone) return attempt({ ...request, agent: undefined })
+    throw error
+  }
+}
+
+/** A kept connection that the server had closed already: nothing was asked. */
+class ConnectionGone extends Error {}
+
+const attempt: FetchRemote = ({ url, ca, form, authorization, agent, etag, timeoutMs, maxBytes }) =>
   new Promise((resolve, reject) => {
     const target = new URL(url)
     const send = target.protocol === 'https:' ? requestHttps : requestHttp
@@ -48,9 +62,9 @@ export const fetchRemote: FetchRemote = ({ url, ca, form, authorization, etag, t
         ? {}
         : { 'content-type': 'application/x-www-form-urlencoded', 'content-length': `${form.length}` }),
     }
-    // No agent: a kept connection that has died would cost the one attempt.
     const method = form === undefined ? 'GET' : 'POST'
-    const options = { method, headers, agent: false, minVersion: 'TLSv1.2', rejectUnauthorized: true } as const
+    const tls = { minVersion: 'TLSv1.2', rejectUnauthorized: true } as const
+    const options = { method, headers, agent: agent ?? false, ...tls }
     const outgoing = send(target, { ...options, ...(ca === undefined ? {} : { ca }) })
     const fail = (why: string): void => {
       clearTimeout(timer)
@@ -58,7 +72,11 @@ export const fetchRemote: FetchRemote = ({ url, ca, form, authorization, etag, t
       reject(new Error(`${target.origin}: ${why}`))
     }
     const timer = setTimeout(() => fail(`no answer within ${timeoutMs} ms`), timeoutMs)
-    outgoing.on('error', (error: NodeJS.ErrnoException) => fail(error.code ?? 'connection failed'))
+    outgoing.on('error', (error: NodeJS.ErrnoException) => {
+      clearTimeout(timer)
+      if (outgoing.reusedSocket && error.code === 'ECONNRESET') reject(new ConnectionGone())
+      else fail(error.code ?? 'connection failed')
+    })
     outgoing.once('response', (answer) => {
       const { statusCode, headers: fields } = answer
       const lasting = { etag: fields.etag, maxAge: maxAgeOf(fields['cache-control'], fields.age) }

@@ -171,5 +171,6 @@ function read(value: unknown): SessionEntry | 'unknown' {
     (authenticatedAt === undefined || Number.isSafeInteger(authenticatedAt)) &&
     (claims === undefined || isPlain(claims))
   if (!good) throw new TypeError('session.find returned neither null nor { subject, expires, … }')
-  return value as SessionEntry
+  // What was looked at is what counts: a getter may say something else the next time.
+  return { subject, expires, scopes, roles, id, authenticatedAt, claims } as SessionEntry
 }

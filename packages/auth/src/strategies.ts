@@ -1,3 +1,5 @@
+import { Agent as HttpAgent } from 'node:http'
+import { Agent as HttpsAgent } from 'node:https'
 import type { FastifyInstance } from 'fastify'
 import { basicStrategy } from './basic.ts'
 import { clientCertificateStrategy } from './client-certificate.ts'
@@ -42,7 +44,11 @@ export async function openStrategies(
     strategies.push(introspection === undefined ? tokens : only(tokens, isJwtShaped))
   }
   if (introspection !== undefined) {
-    const tokens = introspectionStrategy(introspectionParts(introspection, now, lookUp('introspection')))
+    const kept = { keepAlive: true, maxFreeSockets: 8 }
+    const agent = introspection.endpoint.startsWith('https:') ? new HttpsAgent(kept) : new HttpAgent(kept)
+    app.addHook('onClose', async () => agent.destroy())
+    const parts = introspectionParts(introspection, now, lookUp('introspection'))
+    const tokens = introspectionStrategy({ ...parts, agent })
     strategies.push(jwt === undefined ? tokens : only(tokens, (token) => !isJwtShaped(token)))
   }
   if (apiKeys !== undefined) strategies.push(openApiKeys(apiKeys, app, now, lookUp('apiKeys.find')))

@@ -1,7 +1,7 @@
-import { defineRoom, type RoomOptions } from '@portcullis/kernel'
+import { defineRoom, describeSecurity, type RoomOptions } from '@portcullis/kernel'
 import Fastify from 'fastify'
 import { describe, expect, it } from 'vitest'
-import auth, { type AuthOptions } from '../src/index.ts'
+import auth, { type AuthOptions, createApiKey } from '../src/index.ts'
 import { apiKeys, get, guarded, jwt } from './apps.ts'
 import { issuer, stranger, signed, claims, token, withEs256 } from './forge.ts'
 
@@ -41,6 +41,19 @@ describe('every refusal', () => {
       [401, 401, 401, 400, 403, 403, 503].map((status) => [status, 'no-store']),
     )
   })
+})
+
+it('what describes the routes holds no secret', async () => {
+  const { key, entry } = createApiKey({ subject: 'billing' })
+  const pepper = 'Vw3k_8sQe1Jp-Zt6yNf0Lb9xRg4uHc7mXa2dKo5iTzE'
+  const { app } = await guarded({
+    apiKeys: { keys: [entry], pepper },
+    introspection: { endpoint: 'https://id.example.com/', clientId: 'a', clientSecret: 's3cret', audience: 'b' },
+    basic: { verify: () => null },
+  })
+  const described = JSON.stringify(describeSecurity(app))
+  for (const secret of [pepper, entry.hash, key, 's3cret']) expect(described).not.toContain(secret)
+  expect(described).toContain(entry.id)
 })
 
 describe('what the API says of itself (RFC 9728)', () => {

@@ -1,8 +1,10 @@
 import type { ServerResponse } from 'node:http'
+import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { IntrospectionOptions, JwtOptions } from '../src/index.ts'
 import { get, guarded, jwt } from './apps.ts'
 import { AuthorizationServer } from './authorization-server.ts'
+import { introspectionStrategy } from '../src/introspection.ts'
 import { audience, issuer, token } from './forge.ts'
 
 let server: AuthorizationServer
@@ -174,6 +176,66 @@ describe('a server that does not answer as it should', () => {
     expect(JSON.stringify(lines)).not.toContain('s3cret')
     server.instead = undefined
     expect((await get(app, '/any', 'Bearer opaque')).statusCode).toBe(200)
+  })
+
+  it('has closed the connection that was kept: the next token is asked about on a new one', async () => {
+    const { app } = await guarded({ introspection })
+    const sockets = new Set<unknown>()
+    server.instead = (request, response) => {
+      sockets.add(request.socket)
+      response.end(JSON.stringify(opaque))
+    }
+    for (const token of ['a', 'b']) expect((await get(app, '/any', `Bearer ${token}`)).statusCode).toBe(200)
+    expect(sockets.size).toBe(1)
+    // The server hangs up while it is asked.
+    server.instead = (request, response) => {
+      if (sockets.has(request.socket)) request.socket.destroy()
+      else response.end(JSON.stringify(opaque))
+    }
+    expect((await get(app, '/any', 'Bearer c')).statusCode).toBe(200)
+    await app.close()
+  })
+
+  it('says anything at all: 200 with a subject, 401 or 503', async () => {
+    let said: unknown
+    const strategy = introspectionStrategy({
+      endpoint: 'https://id.example.com/introspect',
+      ca: undefined,
+      client: { method: 'client_secret_basic', id: 'a', secret: 'b' },
+      rules: { issuer: undefined, audience, subjectClaim: 'sub' },
+      cacheFor: 0,
+      maxTokenBytes: 100,
+      fetch: async () => ({ body: Buffer.from(JSON.stringify(said) ?? ''), etag: undefined, maxAge: null }),
+      now: Date.now,
+      timeoutMs: 1000,
+      onFailure: () => {},
+    })
+    const names = [
+      'active',
+      'sub',
+      'aud',
+      'exp',
+      'nbf',
+      'scope',
+      'scp',
+      'jti',
+      'cnf',
+      'token_type',
+      'roles',
+      'auth_time',
+    ]
+    const member = fc.oneof(fc.constantFrom(true, 'a', audience, 4_000_000_000, [audience], 'Bearer'), fc.jsonValue())
+    const answer = fc.oneof(fc.jsonValue(), fc.dictionary(fc.constantFrom(...names, '__proto__'), member))
+    await fc.assert(
+      fc.asyncProperty(answer, async (value) => {
+        said = value
+        const outcome = await strategy.verify('token')
+        if (typeof outcome === 'string') return
+        expect(value).toMatchObject({ active: true, sub: outcome.subject })
+        expect([(value as { aud: unknown }).aud].flat()).toContain(audience)
+      }),
+      { numRuns: 2_000 },
+    )
   })
 
   it('is another, by its certificate: 503', async () => {
