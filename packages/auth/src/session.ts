@@ -149,9 +149,11 @@ export function cookieOf(fields: Fields, name: string): string | null {
   if (typeof field !== 'string' || !field.includes(name)) return null
   let found: string | null = null
   for (const pair of field.split(';')) {
-    const text = pair.trim()
+    // Blanks alone, and only before the name: `trim` would also take off U+00A0, and browsers let every host of a site
+    // set a cookie whose name begins with that byte and goes on with `__Host-`.
+    const text = pair.replace(/^[ \t]+/, '')
     const equals = text.indexOf('=')
-    if (equals === -1 || text.slice(0, equals).trim() !== name) continue
+    if (equals === -1 || text.slice(0, equals) !== name) continue
     if (found !== null) return ''
     found = text.slice(equals + 1)
   }

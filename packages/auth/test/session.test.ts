@@ -84,6 +84,11 @@ describe('a session', () => {
     ['with something behind it', `${cookie}x`],
     ['without value', '__Host-session='],
     ['as a planted sub-domain cookie', cookie.replace('__Host-', '')],
+    // Browsers do not hold these names to the rules of `__Host-`, so any host of the site may set them for all others.
+    ['behind a space that is no blank', `\u00A0${cookie}`],
+    ['behind a byte order mark', `\uFEFF${cookie}`],
+    ['behind a vertical tab', `\v${cookie}`],
+    ['with a space behind its name', cookie.replace('=', '\u00A0=')],
   ])('is refused %s', async (_name, given) => {
     const asked = vi.fn(find)
     const app = await withSessions({ session: { find: asked } })
