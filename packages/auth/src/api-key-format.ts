@@ -19,6 +19,11 @@ export interface ApiKeyEntry {
   readonly claims?: Readonly<Record<string, unknown>>
 }
 
+/** Finds a key by its id, in a database say: its entry, both entries while it is being rotated, or null. */
+export type FindApiKey = (
+  id: string,
+) => ApiKeyEntry | readonly ApiKeyEntry[] | null | Promise<ApiKeyEntry | readonly ApiKeyEntry[] | null>
+
 /** A key that was just made: shown once, never again. */
 export interface CreatedApiKey {
   readonly key: string

@@ -1,6 +1,5 @@
 import type { ObjectSchema } from '@portcullis/kernel'
-import type { FindApiKey } from './api-key.ts'
-import { type ApiKeyEntry, ID_PATTERN, type Pepper, PREFIX_PATTERN } from './api-key-format.ts'
+import { type ApiKeyEntry, type FindApiKey, ID_PATTERN, type Pepper, PREFIX_PATTERN } from './api-key-format.ts'
 import type { RecordApiKeyUses } from './api-key-uses.ts'
 import { rolesSchema, scopesSchema } from './route-options.ts'
 

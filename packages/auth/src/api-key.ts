@@ -1,14 +1,9 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { SecurityIdentity } from 'fastify'
-import { type ApiKeyEntry, apiKeyReader, hashApiKey, type Pepper } from './api-key-format.ts'
+import { type ApiKeyEntry, apiKeyReader, type FindApiKey, hashApiKey, type Pepper } from './api-key-format.ts'
 import { areNames, areScopes, identityOf, isName, isPlain, type Outcome, type Strategy } from './identity.ts'
 import { ask, type LookUp } from './look-up.ts'
 import { RememberedLookUps } from './remembered-look-ups.ts'
-
-/** Finds a key by its id, in a database say: its entry, both entries while it is being rotated, or null. */
-export type FindApiKey = (
-  id: string,
-) => ApiKeyEntry | readonly ApiKeyEntry[] | null | Promise<ApiKeyEntry | readonly ApiKeyEntry[] | null>
 
 /** What the API key strategy is made of. */
 export interface ApiKeyParts extends LookUp {

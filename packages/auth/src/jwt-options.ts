@@ -1,6 +1,8 @@
 import type { ObjectSchema } from '@portcullis/kernel'
 import { type Algorithm, ALGORITHMS, EXAMPLE_PUBLIC_KEY, type KeyMaterial } from './verification-key.ts'
 
+export type { Algorithm, KeyMaterial }
+
 /** One issuer whose tokens are accepted. Exactly one of `key`, `jwks` and `discovery` says where its keys are. */
 export interface IssuerOptions {
   /** `iss` of every token, exactly. */

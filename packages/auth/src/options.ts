@@ -1,6 +1,6 @@
 import type { ObjectSchema, RoomOptions } from '@portcullis/kernel'
 import { type ApiKeyOptions, apiKeySchema } from './api-key-options.ts'
-import type { VerifyBasic } from './basic.ts'
+import type { BasicIdentity, VerifyBasic } from './basic.ts'
 import { type ClientCertificateOptions, clientCertificateSchema } from './client-certificate.ts'
 import { EXAMPLE_INTROSPECTION, type IntrospectionOptions, introspectionSchema } from './introspection-options.ts'
 import { EXAMPLE_JWT, type JwtOptions, jwtSchema } from './jwt-options.ts'
@@ -8,6 +8,8 @@ import { type ResourceMetadataOptions, resourceMetadataSchema } from './resource
 import { type RevocationOptions, revocationSchema } from './revocation-options.ts'
 import { type AuthRoute, routeSchema } from './route-options.ts'
 import { type SessionOptions, sessionSchema } from './session.ts'
+
+export type { ApiKeyOptions, BasicIdentity, VerifyBasic }
 
 /** User names and passwords that are accepted. */
 export interface BasicOptions {

@@ -4,6 +4,8 @@ import { SCHEMES, SCOPE_PATTERN, type Scheme } from './identity.ts'
 import type { FindOwner } from './ownership.ts'
 import type { StepUp } from './step-up.ts'
 
+export type { FindOwner, Scheme, StepUp }
+
 /** A scope: any string, or one of `SecurityScopes` once you have augmented that. */
 export type Scope = [keyof SecurityScopes] extends [never] ? string : Extract<keyof SecurityScopes, string>
 

@@ -1,10 +1,11 @@
 import type { ServerResponse } from 'node:http'
 import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type { IntrospectionOptions, JwtOptions } from '../src/index.ts'
+import type { JwtOptions } from '../src/index.ts'
 import { get, guarded, jwt } from './apps.ts'
 import { AuthorizationServer } from './authorization-server.ts'
 import { introspectionStrategy } from '../src/introspection.ts'
+import type { IntrospectionOptions } from '../src/introspection-options.ts'
 import { audience, issuer, token } from './forge.ts'
 
 let server: AuthorizationServer

@@ -148,6 +148,18 @@ describe.skipIf(!hasRedis)('over Redis', () => {
     await until(() => other(good), 401)
   }, 30_000)
 
+  it('emptied by somebody else: what is revoked is written back, and a process that starts later knows it', async () => {
+    const { app, codeOf } = await appOf()
+    const [one, all] = [tokenOf('one'), tokenOf('two', { sub: 'user-102' })]
+    await revoke(app, { issuer, tokenId: 'one' })
+    await revokeSubject(app, { issuer, subject: 'user-102' })
+    const client = server.client()
+    await client.flushall()
+    while ((await client.zcard('ptc:auth:revoked')) < 2) await new Promise((resolve) => setImmediate(resolve))
+    const late = await processOf('closed')
+    expect([await late(one), await late(all), await codeOf(one), await late(tokenOf('good'))]).toEqual([401, 401, 401, 200])
+  }, 30_000)
+
   it('away at boot: “closed” boots and answers 503 until the list was read, “open” admits', async () => {
     await server.kill()
     const closed = await appOf('closed')
