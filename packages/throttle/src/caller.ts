@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { addressKey } from '@portcullis/kernel'
 import type { FastifyRequest } from 'fastify'
-import type { PartitionBy } from './options.ts'
+import type { PartitionBy, PartitionKey } from './options.ts'
 
 /** Names the one that a request counts for. Never throws; names of one kind are never names of another. */
 export type CallerOf = (request: FastifyRequest) => string
@@ -32,6 +32,13 @@ function byApiKey(field: string): CallerOf {
   }
 }
 
+function byHeader(field: string): CallerOf {
+  return (request) => {
+    const value = request.headers[field]
+    return typeof value === 'string' && value !== '' ? named('h', value) : byAddress(request)
+  }
+}
+
 function byFunction(name: (request: FastifyRequest) => unknown, onThrow: (error: unknown) => void): CallerOf {
   return (request) => {
     let value: unknown
@@ -50,6 +57,23 @@ function byFunction(name: (request: FastifyRequest) => unknown, onThrow: (error:
   }
 }
 
+/** Several names as one: lengths in front, so that no choice of parts spells other parts. */
+const joined = (parts: readonly CallerOf[]): CallerOf => {
+  return (request) => {
+    let name = ''
+    for (const part of parts) {
+      const one = part(request)
+      name += `${one.length}:${one}`
+    }
+    return named('c', name)
+  }
+}
+
+/** `partitionBy` as a list. */
+export function keysOf(partitionBy: PartitionBy): readonly PartitionKey[] {
+  return Array.isArray(partitionBy) ? (partitionBy as readonly PartitionKey[]) : [partitionBy as PartitionKey]
+}
+
 /**
  * Compiles `partitionBy`.
  * @param apiKeyField header field of API keys, lower case
@@ -60,8 +84,13 @@ export function compileCaller(
   apiKeyField: string,
   onThrow: (error: unknown) => void,
 ): CallerOf {
-  if (typeof partitionBy === 'function') return byFunction(partitionBy, onThrow)
-  if (partitionBy === 'global') return everybody
-  if (partitionBy === 'identity') return byIdentity
-  return partitionBy === 'api-key' ? byApiKey(apiKeyField) : byAddress
+  const one = (key: PartitionKey): CallerOf => {
+    if (typeof key === 'function') return byFunction(key, onThrow)
+    if (typeof key === 'object') return byHeader(key.header)
+    if (key === 'global') return everybody
+    if (key === 'identity') return byIdentity
+    return key === 'api-key' ? byApiKey(apiKeyField) : byAddress
+  }
+  const keys = keysOf(partitionBy)
+  return keys.length === 1 ? one(keys[0] as PartitionKey) : joined(keys.map(one))
 }

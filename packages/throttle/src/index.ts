@@ -6,6 +6,7 @@ export type {
   ConcurrencyOptions,
   DelayAfterOptions,
   PartitionBy,
+  PartitionKey,
   QueueOptions,
   RateOptions,
   ShedOptions,

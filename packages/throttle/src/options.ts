@@ -3,10 +3,19 @@ import type { FastifyRequest } from 'fastify'
 
 /**
  * Who counts as one. `ip`: the client address (IPv6 by /64). `identity`: the authenticated caller. `api-key`: the key
- * sent in `apiKeyField`. `global`: everybody together. A function returns a name, or null. Whoever has no key, identity
- * or name counts by address.
+ * sent in `apiKeyField`. `global`: everybody together. A header field (lower case). A function returns a name, or null.
+ * Whoever has no key, identity, field or name counts by address.
  */
-export type PartitionBy = 'ip' | 'identity' | 'api-key' | 'global' | ((request: FastifyRequest) => string | null)
+export type PartitionKey =
+  | 'ip'
+  | 'identity'
+  | 'api-key'
+  | 'global'
+  | { header: string }
+  | ((request: FastifyRequest) => string | null)
+
+/** One key, or several that name a caller together. No body: who waits for its pace has not sent it yet. */
+export type PartitionBy = PartitionKey | readonly PartitionKey[]
 
 /** A pace: what comes faster waits. */
 export interface RateOptions {
@@ -88,10 +97,29 @@ export interface ThrottleOptions extends RoomOptions {
   apiKeyField?: string
 }
 
-const partitionBy = {
-  accepts: ['function', 'string'],
-  title: '"ip", "identity", "api-key", "global" or a function',
+const partitionKey = {
+  accepts: ['function', 'string', 'object'],
+  title: '"ip", "identity", "api-key", "global", { header } or a function',
   pattern: '^(?:ip|identity|api-key|global)$',
+  additionalProperties: false,
+  minProperties: 1,
+  properties: {
+    header: {
+      type: 'string',
+      title: 'a header field name in lower case',
+      pattern: '^[a-z0-9-]{1,64}$',
+      description: 'A header field: whatever it says is the name.',
+      examples: ['x-tenant'],
+    },
+  },
+} as const
+
+const partitionBy = {
+  ...partitionKey,
+  accepts: [...partitionKey.accepts, 'array'],
+  minItems: 1,
+  maxItems: 4,
+  items: { ...partitionKey, examples: ['ip'] },
 } as const
 
 const integer = (minimum: number, maximum: number | undefined, rest: object): Record<string, unknown> => ({

@@ -5,7 +5,7 @@ import { errors } from './errors.ts'
 import { events } from './events.ts'
 import { watchLoop, type Load } from './load.ts'
 import { optionsSchema, routeSchema, type ThrottleOptions, type ThrottleRoute } from './options.ts'
-import { findings, mistakeOf, parsePolicy, tooLong, type Policy, type WaitingRule } from './policy.ts'
+import { findings, mistakeOf, parsePolicy, takesPlacesLate, tooLong, type Policy, type WaitingRule } from './policy.ts'
 import { overloaded } from './refusals.ts'
 import { Stages, type Stage } from './stages.ts'
 
@@ -65,7 +65,7 @@ const plugin: FastifyPluginAsync<ThrottleOptions> = defineRoom<ThrottleOptions, 
         const reportOnly = given.reportOnly === true
         const stage = (rule: WaitingRule, when: boolean): Stage[] =>
           when ? [stages.stage(rule, policy)].filter((one) => one !== undefined) : []
-        const late = policy.concurrency?.partitionBy === 'identity'
+        const late = takesPlacesLate(policy)
         const before = stage('concurrency', !late)
         // A place is taken last: nobody holds one while waiting for its pace.
         const after = [...stage('delayAfter', true), ...stage('rate', true), ...stage('concurrency', late)]
@@ -104,7 +104,7 @@ const plugin: FastifyPluginAsync<ThrottleOptions> = defineRoom<ThrottleOptions, 
           const route = `${method} ${url}`
           const parsed = parsePolicy(policy)
           if (declared) judge(parsed, route)
-          if (parsed.concurrency?.partitionBy === 'identity' && !concerns.includes('auth')) {
+          if (takesPlacesLate(parsed) && !concerns.includes('auth')) {
             app.log.warn({ route }, 'places by identity count by address here: no auth room says who is calling')
           }
         }

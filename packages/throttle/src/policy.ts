@@ -9,6 +9,7 @@ import type {
   ThrottleOptions,
   ThrottleRoute,
 } from './options.ts'
+import { keysOf } from './caller.ts'
 import { optionsSchema } from './options.ts'
 
 /** What is asked of one route, complete. A rule that is off is null. */
@@ -52,6 +53,10 @@ export function parsePolicy(given: Given): Policy {
     queue: complete<Required<QueueOptions>>('queue', given.queue ?? {}) as Required<QueueOptions>,
   })
 }
+
+/** Whether places can only be taken once it is known who asks. */
+export const takesPlacesLate = ({ concurrency }: Policy): boolean =>
+  concurrency !== null && keysOf(concurrency.partitionBy).includes('identity')
 
 /** Milliseconds that one request can wait, over all rules. */
 export function longestWaitMs({ rate, concurrency, delayAfter, queue }: Policy): number {
@@ -110,6 +115,23 @@ const WAITS = [
 /** Milliseconds. */
 const LONGEST = 600_000
 
+/** What is wrong with a `partitionBy`. */
+function inPartition(at: string, partitionBy: PartitionBy): Finding[] {
+  return keysOf(partitionBy).flatMap((key, index) => {
+    const path = Array.isArray(partitionBy) ? `${at}/${index}` : at
+    const wrong = (rule: string, message: string, value: string): Finding[] => [
+      { at: path, rule, message: `${message}; write '${value}'`, fix: [{ op: 'replace', path, value }] },
+    ]
+    if (typeof key === 'function' && key instanceof AsyncFunction)
+      return wrong('synchronous-partition', 'must return a string or null, not a promise', 'ip')
+    if (typeof key === 'object' && RESPELT.has(key.header)) {
+      const message = `is '${key.header}', in which one credential has many spellings and each would be a caller`
+      return wrong('respelt-field', message, 'identity')
+    }
+    return []
+  })
+}
+
 /** Rules between fields. */
 export function findings(options: Given): Finding[] {
   const found: Finding[] = []
@@ -145,13 +167,7 @@ export function findings(options: Given): Finding[] {
   }
   for (const name of ['rate', 'concurrency', 'delayAfter', 'queue'] as const) {
     const partition = (options[name] as { partitionBy?: PartitionBy } | undefined)?.partitionBy
-    if (typeof partition !== 'function' || !(partition instanceof AsyncFunction)) continue
-    found.push({
-      at: `/${name}/partitionBy`,
-      rule: 'synchronous-partition',
-      message: "must return a string or null, not a promise; write partitionBy: 'ip'",
-      fix: [{ op: 'replace', path: `/${name}/partitionBy`, value: 'ip' }],
-    })
+    if (partition !== undefined) found.push(...inPartition(`/${name}/partitionBy`, partition))
   }
   const field = 'apiKeyField' in options ? options.apiKeyField : undefined
   if (field !== undefined && RESPELT.has(field)) {

@@ -3,7 +3,7 @@ import { emit, type Refusal, type Step } from '@portcullis/kernel'
 import type { FastifyRequest } from 'fastify'
 import type { Timers } from './alarm.ts'
 import { Attendance } from './attendance.ts'
-import { compileCaller, type CallerOf } from './caller.ts'
+import { compileCaller, keysOf, type CallerOf } from './caller.ts'
 import { events } from './events.ts'
 import type { PartitionBy } from './options.ts'
 import { Pacer } from './pacer.ts'
@@ -56,7 +56,7 @@ export class Stages {
     const subject = this.#caller(rule, asked.partitionBy)
     // In a line of one's own there is nobody to be fair to.
     const caller =
-      rule !== 'delayAfter' && asked.partitionBy === 'global'
+      rule !== 'delayAfter' && keysOf(asked.partitionBy).every((key) => key === 'global')
         ? this.#caller('queue', policy.queue.partitionBy)
         : subject
     const keeperOf = this.#keeperOf(rule, policy)

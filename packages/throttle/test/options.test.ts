@@ -31,6 +31,7 @@ describe('the options', () => {
         queue: { length: 1, perCaller: 1, waitMs: 1 },
       },
     ],
+    [{ rate: { limit: 1, partitionBy: ['ip', { header: 'x-tenant' }, () => null] } }],
     [{ shed: {} }],
     [{ enabled: false }],
   ])('accept %j', async (options) => {
@@ -54,6 +55,21 @@ describe('the options', () => {
       { rate: { limit: 1, partitionBy: async () => 'x' } },
       'rate.partitionBy',
       { op: 'replace', path: '/rate/partitionBy', value: 'ip' },
+    ],
+    [
+      { rate: { limit: 1, partitionBy: ['ip', { header: 'cookie' }] } },
+      'rate.partitionBy[1]',
+      { op: 'replace', path: '/rate/partitionBy/1', value: 'identity' },
+    ],
+    [
+      { concurrency: { limit: 1, partitionBy: { header: 'X-Tenant' } } },
+      'concurrency.partitionBy.header',
+      { op: 'replace', path: '/concurrency/partitionBy/header', value: 'x-tenant' },
+    ],
+    [
+      { delayAfter: { limit: 1, partitionBy: [] } },
+      'delayAfter.partitionBy',
+      { op: 'replace', path: '/delayAfter/partitionBy', value: 'ip' },
     ],
     [{ apiKeyField: 'authorization' }, 'apiKeyField', { op: 'replace', path: '/apiKeyField', value: 'x-api-key' }],
     [{ queue: { waitMs: 600_001 } }, 'queue.waitMs', { op: 'replace', path: '/queue/waitMs', value: 10_000 }],

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { app as example } from '../example.ts'
 import { closeAll, held, opening, throttled, until } from './apps.ts'
+import type { PartitionBy } from '../src/index.ts'
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['performance', 'setTimeout', 'clearTimeout'] })
@@ -86,6 +87,19 @@ describe('a pace', () => {
     expect(went).toBe(false)
     await pass(1000)
     await second
+  })
+
+  it.each([
+    ['a header field', { header: 'x-tenant' }, [200, 200, 429]],
+    ['a pair', ['global', { header: 'x-tenant' }], [200, 200, 429]],
+    ['a list of one', ['ip'], [200, 429, 429]],
+  ] as [string, PartitionBy, number[]][])('is counted by %s', async (_by, partitionBy, statuses) => {
+    const app = await throttled({ rate: { limit: 1, partitionBy }, queue: { waitMs: 1 } })
+    app.get('/', async () => 'ok')
+    const seen: number[] = []
+    for (const tenant of ['a', 'b', 'a'])
+      seen.push((await app.inject({ url: '/', headers: { 'x-tenant': tenant } })).statusCode)
+    expect(seen).toEqual(statuses)
   })
 
   it('is shared by the routes of its scope, and a route that changes it has its own', async () => {
