@@ -22,7 +22,7 @@ app.post<{ Body: Credentials }>('/register', { schema: { body: credentials } }, 
 
 app.post<{ Body: Credentials }>('/login', { schema: { body: credentials } }, async (request, reply) => {
   const { email, password } = request.body
-  const verified = await verifyPassword(request, password, accounts.get(email) ?? null)
+  const verified = await verifyPassword(request, password, accounts.get(email))
   if ('refusal' in verified) return refuse(request, reply, verified.refusal)
   const { account, rehashed } = verified
   if (rehashed !== null) accounts.set(email, { ...account, passwordHash: rehashed })

@@ -16,7 +16,7 @@ const LEAST: readonly (readonly [passes: number, memoryKiB: number])[] = [
 export function check(options: Readonly<IssuerOptions>): Finding[] {
   const { refreshToken, keys, jwks, password } = options as Required<IssuerOptions>
   return [
-    ...checkLifetimes(refreshToken as Required<RefreshTokenOptions>),
+    ...checkLifetimes(refreshToken as Required<RefreshTokenOptions>, options.accessTokenLifetime as number),
     ...checkKeys(keys as Required<KeysOptions>, jwks as Required<JwksOptions>),
     ...checkPassword(password as Required<PasswordHashOptions>),
     ...checkStore(options),
@@ -27,7 +27,12 @@ function replace(at: string, rule: string, message: string, value: unknown): Fin
   return { at, rule, message, fix: [{ op: 'replace', path: at, value }] }
 }
 
-function checkLifetimes({ idle, absolute }: Required<RefreshTokenOptions>): Finding[] {
+function checkLifetimes({ idle, absolute, grace }: Required<RefreshTokenOptions>, lifetime: number): Finding[] {
+  if (grace > lifetime / 2) {
+    // Racers share one access token: the last of them gets what is left of it.
+    const message = `is more than half of accessTokenLifetime (${lifetime}), so racers get tokens that hardly live; write grace: ${Math.floor(lifetime / 2)}`
+    return [replace('/refreshToken/grace', 'grace-beyond-lifetime', message, Math.floor(lifetime / 2))]
+  }
   if (idle <= absolute) return []
   const message = `is longer than absolute (${absolute}), so it never ends a session; write idle: ${absolute}`
   return [replace('/refreshToken/idle', 'idle-beyond-absolute', message, absolute)]

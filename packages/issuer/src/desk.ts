@@ -74,25 +74,24 @@ export async function attempt<T>({ app }: Desk, act: () => Promise<T>): Promise<
 /**
  * Has the access tokens of ended sessions refused. A failure is told, not thrown: the sessions have ended, and their
  * access tokens do within minutes.
+ * @param everywhereOf the subject of whom no token is to be accepted, those of sessions that ended earlier included
  * @returns whether all of them are refused now
  */
 export async function revokeTokens(
   asker: Asker,
-  { policy, revoke, app, now }: Desk,
+  { policy, revoke = {}, app, now }: Desk,
   ended: readonly EndedSession[],
-  everySubject = false,
+  everywhereOf?: string,
 ): Promise<boolean> {
   const { issuer, lifetime } = policy.terms
-  const [first] = ended
-  const wholeSubject = everySubject && first !== undefined ? revoke?.subject : undefined
-  const token = revoke?.token
-  if (wholeSubject === undefined && token === undefined) return false
+  const { token, subject: whole } = revoke
+  const tokenIds = ended.flatMap((session) => session.tokenIds)
   // The latest that any of them can expire.
   const expires = Math.floor(now()) + lifetime
-  const calls =
-    wholeSubject !== undefined && first !== undefined
-      ? [() => wholeSubject({ issuer, subject: first.subject })]
-      : ended.flatMap(({ tokenIds }) => tokenIds).map((tokenId) => () => token?.({ issuer, tokenId, expires }))
+  const calls: (() => Promise<void>)[] = []
+  if (everywhereOf !== undefined && whole !== undefined) calls.push(() => whole({ issuer, subject: everywhereOf }))
+  else if (token !== undefined) calls.push(...tokenIds.map((tokenId) => () => token({ issuer, tokenId, expires })))
+  else if (tokenIds.length > 0) return false
   const outcomes = await Promise.allSettled(calls.map(async (call) => call()))
   const failure = outcomes.find(({ status }) => status === 'rejected')
   if (failure === undefined) return true

@@ -63,7 +63,7 @@ export interface IssuerOptions {
   /** Encrypts the private keys in a durable store: at least 32 random bytes, the same in every process. */
   secret?: string | Buffer
   /** What the subject may do now, asked at every refresh; null ends the session. Default: what it might at sign-in. */
-  account?: (subject: string) => Promise<Standing | null>
+  account?: (subject: string) => Promise<Standing | null | undefined>
   revoke?: RevokeOptions
   /** Milliseconds since the epoch. Default: `Date.now`. */
   clock?: () => number

@@ -46,7 +46,7 @@ export class PasswordHasher {
   }
 
   /** Takes as long for an account that nobody has, that is locked, or whose hash cannot be read. */
-  async verify(password: unknown, account: PasswordAccount | null): Promise<Verification> {
+  async verify(password: unknown, account: PasswordAccount | null | undefined): Promise<Verification> {
     const text = canonicalPassword(password)
     // Nobody's hash is read like anybody's: what differs is left to the last line.
     const presented = account?.passwordHash ?? this.#dummy
@@ -54,7 +54,13 @@ export class PasswordHasher {
     const matches = await this.#queue.run(() => verify(stored === null ? this.#dummy : presented, text ?? ''))
     if (matches === null) return 'busy'
     return {
-      matches: matches && text !== null && stored !== null && account !== null && account.locked !== true,
+      matches:
+        matches &&
+        text !== null &&
+        stored !== null &&
+        account !== null &&
+        account !== undefined &&
+        account.locked !== true,
       outdated: stored !== null && this.#isOutdated(stored),
     }
   }

@@ -81,11 +81,13 @@ function serveKeys({ app, keys, policy: { jwks } }: Desk): void {
 
 /** Looks after the ring and the sessions while the app runs. */
 function keepHouse({ app, keys, sessions, policy }: Desk): void {
-  let under = Promise.resolve()
+  let under: Promise<void> | undefined
   const look = (): void => {
-    under = Promise.all([keys.turn(), sessions.purge()]).then(
-      () => {},
+    // A store that hangs is asked once.
+    under ??= Promise.all([keys.turn(), sessions.purge()]).then(
+      () => void (under = undefined),
       (error: unknown) => {
+        under = undefined
         app.log.error({ err: error }, 'issuer: the store failed; known keys stay in use')
         emit(app, events['issuer.interrupted'], { outcome: 'observed', detail: { reason: 'store' } })
       },

@@ -24,7 +24,7 @@ const TOKEN = `
 const FIND = `select ${SESSION}, ${TOKEN}
   from portcullis_issuer.refresh_tokens t join portcullis_issuer.sessions s on s.id = t.session_id where t.hash = $1`
 
-/** Live at the time that is the statement's first parameter. */
+/** Live at the time that is the first parameter. Several are always locked in one order: nobody waits in a circle. */
 const LIVE =
   's.ended_at is null and s.idle_until > to_timestamp($1::float8) and s.expires_at > to_timestamp($1::float8)'
 
@@ -39,9 +39,11 @@ const SELECTORS = {
 } as const
 
 const endStatement = (selector: string): string => `
-  with ended as (
+  with locked as (
+    select s.id from portcullis_issuer.sessions s where ${LIVE} and ${selector} order by s.id for update
+  ), ended as (
     update portcullis_issuer.sessions s set ended_at = to_timestamp($1::float8)
-     where ${LIVE} and ${selector} returning s.id, s.subject
+      from locked where s.id = locked.id and s.ended_at is null returning s.id, s.subject
   )
   select ended.id, ended.subject,
          array(select token_id::text from portcullis_issuer.refresh_tokens t
@@ -108,10 +110,12 @@ export class PostgresSessions implements SessionStore {
       )
       await client.query(INSERT_TOKEN, [token.hash, id, token.tokenId, token.issuedAt])
       await client.query(
-        `update portcullis_issuer.sessions set ended_at = to_timestamp($1::float8)
-          where id in (select s.id from portcullis_issuer.sessions s
-                        where ${LIVE} and s.subject = $2 and s.id <> $3
-                        order by s.last_used_at desc offset $4)`,
+        `with locked as (
+           select s.id, s.last_used_at from portcullis_issuer.sessions s
+            where ${LIVE} and s.subject = $2 and s.id <> $3 order by s.id for update
+         )
+         update portcullis_issuer.sessions set ended_at = to_timestamp($1::float8)
+          where id in (select id from locked order by last_used_at desc offset $4)`,
         [createdAt, subject, id, most - 1],
       )
     })

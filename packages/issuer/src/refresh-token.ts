@@ -19,6 +19,11 @@ export function isRefreshToken(value: unknown): value is string {
   return typeof value === 'string' && /^[\w-]{43}$/.test(value)
 }
 
+/** Whether it has the form of a session's identifier: one that has not is nobody's. */
+export function isSessionId(value: unknown): value is string {
+  return typeof value === 'string' && /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(value)
+}
+
 /**
  * The successor of a token. It needs the token, which only its holder has, and the nonce, which only the store has:
  * so it can be given again to whoever presents the token again, and stands nowhere.

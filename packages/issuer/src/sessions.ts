@@ -3,6 +3,7 @@ import {
   createRefreshToken,
   hashRefreshToken,
   isRefreshToken,
+  isSessionId,
   judge,
   type Random,
   successorOf,
@@ -99,7 +100,10 @@ export class Sessions {
    * tabs that race leave one lineage. After the grace it is in two hands, and the session ends (RFC 9700 §4.14.2).
    * @param standingOf what the subject may do now; null: nothing any more
    */
-  async refresh(token: unknown, standingOf?: (subject: string) => Promise<Standing | null>): Promise<Grant | Refused> {
+  async refresh(
+    token: unknown,
+    standingOf?: (subject: string) => Promise<Standing | null | undefined>,
+  ): Promise<Grant | Refused> {
     if (!isRefreshToken(token)) return { reason: 'malformed', subject: null, ended: [] }
     const { store, rules, now, random, newId } = this.#parts
     const hash = hashRefreshToken(token)
@@ -109,7 +113,9 @@ export class Sessions {
       if (found !== null && judge(found, now(), rules.grace) !== 'ended') {
         const { subject } = found.session
         const known = await standingOf(subject)
-        if (known === null) return { reason: 'account', subject, ended: await this.end({ hash }) }
+        // A look-up that finds nothing says undefined, too.
+        if (known === null || known === undefined)
+          return { reason: 'account', subject, ended: await this.end({ hash }) }
         standing = known
       }
     }
@@ -151,6 +157,7 @@ export class Sessions {
 
   /** One more access token for a live session whose user has just proved again who he is. The session stays as it is. */
   async stepUp(subject: string, sessionId: string, standing?: Standing): Promise<AccessGrant | null> {
+    if (!isSessionId(sessionId)) return null
     const { store, now, newId } = this.#parts
     const at = now()
     const tokenId = newId()
@@ -159,7 +166,8 @@ export class Sessions {
     return session === null ? null : this.#access({ ...session, ...standing, authTime: at }, tokenId, at, at)
   }
 
-  end(which: SessionSelector): Promise<readonly EndedSession[]> {
+  async end(which: SessionSelector): Promise<readonly EndedSession[]> {
+    if ('sessionId' in which && !isSessionId(which.sessionId)) return []
     const { store, terms, now } = this.#parts
     const at = now()
     return store.end(which, at, at - terms.lifetime - 1)

@@ -50,18 +50,18 @@ export interface Verified<Account> {
 /**
  * Verifies a password. Answer and time are the same for a name that nobody has (`null`), a wrong password and a locked
  * account: call it for all three.
- * @param account what you store for the name; null if there is nobody
+ * @param account what you store for the name; null or undefined if there is nobody
  */
 export async function verifyPassword<Account extends PasswordAccount>(
   asker: Asker,
   password: string,
-  account: Account | null,
+  account: Account | null | undefined,
 ): Promise<Verified<Account> | Declined> {
   const desk = deskOf(asker)
   const found = await desk.hasher.verify(password, account)
   if (found === 'busy') return declined.busy(desk)
-  if (account === null || !found.matches)
-    return declined.signIn(account === null ? 'unknown' : account.locked === true ? 'locked' : 'password')
+  if (account === null || account === undefined || !found.matches)
+    return declined.signIn(account?.locked === true ? 'locked' : account ? 'password' : 'unknown')
   if (!found.outdated) return { account, rehashed: null }
   const rehashed = await desk.hasher.hash(canonicalPassword(password) ?? '')
   // Null, for the queue is full: there will be another sign-in.
@@ -87,8 +87,8 @@ export interface SignIn extends Standing {
 export async function signIn(asker: Asker, who: SignIn): Promise<Grant | Declined> {
   const desk = deskOf(asker)
   const { subject, scopes = [], claims = {}, clientId = desk.policy.clientId, label = '', replaces } = who
-  if (typeof subject !== 'string' || subject === '' || subject.length > 255 || subject.includes('\0'))
-    throw new TypeError('a subject is a text of 1 to 255 characters')
+  if (typeof subject !== 'string' || subject === '' || subject.length > 255 || /\p{Cc}|\p{Cs}/u.test(subject))
+    throw new TypeError('a subject is a text of 1 to 255 characters, none of them a control character')
   mustBeStanding({ scopes, claims })
   const shown = Array.from(label.toWellFormed().replaceAll(/\p{Cc}/gu, ' '))
     .slice(0, 200)
@@ -117,7 +117,7 @@ export interface StepUp<Account> {
   readonly subject: string
   readonly sessionId: string
   readonly password: string
-  readonly account: Account | null
+  readonly account: Account | null | undefined
 }
 
 /**
@@ -133,8 +133,9 @@ export async function stepUp<Account extends PasswordAccount>(
   if ('refusal' in verified) return verified
   return attempt(desk, async () => {
     const standing = await desk.account?.(subject)
-    const grant = standing === null ? null : await desk.sessions.stepUp(subject, sessionId, standing)
-    if (grant === null) return declined.session({ reason: standing === null ? 'account' : 'ended', subject })
+    const isGone = desk.account !== undefined && (standing === null || standing === undefined)
+    const grant = isGone ? null : await desk.sessions.stepUp(subject, sessionId, standing ?? {})
+    if (grant === null) return declined.session({ reason: isGone ? 'account' : 'ended', subject })
     emit(asker, events['issuer.stepped-up'], { outcome: 'allowed', detail: { subject, session: sessionId } })
     return { ...grant, rehashed: verified.rehashed }
   })

@@ -17,7 +17,7 @@ export async function refresh(asker: Asker, refreshToken: string): Promise<Grant
       ? undefined
       : async (subject: string) => {
           const standing = await account(subject)
-          if (standing !== null) mustBeStanding(standing)
+          if (standing !== null && standing !== undefined) mustBeStanding(standing)
           return standing
         }
   return attempt(desk, async () => {
@@ -64,22 +64,23 @@ export async function signOutEverywhere(
   { subject, except }: { readonly subject: string; readonly except?: string },
 ): Promise<SignedOut | Declined> {
   const which = except === undefined ? { subject } : { subject, except }
-  return ending(asker, (desk) => desk.sessions.end(which), except === undefined)
+  return ending(asker, (desk) => desk.sessions.end(which), except === undefined ? subject : undefined)
 }
 
 async function ending(
   asker: Asker,
   end: (desk: ReturnType<typeof deskOf>) => Promise<readonly EndedSession[]>,
-  everywhere = false,
+  everywhereOf?: string,
 ): Promise<SignedOut | Declined> {
   const desk = deskOf(asker)
   return attempt(desk, async () => {
     const ended = await end(desk)
     const [first] = ended
-    if (first === undefined) return { sessions: 0, revoked: true }
-    const detail = { subject: first.subject, sessions: ended.map(({ id }) => id) }
-    emit(asker, events['issuer.signed-out'], { outcome: 'allowed', detail })
-    return { sessions: ended.length, revoked: await revokeTokens(asker, desk, ended, everywhere) }
+    if (first !== undefined) {
+      const detail = { subject: first.subject, sessions: ended.map(({ id }) => id) }
+      emit(asker, events['issuer.signed-out'], { outcome: 'allowed', detail })
+    }
+    return { sessions: ended.length, revoked: await revokeTokens(asker, desk, ended, everywhereOf) }
   })
 }
 

@@ -67,8 +67,7 @@ export class SigningKeys {
     return this.#inTurn(async () => {
       const { store, now } = this.#parts
       const keys = await store.read()
-      const whole = keyIn(keys, 'current') !== undefined && keyIn(keys, 'next') !== undefined
-      return whole ? keys : store.change((found) => completed(found, now(), this.#make))
+      return isWhole(keys) ? keys : store.change((found) => completed(found, now(), this.#make))
     })
   }
 
@@ -78,7 +77,7 @@ export class SigningKeys {
       const { store, rules, now } = this.#parts
       const keys = await store.read()
       const stale = isDue(keys, now(), rules) || pruned(keys, now(), rules).length < keys.length
-      if (!stale && keys.length > 0) return keys
+      if (!stale && isWhole(keys)) return keys
       // Looked at again under the lock: another process may have been first.
       return store.change((found) => {
         const kept = pruned(completed(found, now(), this.#make), now(), rules)
@@ -174,4 +173,9 @@ export class SigningKeys {
       throw new errors.PTC_ISSUER_KEYS_UNREADABLE()
     }
   }
+}
+
+/** Whether a key signs and another is to come. */
+function isWhole(keys: readonly StoredKey[]): boolean {
+  return keyIn(keys, 'current') !== undefined && keyIn(keys, 'next') !== undefined
 }
