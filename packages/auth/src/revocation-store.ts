@@ -29,6 +29,9 @@ redis.call('PUBLISH', ARGV[4], ARGV[1] .. ' ' .. ARGV[2])
 return 1
 `
 
+/** Whether the set is there. */
+const LOOK = `return redis.call('EXISTS', KEYS[1])`
+
 /** Milliseconds: between two looks at the connection, and for one command. */
 const BEAT = 500
 const PATIENCE = 2_000
@@ -38,7 +41,7 @@ const PAGE = 1_000
 
 /**
  * Keeps the lists of all processes the same through Redis: pushed when something is revoked, read in full whenever the
- * connection was lost. What this process knows and Redis has lost is written back: an outage withdraws nothing.
+ * connection was lost. What this process knows and Redis has lost is written back: no outage and no flush withdraws anything.
  */
 export class RevocationStore {
   readonly #parts: RevocationStoreParts
@@ -164,6 +167,10 @@ export class RevocationStore {
     if (isDown(subscriber) || isDown(this.#parts.client)) return this.#lost(new Error('Redis is away'))
     try {
       await this.#within(subscriber.ping())
+      // Flushed, or evicted to make room: nobody's connection tells.
+      const { client, list } = this.#parts
+      const isThere = Number(await this.#within(client.eval(LOOK, 1, this.#key))) !== 0
+      if (!isThere && list.all().length > 0) this.#losses++
       await this.#sync()
     } catch (error) {
       this.#lost(error)

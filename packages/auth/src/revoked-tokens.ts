@@ -58,8 +58,9 @@ export class RevokedTokens implements RevocationList {
     return subject?.kind === 'subject' && (iat as number) < subject.before
   }
 
-  /** All that is held. */
+  /** All that is not over. */
   all(): readonly Revocation[] {
+    this.#sweep(this.#now())
     return [...this.#held.values()]
   }
 

@@ -157,7 +157,9 @@ describe.skipIf(!hasRedis)('over Redis', () => {
     await client.flushall()
     while ((await client.zcard('ptc:auth:revoked')) < 2) await new Promise((resolve) => setImmediate(resolve))
     const late = await processOf('closed')
-    expect([await late(one), await late(all), await codeOf(one), await late(tokenOf('good'))]).toEqual([401, 401, 401, 200])
+    expect([await late(one), await late(all), await codeOf(one), await late(tokenOf('good'))]).toEqual([
+      401, 401, 401, 200,
+    ])
   }, 30_000)
 
   it('away at boot: “closed” boots and answers 503 until the list was read, “open” admits', async () => {
