@@ -1,10 +1,10 @@
 import { fork } from 'node:child_process'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { FastifyRequest } from 'fastify'
-import { fixedWindow } from '../../packages/rate-limit/src/fixed-window.ts'
-import { MemoryTable } from '../../packages/rate-limit/src/memory-table.ts'
-import { blankStanding } from '../../packages/rate-limit/src/standing.ts'
-import { tokenBucket } from '../../packages/rate-limit/src/token-bucket.ts'
+import { fixedWindow } from '../../packages/rate-limit/src/algorithms/fixed-window.ts'
+import { MemoryTable } from '../../packages/rate-limit/src/memory/memory-table.ts'
+import { blankStanding } from '../../packages/rate-limit/src/algorithms/standing.ts'
+import { tokenBucket } from '../../packages/rate-limit/src/algorithms/token-bucket.ts'
 import type { Figure, Size } from '../proof.ts'
 
 /** Names a caller as an IPv4 quota does. */

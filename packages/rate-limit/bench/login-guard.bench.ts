@@ -1,13 +1,13 @@
 import { measure } from '../../../bench/measure.ts'
-import { Backoff } from '../src/backoff.ts'
-import { Bans } from '../src/ban.ts'
+import { Backoff } from '../src/algorithms/backoff.ts'
+import { Bans } from '../src/penalties/ban.ts'
 import { counted } from '../src/decision.ts'
-import { accountKey } from '../src/login-account.ts'
-import { compileLoginGuard } from '../src/login-guard.ts'
-import { completeLoginGuard } from '../src/login-options.ts'
-import { Offenders } from '../src/offenders.ts'
-import { Penalties } from '../src/penalties.ts'
-import { blankStanding } from '../src/standing.ts'
+import { accountKey } from '../src/login/login-account.ts'
+import { compileLoginGuard } from '../src/login/login-guard.ts'
+import { completeLoginGuard } from '../src/login/login-options.ts'
+import { Offenders } from '../src/penalties/offenders.ts'
+import { Penalties } from '../src/penalties/penalties.ts'
+import { blankStanding } from '../src/algorithms/standing.ts'
 
 const clock = (): number => Math.floor(performance.now())
 const guard = compileLoginGuard(

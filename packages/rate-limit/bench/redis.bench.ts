@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util'
 import rateLimit from '@fastify/rate-limit'
 import Fastify, { type FastifyRequest } from 'fastify'
 import { parsePolicy, type Quota } from '../src/policy.ts'
-import { RedisStore } from '../src/redis-store.ts'
+import { RedisStore } from '../src/stores/redis-store.ts'
 import { RedisServer } from '../test/redis-server.ts'
 
 const { values } = parseArgs({

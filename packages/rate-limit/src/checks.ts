@@ -1,10 +1,10 @@
 import type { Finding } from '@portcullis/kernel'
 import { checkAddresses } from './address-list.ts'
-import { loginGuardFindings } from './login-options.ts'
+import { loginGuardFindings } from './login/login-options.ts'
 import type { RateLimitOptions, RateLimitRoute } from './options.ts'
 import type { PolicyOptions } from './policy-options.ts'
 import { holdsBurst, parsePolicy } from './policy.ts'
-import { storeFindings } from './store-options.ts'
+import { storeFindings } from './stores/store-options.ts'
 import { keysOf } from './subject.ts'
 
 const AsyncFunction = (async () => {}).constructor

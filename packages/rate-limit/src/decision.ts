@@ -1,9 +1,9 @@
 import type { Amount } from './amount.ts'
-import { Bans } from './ban.ts'
-import { compileAlgorithm, type VaryingAlgorithm } from './algorithms.ts'
-import { MemoryTable } from './memory-table.ts'
+import { Bans } from './penalties/ban.ts'
+import { compileAlgorithm, type VaryingAlgorithm } from './algorithms/algorithms.ts'
+import { MemoryTable } from './memory/memory-table.ts'
 import type { Quota } from './policy.ts'
-import { blankStanding, type Algorithm, type Standing } from './standing.ts'
+import { blankStanding, type Algorithm, type Standing } from './algorithms/standing.ts'
 
 /** What one request asks of one quota. */
 export interface Charge {

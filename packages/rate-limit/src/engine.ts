@@ -1,8 +1,8 @@
 import rateLimit, { type FastifyRateLimitStore } from '@fastify/rate-limit'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import { blankCharge, type Counted, type Decision } from './decision.ts'
-import type { MemoryTable } from './memory-table.ts'
-import { blankStanding } from './standing.ts'
+import type { MemoryTable } from './memory/memory-table.ts'
+import { blankStanding } from './algorithms/standing.ts'
 
 /** What @fastify/rate-limit is shown instead of a request: whose quota it is, and nothing it could mistake. */
 interface Ticket {

@@ -17,11 +17,11 @@ import { errors } from './errors.ts'
 import { exceeded, tellObserved } from './exceeded.ts'
 import { compileFields, type Reset } from './fields.ts'
 import { Nearing } from './nearing.ts'
-import type { Penalties } from './penalties.ts'
+import type { Penalties } from './penalties/penalties.ts'
 import { sameQuota, type Quota } from './policy.ts'
-import type { SharedStore } from './shared-store.ts'
-import type { OnStoreError } from './store-options.ts'
-import { withoutStore } from './without-store.ts'
+import type { SharedStore } from './stores/shared-store.ts'
+import type { OnStoreError } from './stores/store-options.ts'
+import { withoutStore } from './stores/without-store.ts'
 
 /** Spends the quotas of one stage; says nothing, or the refusal. A promise only if something is waited for. */
 export type Limiter = (

@@ -1,7 +1,7 @@
 import type { ObjectSchema, RoomOptions } from '@portcullis/kernel'
-import { loginGuardSchema, type LoginGuardOptions } from './login-options.ts'
+import { loginGuardSchema, type LoginGuardOptions } from './login/login-options.ts'
 import { policySchema, type PolicyOptions } from './policy-options.ts'
-import { onStoreErrorSchema, storeSchema, type OnStoreError, type StoreOptions } from './store-options.ts'
+import { onStoreErrorSchema, storeSchema, type OnStoreError, type StoreOptions } from './stores/store-options.ts'
 
 /** Options of a registration. */
 export interface RateLimitOptions extends RoomOptions {

@@ -1,4 +1,4 @@
-import type { BanSettings } from './ban.ts'
+import type { BanSettings } from './penalties/ban.ts'
 import { policySchema, type PartitionBy, type PolicyOptions } from './policy-options.ts'
 import { keysOf, samePartition } from './subject.ts'
 

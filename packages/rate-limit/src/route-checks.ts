@@ -1,6 +1,6 @@
 import type { RouteReport } from '@portcullis/kernel'
 import { errors } from './errors.ts'
-import { guardedQuotas } from './login-quotas.ts'
+import { guardedQuotas } from './login/login-quotas.ts'
 import type { RateLimitOptions, RateLimitRoute } from './options.ts'
 import type { PolicyOptions } from './policy-options.ts'
 import { parsePolicy, sameQuota, type Quota } from './policy.ts'

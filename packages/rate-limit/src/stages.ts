@@ -2,7 +2,7 @@ import type { Steps } from '@portcullis/kernel'
 import { compileAddresses, type AddressList } from './address-list.ts'
 import { errors } from './errors.ts'
 import type { Limiter, Limiters } from './limiter.ts'
-import type { LoginGuardSteps } from './login-guard.ts'
+import type { LoginGuardSteps } from './login/login-guard.ts'
 import type { Quota, Stage } from './policy.ts'
 
 const STAGES: readonly Stage[] = ['onRequest', 'preParsing', 'preHandler']

@@ -1,5 +1,5 @@
 import 'fastify'
-import type { LoginAttempt } from './login-attempt.ts'
+import type { LoginAttempt } from './login/login-attempt.ts'
 import type { RateLimitRoute } from './options.ts'
 
 declare module 'fastify' {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { Backoff, type BackoffSettings } from '../src/backoff.ts'
-import { blankStanding, type Standing } from '../src/standing.ts'
+import { Backoff, type BackoffSettings } from '../src/algorithms/backoff.ts'
+import { blankStanding, type Standing } from '../src/algorithms/standing.ts'
 
 /** One caller. */
 class Caller {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { Bans, type BanSettings } from '../src/ban.ts'
+import { Bans, type BanSettings } from '../src/penalties/ban.ts'
 
 const start = 5_000
 const settings: BanSettings = { after: 3, within: 60, for: 600 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { CallerRecords } from '../src/caller-records.ts'
+import { CallerRecords } from '../src/memory/caller-records.ts'
 
 const key = [0x1234_5678, -7] as const
 

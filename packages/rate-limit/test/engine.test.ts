@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { expect, it } from 'vitest'
 import { openEngine } from '../src/engine.ts'
-import { Penalties } from '../src/penalties.ts'
+import { Penalties } from '../src/penalties/penalties.ts'
 import { Limiters } from '../src/limiter.ts'
 import { parsePolicy } from '../src/policy.ts'
 

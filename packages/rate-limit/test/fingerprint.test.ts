@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { fingerprint } from '../src/fingerprint.ts'
+import { fingerprint } from '../src/memory/fingerprint.ts'
 
 const ALL = 0xffff_ffffn
 const left = (word: bigint, by: bigint): bigint => ((word << by) | (word >> (32n - by))) & ALL

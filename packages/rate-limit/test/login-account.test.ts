@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { accountKey, foldAccount, LONGEST_ACCOUNT } from '../src/login-account.ts'
+import { accountKey, foldAccount, LONGEST_ACCOUNT } from '../src/login/login-account.ts'
 
 describe('an account', () => {
   it.each([

@@ -2,7 +2,7 @@ import { compileOptions, type Operation } from '@portcullis/kernel'
 import { describe, expect, it } from 'vitest'
 import { findings } from '../src/checks.ts'
 import { routeSchema } from '../src/index.ts'
-import { completeLoginGuard } from '../src/login-options.ts'
+import { completeLoginGuard } from '../src/login/login-options.ts'
 
 const inspect = compileOptions<object>(routeSchema, findings as never, { defaults: false })
 

@@ -1,7 +1,7 @@
 import type { Client } from 'memjs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Charge } from '../src/decision.ts'
-import { MemcachedStore, type MemcachedClient } from '../src/memcached-store.ts'
+import { MemcachedStore, type MemcachedClient } from '../src/stores/memcached-store.ts'
 import { parsePolicy } from '../src/policy.ts'
 import { hasMemcached, MemcachedServer } from './memcached-server.ts'
 

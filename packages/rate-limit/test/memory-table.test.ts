@@ -1,11 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
-import { fixedWindow } from '../src/fixed-window.ts'
-import { leakyBucket } from '../src/leaky-bucket.ts'
-import { MemoryTable } from '../src/memory-table.ts'
-import { slidingWindow } from '../src/sliding-window.ts'
-import { blankStanding, type Algorithm } from '../src/standing.ts'
-import { tokenBucket } from '../src/token-bucket.ts'
+import { fixedWindow } from '../src/algorithms/fixed-window.ts'
+import { leakyBucket } from '../src/algorithms/leaky-bucket.ts'
+import { MemoryTable } from '../src/memory/memory-table.ts'
+import { slidingWindow } from '../src/algorithms/sliding-window.ts'
+import { blankStanding, type Algorithm } from '../src/algorithms/standing.ts'
+import { tokenBucket } from '../src/algorithms/token-bucket.ts'
 
 const START = 1_700_000_000_000
 

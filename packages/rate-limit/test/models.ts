@@ -1,4 +1,4 @@
-import { SEGMENTS } from '../src/sliding-window.ts'
+import { SEGMENTS } from '../src/algorithms/sliding-window.ts'
 
 /** What a quota is made of. */
 export interface Settings {

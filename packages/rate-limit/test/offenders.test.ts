@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { Offenders } from '../src/offenders.ts'
+import { Offenders } from '../src/penalties/offenders.ts'
 
 const stream = fc.array(
   fc.integer({ min: 0, max: 30 }).map((n) => `s${Math.floor(Math.sqrt(n))}-${n % 7}`),

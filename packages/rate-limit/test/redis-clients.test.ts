@@ -2,8 +2,8 @@ import { createClient } from '@redis/client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { blankCharge } from '../src/decision.ts'
 import { parsePolicy } from '../src/policy.ts'
-import { isRedisClient, type RedisClient } from '../src/redis-client.ts'
-import { RedisStore } from '../src/redis-store.ts'
+import { isRedisClient, type RedisClient } from '../src/stores/redis-client.ts'
+import { RedisStore } from '../src/stores/redis-store.ts'
 import { hasRedis, RedisServer } from './redis-server.ts'
 
 const quota = parsePolicy({ name: 'q', limit: 3, window: 60 })

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { blankCharge } from '../src/decision.ts'
-import { hashSlot } from '../src/hash-slot.ts'
+import { hashSlot } from '../src/stores/hash-slot.ts'
 import { parsePolicy } from '../src/policy.ts'
-import { RedisStore } from '../src/redis-store.ts'
-import { ServerClock } from '../src/server-clock.ts'
+import { RedisStore } from '../src/stores/redis-store.ts'
+import { ServerClock } from '../src/stores/server-clock.ts'
 
 const quota = parsePolicy({ name: 'per-ip', limit: 3, window: 600 })
 const of = (subject: string) => [{ ...blankCharge(quota), subject }]

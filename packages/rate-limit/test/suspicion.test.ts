@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Suspicions } from '../src/suspicion.ts'
+import { Suspicions } from '../src/login/suspicion.ts'
 
 describe('suspicions', () => {
   it('name who was seen, and are told once in a window', () => {

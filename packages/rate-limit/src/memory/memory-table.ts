@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { CallerRecords } from './caller-records.ts'
-import { blankStanding, type Algorithm, type Standing } from './standing.ts'
+import { blankStanding, type Algorithm, type Standing } from '../algorithms/standing.ts'
 
 /** Tiers 0 … 3 hold callers by the quarters of the quota that they have spent; 4: refused until something comes back. */
 const BLOCKED = 4

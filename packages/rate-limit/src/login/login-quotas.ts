@@ -1,5 +1,5 @@
 import { completeLoginGuard, type CompleteLoginGuard, type LoginGuardOptions } from './login-options.ts'
-import { parsePolicy, type Quota } from './policy.ts'
+import { parsePolicy, type Quota } from '../policy.ts'
 
 /** What a login guard counts. */
 export interface LoginQuotas {

@@ -1,4 +1,4 @@
-import type { Charge, Part } from './decision.ts'
+import type { Charge, Part } from '../decision.ts'
 
 /** Why a store counts as away. */
 export type OutageReason = 'timeout' | 'error'

@@ -1,5 +1,5 @@
 import { emit } from '@portcullis/kernel'
-import { events } from './events.ts'
+import { events } from '../events.ts'
 import type { LoginGuardParts } from './login-guard.ts'
 
 /** Raises the event of a suspicion. */

@@ -1,9 +1,9 @@
-import { memoryDecider, type Charge, type Counted, type Decision } from './decision.ts'
+import { memoryDecider, type Charge, type Counted, type Decision } from '../decision.ts'
 import type { LoginAttempt, LoginTarget } from './login-attempt.ts'
 import { loginSubjects, unitOf, UNTOUCHED, type LoginQuotas } from './login-quotas.ts'
-import type { Quota } from './policy.ts'
-import type { SharedStore } from './shared-store.ts'
-import { blankStanding } from './standing.ts'
+import type { Quota } from '../policy.ts'
+import type { SharedStore } from '../stores/shared-store.ts'
+import { blankStanding } from '../algorithms/standing.ts'
 
 /** Where a login guard counts. */
 export interface LoginLedgerParts {

@@ -1,4 +1,4 @@
-import type { Charge } from './decision.ts'
+import type { Charge } from '../decision.ts'
 
 /** What became of an attempt. `returned`: the server failed, so nothing was learnt. */
 export type LoginOutcome = 'succeeded' | 'failed' | 'returned'

@@ -1,7 +1,7 @@
 import { Breaker, type OutageListener } from './breaker.ts'
-import type { Charge } from './decision.ts'
+import type { Charge } from '../decision.ts'
 import { admits, type SharedDecision, type SharedPart, type SharedStore } from './shared-store.ts'
-import { subjectHash } from './subject.ts'
+import { subjectHash } from '../subject.ts'
 
 /** What a counter is created with, and for how long. */
 interface CounterOptions {

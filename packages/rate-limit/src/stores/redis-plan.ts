@@ -1,7 +1,7 @@
-import type { Charge } from './decision.ts'
-import { emissionOf } from './emission.ts'
-import type { Quota } from './policy.ts'
-import { LONGEST_LOG, SEGMENTS } from './sliding-window.ts'
+import type { Charge } from '../decision.ts'
+import { emissionOf } from '../algorithms/emission.ts'
+import type { Quota } from '../policy.ts'
+import { LONGEST_LOG, SEGMENTS } from '../algorithms/sliding-window.ts'
 
 /** What the script is asked to do. */
 export type Act = 'take' | 'peek' | 'refund' | 'forget'

@@ -1,4 +1,4 @@
-import { memoryDecider, type Charge, type Counted, type Decision } from './decision.ts'
+import { memoryDecider, type Charge, type Counted, type Decision } from '../decision.ts'
 import type { OnStoreError } from './store-options.ts'
 
 /** What holds while the shared store is away: all refused, or what this process alone decides; null: all may pass. */

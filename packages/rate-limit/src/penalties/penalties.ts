@@ -1,11 +1,11 @@
 import { emit } from '@portcullis/kernel'
 import type { FastifyRequest } from 'fastify'
-import type { Decision } from './decision.ts'
-import { events } from './events.ts'
-import { secondsOf } from './fields.ts'
+import type { Decision } from '../decision.ts'
+import { events } from '../events.ts'
+import { secondsOf } from '../fields.ts'
 import { Offenders } from './offenders.ts'
-import type { Quota } from './policy.ts'
-import { subjectHash } from './subject.ts'
+import type { Quota } from '../policy.ts'
+import { subjectHash } from '../subject.ts'
 
 /** Offenders remembered of each policy. */
 const PLACES = 128

@@ -1,7 +1,7 @@
 import { Backoff } from './backoff.ts'
 import { fixedWindow } from './fixed-window.ts'
 import { leakyBucket } from './leaky-bucket.ts'
-import type { Quota } from './policy.ts'
+import type { Quota } from '../policy.ts'
 import { slidingSegments, slidingWindow } from './sliding-window.ts'
 import type { Algorithm } from './standing.ts'
 import { tokenBucket } from './token-bucket.ts'

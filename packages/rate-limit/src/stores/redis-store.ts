@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto'
-import type { Charge } from './decision.ts'
+import type { Charge } from '../decision.ts'
 import { hashSlot } from './hash-slot.ts'
 import { RedisRunner, type RedisClient } from './redis-client.ts'
 import { Lane, type Ask, type LaneParts } from './redis-lane.ts'
 import { bans, NUMBERS, Plans, type Act } from './redis-plan.ts'
 import { script as usual } from './redis-script.ts'
 import { admits, spentOf, type SharedDecision, type SharedPart, type SharedStore } from './shared-store.ts'
-import { subjectHash } from './subject.ts'
+import { subjectHash } from '../subject.ts'
 
 /** What the store is built from. */
 export interface RedisStoreParts extends Omit<LaneParts, 'runner'> {

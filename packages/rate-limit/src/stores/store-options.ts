@@ -1,6 +1,6 @@
 import type { Finding, ObjectSchema } from '@portcullis/kernel'
 import type { MemcachedClient } from './memcached-store.ts'
-import type { PolicyOptions } from './policy-options.ts'
+import type { PolicyOptions } from '../policy-options.ts'
 import { isRedisClient, type RedisClient } from './redis-client.ts'
 
 /** What a policy does while the shared store is away: count in this process, refuse, or let pass. */

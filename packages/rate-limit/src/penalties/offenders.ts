@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { fingerprint } from './fingerprint.ts'
+import { fingerprint } from '../memory/fingerprint.ts'
 
 /** Counters of those without a place. */
 const CELLS = 1024
