@@ -40,7 +40,7 @@ export class RunningProvider {
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
     const kid = randomUUID()
     const jwk = { ...(await exportJWK(privateKey)), kid, alg: 'ES256', use: 'sig' }
-    const provider = new Provider(issuer, {
+    const provider = quietly(issuer, {
       jwks: { keys: [jwk as never] },
       clients: [
         {
@@ -178,6 +178,17 @@ export class RunningProvider {
       form = new URLSearchParams(prompt === 'login' ? { prompt, login, password: 'x' } : { prompt })
     }
     throw new Error('the provider asks without end')
+  }
+}
+
+/** It warns that what a test uses is for development. */
+function quietly(...given: ConstructorParameters<typeof Provider>): Provider {
+  const { warn } = console
+  console.warn = () => {}
+  try {
+    return new Provider(...given)
+  } finally {
+    console.warn = warn
   }
 }
 

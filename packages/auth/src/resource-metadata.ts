@@ -66,16 +66,16 @@ export function metadataOf(
 
 /** §1.2: https, no query of use to anybody, no fragment. */
 export function checkResourceMetadata({ resource }: Readonly<ResourceMetadataOptions>): Finding[] {
-  const { protocol, search, hash, username } = URL.canParse(resource)
-    ? new URL(resource)
-    : { protocol: '', search: '', hash: '', username: '' }
-  const quotable = /^[\x21\x23-\x5B\x5D-\x7E]+$/.test(resource)
-  if (protocol === 'https:' && search === '' && hash === '' && username === '' && quotable) return []
+  // Its path becomes a route, in which `:` and `*` mean something, and stands in a quoted-string.
+  const { protocol, search, hash, username, pathname } = new URL(URL.canParse(resource) ? resource : 'none:')
+  const plain = /^[A-Za-z0-9._~/-]*$/.test(pathname) && !/["\\\s]/.test(resource)
+  if (protocol === 'https:' && search === '' && hash === '' && username === '' && plain) return []
   return [
     {
       at: '/resourceMetadata/resource',
       rule: 'unsafe-url',
-      message: "is not an https URL without query and fragment; write resource: 'https://api.example.com'",
+      message:
+        "is not an https URL of plain letters without query and fragment; write resource: 'https://api.example.com'",
       fix: [{ op: 'replace', path: '/resourceMetadata/resource', value: 'https://api.example.com' }],
     },
   ]

@@ -296,6 +296,12 @@ describe('options that are refused, with a fix that boots', () => {
       'unsafe-url',
       { jwt, resourceMetadata: { resource: 'https://api.example.com/"' } },
     ],
+    [
+      'a resource whose path is a pattern',
+      'resourceMetadata.resource',
+      'unsafe-url',
+      { jwt, resourceMetadata: { resource: 'https://api.example.com/:tenant' } },
+    ],
     ['metadata of nothing', 'resourceMetadata.resource', 'required', { jwt, resourceMetadata: {} }],
     ['a realm that leaves its quotes', 'realm', 'pattern', { jwt, realm: 'x", error="y' }],
     ['an endless look-up', 'lookUpTimeout', 'minimum', { jwt, lookUpTimeout: 0 }],
