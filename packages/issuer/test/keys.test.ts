@@ -1,8 +1,9 @@
 import { createLocalJWKSet, jwtVerify, type JSONWebKeySet } from 'jose'
 import type { FastifyInstance } from 'fastify'
 import { inspect } from 'node:util'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { memoryStore, rotateKeys, signIn } from '../src/index.ts'
+import type { StoredKey } from '../src/store.ts'
 import { deskOf } from '../src/desk.ts'
 import { claimsOf, given, headerOf, smallest, stage, testClock } from './stage.ts'
 
@@ -143,6 +144,50 @@ describe('the key ring', () => {
     expect(claimsOf(await token(app))['sub']).toBe('user-1')
     away = false
     await deskOf(app).keys.turn()
+  })
+})
+
+describe('while the app runs', () => {
+  const ticking = () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    onTestFinished(() => void vi.useRealTimers())
+    return () => void vi.advanceTimersByTime(60_000)
+  }
+
+  it('keys rotate without anybody asking', async () => {
+    const tick = ticking()
+    const { app, clock, types } = await stage()
+    const [, second] = await kids(app)
+    clock.pass(30 * DAY)
+    tick()
+    await vi.waitFor(async () => expect((await kids(app))[0]).toBe(second))
+    expect(types()).toEqual(['issuer.rotated'])
+  })
+
+  it('a store that fails is told, one that hangs is asked once, and both are asked again later', async () => {
+    const tick = ticking()
+    const store = memoryStore()
+    let answer = (): Promise<readonly StoredKey[]> => store.keys.read()
+    const read = vi.fn<() => Promise<readonly StoredKey[]>>(() => answer())
+    const { types } = await stage({ store: { ...store, keys: { ...store.keys, read } } })
+    answer = () => Promise.reject(new Error('away'))
+    tick()
+    await vi.waitFor(() => expect(types()).toEqual(['issuer.interrupted']))
+    let release = (): void => {}
+    answer = () => new Promise((resolve) => (release = () => void store.keys.read().then(resolve)))
+    tick()
+    await vi.waitFor(() => expect(read).toHaveBeenCalledTimes(3))
+    tick()
+    tick()
+    await Promise.resolve()
+    expect(read).toHaveBeenCalledTimes(3)
+    release()
+    answer = () => store.keys.read()
+    await vi.waitFor(() => {
+      tick()
+      expect(read).toHaveBeenCalledTimes(4)
+    })
+    expect(types()).toEqual(['issuer.interrupted'])
   })
 })
 

@@ -60,6 +60,12 @@ describe('a new password', () => {
     given(await verifyPassword(app, 'cafe\u0301 cre\u0300me bru\u0302le\u0301e', { passwordHash }))
   })
 
+  it('is composed before it is hashed (RFC 8265 §4.2.2), as other systems do', () => {
+    expect(canonicalPassword('cafe\u0301')).toBe('caf\u00E9')
+    // Compatibility characters are not folded: that would make passwords weaker than they look.
+    expect(canonicalPassword('\uFB01')).toBe('\uFB01')
+  })
+
   it('is never cut off, and no two are one', () => {
     fc.assert(
       fc.property(
