@@ -30,14 +30,19 @@ class MemorySessions implements SessionStore {
   readonly #byHash = new Map<string, Entry>()
   readonly #bySubject = new Map<string, Set<Entry>>()
 
-  async open(session: SessionRecord, token: RefreshRecord, most: number): Promise<void> {
+  async open(
+    session: SessionRecord,
+    token: RefreshRecord,
+    most: number,
+    issuedSince: number,
+  ): Promise<readonly EndedSession[]> {
     const entry: Entry = { session, tokens: new Map([[token.hash, token]]), open: [], noted: new Map() }
     this.#sessions.set(session.id, entry)
     this.#byHash.set(token.hash, entry)
     const others = this.#bySubject.get(session.subject) ?? new Set()
     this.#bySubject.set(session.subject, others.add(entry))
     const live = this.#live(session.subject, session.createdAt)
-    for (const surplus of live.filter((one) => one !== entry).slice(most - 1)) end(surplus, session.createdAt)
+    return end(live.filter((one) => one !== entry).slice(most - 1), session.createdAt, issuedSince)
   }
 
   async find(hash: string): Promise<FoundToken | null> {
@@ -73,16 +78,7 @@ class MemorySessions implements SessionStore {
   }
 
   async end(which: SessionSelector, now: number, issuedSince: number): Promise<readonly EndedSession[]> {
-    const ended = this.#select(which, now)
-    for (const entry of ended) end(entry, now)
-    return ended.map(({ session: { id, subject }, tokens, noted }) => ({
-      id,
-      subject,
-      tokenIds: [
-        ...[...tokens.values()].filter(({ issuedAt }) => issuedAt >= issuedSince).map(({ tokenId }) => tokenId),
-        ...[...noted].filter(([, at]) => at >= issuedSince).map(([tokenId]) => tokenId),
-      ],
-    }))
+    return end(this.#select(which, now), now, issuedSince)
   }
 
   async list(subject: string, now: number): Promise<readonly SessionRecord[]> {
@@ -138,8 +134,15 @@ function forget({ tokens, open }: Entry, usedBefore: number): void {
   }
 }
 
-function end(entry: Entry, now: number): void {
-  entry.session = { ...entry.session, endedAt: now }
+function end(entries: readonly Entry[], now: number, issuedSince: number): readonly EndedSession[] {
+  return entries.map((entry) => {
+    entry.session = { ...entry.session, endedAt: now }
+    const { session, tokens, noted } = entry
+    const issued = [...tokens.values()].filter(({ issuedAt }) => issuedAt >= issuedSince)
+    const stepUps = [...noted].filter(([, at]) => at >= issuedSince)
+    const tokenIds = [...issued.map(({ tokenId }) => tokenId), ...stepUps.map(([tokenId]) => tokenId)]
+    return { id: session.id, subject: session.subject, tokenIds }
+  })
 }
 
 /**

@@ -58,7 +58,7 @@ export const optionsSchema: ObjectSchema = {
       },
     },
     maxSessions: {
-      description: 'Live sessions of one subject; of more, the longest unused ends (its access tokens by themselves).',
+      description: 'Live sessions of one subject; of more, the longest unused ends.',
       type: 'integer',
       minimum: 1,
       maximum: 10_000,

@@ -1,4 +1,4 @@
-import { type PostgresClient, type PostgresPool, transaction } from './postgres-pool.ts'
+import { type PostgresClient, type PostgresPool, type PostgresResult, transaction } from './postgres-pool.ts'
 import type {
   EndedSession,
   FoundToken,
@@ -38,12 +38,11 @@ const SELECTORS = {
   subject: 's.subject = $3 and s.id::text <> $4',
 } as const
 
-const endStatement = (selector: string): string => `
-  with locked as (
-    select s.id from portcullis_issuer.sessions s where ${LIVE} and ${selector} order by s.id for update
-  ), ended as (
+/** Ends what `chosen` (`id`s, locked) holds. Takes (now, issued since, …). */
+const endChosen = (chosen: string): string => `
+  with ${chosen}, ended as (
     update portcullis_issuer.sessions s set ended_at = to_timestamp($1::float8)
-      from locked where s.id = locked.id and s.ended_at is null returning s.id, s.subject
+      from chosen where s.id = chosen.id and s.ended_at is null returning s.id, s.subject
   )
   select ended.id, ended.subject,
          array(select token_id::text from portcullis_issuer.refresh_tokens t
@@ -52,6 +51,17 @@ const endStatement = (selector: string): string => `
                select token_id::text from portcullis_issuer.step_ups u
                 where u.session_id = ended.id and u.issued_at >= to_timestamp($2::float8)) as token_ids
     from ended`
+
+const endStatement = (selector: string): string =>
+  endChosen(
+    `chosen as (select s.id from portcullis_issuer.sessions s where ${LIVE} and ${selector} order by s.id for update)`,
+  )
+
+/** Takes (now, issued since, subject, the session that stays, how many others may). */
+const END_SURPLUS = endChosen(`
+  locked as (select s.id, s.last_used_at from portcullis_issuer.sessions s
+              where ${LIVE} and s.subject = $3 and s.id <> $4 order by s.id for update),
+  chosen as (select id from locked order by last_used_at desc offset $5)`)
 
 const END = {
   hash: endStatement(SELECTORS.hash),
@@ -90,6 +100,14 @@ function foundIn(row: Row | undefined): FoundToken | null {
   return { session: sessionOf(row), token }
 }
 
+function endedIn({ rows }: PostgresResult): EndedSession[] {
+  return rows.map((row) => ({
+    id: row['id'] as string,
+    subject: row['subject'] as string,
+    tokenIds: row['token_ids'] as string[],
+  }))
+}
+
 /** Sessions in PostgreSQL. */
 export class PostgresSessions implements SessionStore {
   readonly #pool: PostgresPool
@@ -98,7 +116,12 @@ export class PostgresSessions implements SessionStore {
     this.#pool = pool
   }
 
-  open(session: SessionRecord, token: RefreshRecord, most: number): Promise<void> {
+  open(
+    session: SessionRecord,
+    token: RefreshRecord,
+    most: number,
+    issuedSince: number,
+  ): Promise<readonly EndedSession[]> {
     const { id, subject, clientId, scopes, claims, label, authTime, createdAt, idleUntil, expiresAt } = session
     return transaction(this.#pool, async (client) => {
       await client.query(
@@ -109,15 +132,7 @@ export class PostgresSessions implements SessionStore {
         [id, subject, clientId, scopes, JSON.stringify(claims), label, authTime, createdAt, idleUntil, expiresAt],
       )
       await client.query(INSERT_TOKEN, [token.hash, id, token.tokenId, token.issuedAt])
-      await client.query(
-        `with locked as (
-           select s.id, s.last_used_at from portcullis_issuer.sessions s
-            where ${LIVE} and s.subject = $2 and s.id <> $3 order by s.id for update
-         )
-         update portcullis_issuer.sessions set ended_at = to_timestamp($1::float8)
-          where id in (select id from locked order by last_used_at desc offset $4)`,
-        [createdAt, subject, id, most - 1],
-      )
+      return endedIn(await client.query(END_SURPLUS, [createdAt, issuedSince, subject, id, most - 1]))
     })
   }
 
@@ -159,12 +174,7 @@ export class PostgresSessions implements SessionStore {
         : 'sessionId' in which
           ? ([END.session, which.subject, which.sessionId] as const)
           : ([END.subject, which.subject, which.except ?? ''] as const)
-    const { rows } = await this.#pool.query(statement, [now, issuedSince, ...named])
-    return rows.map((row) => ({
-      id: row['id'] as string,
-      subject: row['subject'] as string,
-      tokenIds: row['token_ids'] as string[],
-    }))
+    return endedIn(await this.#pool.query(statement, [now, issuedSince, ...named]))
   }
 
   async list(subject: string, now: number): Promise<readonly SessionRecord[]> {

@@ -74,9 +74,12 @@ export class Sessions {
     this.#parts = parts
   }
 
-  /** Begins a session. Its identifier and token are fresh: nothing that a client brought along becomes one. */
-  async begin(beginning: Beginning): Promise<Grant> {
-    const { store, rules, now, random, newId } = this.#parts
+  /**
+   * Begins a session. Its identifier and token are fresh: nothing that a client brought along becomes one.
+   * @returns its grant, and the sessions that were one too many
+   */
+  async begin(beginning: Beginning): Promise<{ readonly grant: Grant; readonly ended: readonly EndedSession[] }> {
+    const { store, rules, terms, now, random, newId } = this.#parts
     const at = now()
     const session: SessionRecord = {
       ...beginning,
@@ -91,8 +94,9 @@ export class Sessions {
     const token = createRefreshToken(random)
     const tokenId = newId()
     const first = { hash: hashRefreshToken(token), sessionId: session.id, tokenId, issuedAt: at }
-    await store.open(session, { ...first, usedAt: null, nonce: null, nextTokenId: null }, rules.most)
-    return this.#grant(session, token, tokenId, at, at)
+    const record = { ...first, usedAt: null, nonce: null, nextTokenId: null }
+    const ended = await store.open(session, record, rules.most, at - terms.lifetime - 1)
+    return { grant: this.#grant(session, token, tokenId, at, at), ended }
   }
 
   /**

@@ -95,8 +95,8 @@ export async function signIn(asker: Asker, who: SignIn): Promise<Grant | Decline
     .join('')
   return attempt(desk, async () => {
     const replaced = await desk.sessions.endToken(replaces)
-    if (replaced.length > 0) await revokeTokens(asker, desk, replaced)
-    const grant = await desk.sessions.begin({ subject, scopes, claims, clientId, label: shown })
+    const { grant, ended } = await desk.sessions.begin({ subject, scopes, claims, clientId, label: shown })
+    if (replaced.length + ended.length > 0) await revokeTokens(asker, desk, [...replaced, ...ended])
     emit(asker, events['issuer.signed-in'], { outcome: 'allowed', detail: { subject, session: grant.sessionId } })
     return grant
   })

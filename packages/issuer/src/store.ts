@@ -64,8 +64,16 @@ export interface EndedSession {
 
 /** Keeps sessions. Each method is one atomic change; `now` is given, so that tests own the clock. */
 export interface SessionStore {
-  /** Adds a session with its first token. Of more than `most` live sessions of the subject the longest unused end. */
-  open(session: SessionRecord, token: RefreshRecord, most: number): Promise<void>
+  /**
+   * Adds a session with its first token. Of more than `most` live sessions of the subject the longest unused end.
+   * @param issuedSince access tokens issued earlier have expired
+   */
+  open(
+    session: SessionRecord,
+    token: RefreshRecord,
+    most: number,
+    issuedSince: number,
+  ): Promise<readonly EndedSession[]>
   find(hash: string): Promise<FoundToken | null>
   /** Locks the token's session, lets `decide` judge it, and carries out what it says (null: nothing) before anybody else may look. */
   refresh(hash: string, now: number, decide: (found: FoundToken | null) => RefreshChange | null): Promise<void>

@@ -189,12 +189,17 @@ describe.each(kinds)('sessions in %s', (_name, open) => {
   })
 
   it('of one subject are at most `maxSessions`; the longest unused ends', async () => {
-    const { app, clock } = await stage({ maxSessions: 2 })
+    const revoked: { tokenId: string }[] = []
+    const { app, clock } = await stage({
+      maxSessions: 2,
+      revoke: { token: async (token) => void revoked.push(token) },
+    })
     const grants = []
     for (let i = 0; i < 3; i++) {
       grants.push(given(await signIn(app, { subject: 'u' })))
       clock.pass(1)
     }
+    expect(revoked.map(({ tokenId }) => tokenId)).toEqual([claimsOf(grants[0]!)['jti']])
     expect(reasonOf(await refresh(app, grants[0]!.refreshToken))).toBe('ended')
     for (const grant of grants.slice(1)) given(await refresh(app, grant.refreshToken))
   })
