@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { describeSecurity } from '@portcullis/kernel'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifySchema } from 'fastify'
 import { isClosed } from './closed-routes.ts'
 import type { Scheme } from './identity.ts'
 import type { AuthOptions } from './options.ts'
@@ -9,7 +9,7 @@ import { acceptedSchemes } from './strategies.ts'
 
 /** What @fastify/swagger hands to its option `transform`, and takes back. */
 interface Transformed {
-  readonly schema: never
+  readonly schema: FastifySchema
   readonly url: string
 }
 interface Given extends Transformed {
@@ -51,7 +51,7 @@ export function documentSecurity(
       const added = isClosed(app.server, name)
         ? { hide: true }
         : { security: policy === undefined ? [] : securityOf(policy, openapiObject as Document) }
-      return { ...made, schema: { ...(made.schema as object), ...added } as never }
+      return { ...made, schema: { ...made.schema, ...added } }
     },
   }
 }
