@@ -59,6 +59,16 @@ describe.runIf(hasRedis)('over Redis', () => {
     }
   })
 
+  it('a count of refusals whose expiry was taken away is given a new one', async () => {
+    const { statusOf } = await limited({ name: 'q', limit: 1, window: 60, ban: { after: 9, within: 30, for: 60 } })
+    await statusOf()
+    await statusOf()
+    const [count] = (await redis.keys('*')).filter((key) => key.endsWith(':n'))
+    await redis.persist(count as string)
+    await statusOf()
+    expect(await redis.ttl(count as string)).toBeGreaterThan(0)
+  })
+
   describe.each(kinds)('under %s', (_, policy) => {
     const keyOf = async (statusOf: () => Promise<number>): Promise<string> => {
       await redis.flushall()

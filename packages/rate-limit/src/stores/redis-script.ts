@@ -1,4 +1,5 @@
 import { algorithms } from './redis-algorithms.ts'
+import { records } from './redis-records.ts'
 
 /** The server's own clock, in whole ms. */
 const serverClock = `
@@ -30,48 +31,8 @@ local deadline = tonumber(ARGV[1])
 if deadline > 0 and now > deadline then return { now } end
 ${algorithms}
 local stored = #KEYS > 0 and redis.call('MGET', unpack(KEYS)) or {}
-local held, dirty, formats = {}, {}, {}
-
-local function format(width)
-  local known = formats[width]
-  if not known then
-    known = '<' .. string.rep('d', width)
-    formats[width] = known
-  end
-  return known
-end
-
--- Whole numbers that a double holds exactly; anything else is nobody's.
-local function whole(one) return one >= 0 and one < 9e15 and one % 1 == 0 end
-
-local function read(text, width)
-  if width == 2 then
-    if #text ~= 16 then return end
-    local one, two = struct.unpack('<dd', text)
-    if whole(one) and whole(two) then return { one, two, key = false, q = false, dirty = false, whole = false } end
-    return
-  end
-  width = width or #text / 8
-  if #text ~= width * 8 or width < 1 or width > 200 or width % 1 ~= 0 then return end
-  local s = { struct.unpack(format(width), text) }
-  s[width + 1] = nil
-  for i = 1, width do
-    if not whole(s[i]) then return end
-  end
-  return s
-end
-
-local function blank(width)
-  local s = {}
-  for i = 1, width or 0 do s[i] = 0 end
-  return s
-end
-
-local function touch(s)
-  s.dirty = true
-  dirty[#dirty + 1] = s
-end
-
+local held = {}
+${records}
 local function load(place, q)
   local key = KEYS[place]
   local s = held[key]
@@ -101,7 +62,8 @@ local function refused(key, q)
     redis.call('DEL', key .. ':n')
     count = redis.call('INCR', key .. ':n')
   end
-  if count == 1 then redis.call('PEXPIRE', key .. ':n', q.within) end
+  -- Somebody may have taken the expiry away: refusals would add up for ever.
+  if count == 1 or redis.call('PTTL', key .. ':n') < 0 then redis.call('PEXPIRE', key .. ':n', q.within) end
   if count < q.after then return false end
   redis.call('DEL', key .. ':n')
   redis.call('SET', key .. ':b', '1', 'PX', q.bans)
