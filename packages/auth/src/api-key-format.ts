@@ -84,6 +84,7 @@ export function createApiKey(
 /**
  * Makes the successor of a key: of the same id, so that limits and last use go on; the old one is refused after the overlap.
  * @param given.overlap seconds for which both are accepted
+ * @param given.expires when the new one expires; absent: when the old one was to
  * @param now milliseconds since the epoch
  * @returns the new key, and both entries: store them in the place of the old one.
  */
@@ -98,10 +99,10 @@ export function rotateApiKey(
   now: () => number = Date.now,
 ): { readonly key: string; readonly entries: readonly [next: ApiKeyEntry, old: ApiKeyEntry] } {
   const { overlap, ...parts } = given
-  const { hash: _hash, expires, ...kept } = entry
+  const { hash: _hash, ...kept } = entry
   const { key, entry: next } = createApiKey({ ...kept, ...parts })
   const end = Math.floor(now() / 1000) + overlap
-  return { key, entries: [next, { ...entry, expires: Math.min(end, expires ?? end) }] }
+  return { key, entries: [next, { ...entry, expires: Math.min(end, entry.expires ?? end) }] }
 }
 
 /** Reads keys of one prefix: their id, or null for whatever is none. Costs no look-up and no hash. */

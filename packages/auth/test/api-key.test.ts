@@ -160,6 +160,9 @@ describe('a rotation', () => {
   it('does not prolong a key that expires sooner', () => {
     const soon = { ...entry, expires: 1_000 }
     expect(rotateApiKey(soon, { overlap: 3600 }, () => 0).entries[1].expires).toBe(1_000)
+    // Nor does the new one outlive what was granted, unless the caller says so.
+    expect(rotateApiKey(soon, { overlap: 3600 }, () => 0).entries[0].expires).toBe(1_000)
+    expect(rotateApiKey(soon, { overlap: 3600, expires: 9_000 }, () => 0).entries[0].expires).toBe(9_000)
   })
 })
 
