@@ -69,12 +69,21 @@ export class RememberedLookUps<Answer, Question = string> {
     const answer = this.#parts.ask(question)
     if (!(answer instanceof Promise)) return this.#keep(key, answer)
     this.#underWay++
-    const flight = answer.then((settled) => {
+    const over = (): void => {
       this.#flights.delete(key)
       this.#underWay--
       this.#next()
-      return this.#keep(key, settled)
-    })
+    }
+    const flight = answer.then(
+      (settled) => {
+        over()
+        return this.#keep(key, settled)
+      },
+      (error: unknown) => {
+        over()
+        throw error
+      },
+    )
     this.#flights.set(key, flight)
     return flight
   }
