@@ -28,7 +28,8 @@ export async function createCertificates(folder: string = standardFolder): Promi
   const [gateway, app, userService, paymentService] = await Promise.all([
     leaf(names.local, names.api, '127.0.0.1', '::1'),
     leaf(names.app),
-    leaf(names.userService),
+    // By its address too: where the gateway fetches the keys of access tokens.
+    leaf(names.userService, '127.0.0.1'),
     leaf(names.paymentService),
   ])
   return { gateway, app, userService, paymentService, ca: gateway.ca, caFile: gateway.caFile }

@@ -1,15 +1,20 @@
 import { accountsAnswer, transferAnswer, transferBody } from './payment-service/schemas.ts'
 import { exportPace } from './gateway/limits.ts'
 import { problemSchema } from './problem.ts'
-import { type Scope, scopes } from './tokens.ts'
+import { scopes, stepUpAge } from './tokens.ts'
 import { refreshCookie } from './user-service/refresh-cookie.ts'
 import {
   commentAnswer,
   commentBody,
+  keyAnswer,
+  keyBody,
   loginBody,
+  newKeyAnswer,
   postAnswer,
   postBody,
   registerBody,
+  sessionAnswer,
+  stepUpBody,
   tokenAnswer,
   userAnswer,
 } from './user-service/schemas.ts'
@@ -18,13 +23,12 @@ import {
 interface Operation {
   readonly summary: string
   readonly description?: string
-  /** Absent: open to everybody. */
-  readonly scope?: Scope
   readonly parameters?: readonly object[]
   readonly body?: object
   /** Answers of its own, by status: a schema, or null for an empty body. */
   readonly answers: Readonly<Record<number, object | null>>
-  readonly cookie?: boolean
+  /** The refresh cookie: needed, or used if it is there. Everything else that admits a caller stands in the policies. */
+  readonly cookie?: 'needed' | 'used'
 }
 
 const ref = (name: string): object => ({ $ref: `#/components/schemas/${name}` })
@@ -37,9 +41,13 @@ const idParameter = {
   schema: { type: 'integer', minimum: 1, maximum: 999_999_999 },
 }
 
+const uuidParameter = { ...idParameter, schema: { type: 'string', format: 'uuid' } }
+const keyParameter = { ...idParameter, schema: { type: 'string', pattern: '^[0-9A-Za-z]{12}$' } }
+const STEP_UP = `The password must have been given within the last ${stepUpAge} seconds: else 401 with \`insufficient_user_authentication\` (RFC 9470), and \`POST /step-up\` helps.`
+
 const operations: Readonly<Record<string, Readonly<Record<string, Operation>>>> = {
   '/register': {
-    post: { summary: 'Register', body: ref('Register'), answers: { 201: ref('User'), 409: problem } },
+    post: { summary: 'Register', body: ref('Register'), answers: { 201: ref('User'), 409: problem, 422: problem } },
   },
   '/login': {
     post: {
@@ -51,16 +59,40 @@ const operations: Readonly<Record<string, Readonly<Record<string, Operation>>>> 
   '/refresh': {
     post: {
       summary: 'A new access token for the refresh cookie, and its successor',
-      cookie: true,
+      cookie: 'needed',
       answers: { 200: ref('Tokens'), 401: problem },
     },
   },
-  '/logout': { post: { summary: 'End the session', cookie: true, answers: { 204: null } } },
-  '/users/profile': { get: { summary: 'The caller', scope: 'profile:read', answers: { 200: ref('User') } } },
+  '/logout': { post: { summary: 'End the session', cookie: 'used', answers: { 204: null } } },
+  '/logout/everywhere': { post: { summary: 'End all sessions, and their access tokens', answers: { 204: null } } },
+  '/step-up': {
+    post: {
+      summary: 'An access token for a user who gives the password again',
+      description: 'Only this token says so: the next refresh gives the time of the sign-in again.',
+      body: ref('StepUp'),
+      answers: { 200: ref('Tokens'), 401: problem },
+    },
+  },
+  '/sessions': { get: { summary: "The caller's sessions, the last used first", answers: { 200: list('Session') } } },
+  '/sessions/{id}': {
+    delete: { summary: 'End one session', parameters: [uuidParameter], answers: { 204: null, 404: problem } },
+  },
+  '/api-keys': {
+    get: { summary: "The caller's API keys", answers: { 200: list('ApiKey') } },
+    post: {
+      summary: 'Make an API key; the answer shows it once',
+      description: STEP_UP,
+      body: ref('NewApiKey'),
+      answers: { 201: ref('CreatedApiKey'), 409: problem },
+    },
+  },
+  '/api-keys/{id}': {
+    delete: { summary: 'Withdraw an API key', parameters: [keyParameter], answers: { 204: null, 404: problem } },
+  },
+  '/users/profile': { get: { summary: 'The caller', answers: { 200: ref('User') } } },
   '/users': {
     get: {
       summary: 'Users whose name or email address contains a text',
-      scope: 'users:read',
       parameters: [
         { name: 'search', in: 'query', schema: { type: 'string', maxLength: 64 } },
         { name: 'sort', in: 'query', schema: { type: 'string', enum: ['id', 'username', 'email'], default: 'id' } },
@@ -69,37 +101,34 @@ const operations: Readonly<Record<string, Readonly<Record<string, Operation>>>> 
     },
   },
   '/posts': {
-    get: { summary: 'The newest posts', scope: 'posts:read', answers: { 200: list('Post') } },
-    post: { summary: 'Write a post', scope: 'posts:write', body: ref('NewPost'), answers: { 201: ref('Post') } },
+    get: { summary: 'The newest posts', answers: { 200: list('Post') } },
+    post: { summary: 'Write a post', body: ref('NewPost'), answers: { 201: ref('Post') } },
   },
   '/posts/export': {
     get: {
       summary: 'Every post, oldest first',
       description: `Paced: ${exportPace.limit} a second for each user. What comes faster waits, and is answered all the same; only what would wait longer than ten seconds is refused (429).`,
-      scope: 'posts:read',
       answers: { 200: list('Post') },
     },
   },
   '/posts/{id}/comments': {
     get: {
       summary: 'Comments',
-      scope: 'posts:read',
       parameters: [idParameter],
       answers: { 200: list('Comment'), 404: problem },
     },
     post: {
       summary: 'Comment on a post',
-      scope: 'posts:write',
       parameters: [idParameter],
       body: ref('NewComment'),
       answers: { 201: ref('Comment'), 404: problem },
     },
   },
-  '/accounts': { get: { summary: "The caller's accounts", scope: 'accounts:read', answers: { 200: ref('Accounts') } } },
+  '/accounts': { get: { summary: "The caller's accounts", answers: { 200: ref('Accounts') } } },
   '/transfer': {
     post: {
       summary: "Move cents from the caller's account to another",
-      scope: 'transfers:write',
+      description: STEP_UP,
       body: ref('Transfer'),
       answers: { 200: ref('Transferred'), 404: problem, 409: problem, 422: problem },
     },
@@ -107,12 +136,32 @@ const operations: Readonly<Record<string, Readonly<Record<string, Operation>>>> 
   '/openapi.json': { get: { summary: 'This document', answers: { 200: { type: 'object' } } } },
 }
 
-/** The API as an OpenAPI 3.1 document, made of the very schemas the services check with. */
-export function openapiDocument(server: string): object {
+/** `transform` of `documentSecurity()`: what the policies of a route say, in the words of OpenAPI. */
+export type SecurityTransform = (given: {
+  schema: never
+  url: string
+  route: { method: string; url: string }
+  openapiObject: object
+}) => { readonly schema: unknown }
+
+type Requirement = Readonly<Record<string, readonly string[]>>
+
+/** The API as an OpenAPI 3.1 document, made of the very schemas the services check with, and of the gateway's policies. */
+export function openapiDocument(server: string, transform: SecurityTransform): object {
   const paths: Record<string, Record<string, object>> = {}
+  const securitySchemes: Record<string, object> = {
+    refreshToken: { type: 'apiKey', in: 'cookie', name: refreshCookie },
+  }
+  const described = { openapi: '3.1.0', components: { securitySchemes } }
+  const securityOf = (method: string, path: string): readonly Requirement[] => {
+    const route = { method: method.toUpperCase(), url: path.replaceAll(/\{(\w+)\}/g, ':$1') }
+    const { schema } = transform({ schema: {} as never, url: route.url, route, openapiObject: described })
+    return (schema as { readonly security: readonly Requirement[] }).security
+  }
   for (const [path, methods] of Object.entries(operations)) {
     const item: Record<string, object> = {}
-    for (const [method, operation] of Object.entries(methods)) item[method] = describe(operation)
+    for (const [method, operation] of Object.entries(methods))
+      item[method] = describe(operation, securityOf(method, path))
     paths[path] = item
   }
   return {
@@ -120,27 +169,24 @@ export function openapiDocument(server: string): object {
     info: {
       title: 'Portcullis demo',
       version: '1.0.0',
-      description: 'Amounts are integer cents.',
+      description: `Amounts are integer cents. Scopes: ${scopes.join(', ')}.`,
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: server }],
     security: [],
     paths,
     components: {
-      securitySchemes: {
-        accessToken: {
-          type: 'http',
-          scheme: 'bearer',
-          bearerFormat: 'JWT',
-          description: `Scopes: ${scopes.join(', ')}.`,
-        },
-        refreshToken: { type: 'apiKey', in: 'cookie', name: refreshCookie },
-      },
+      securitySchemes,
       schemas: {
         Problem: problemSchema,
         Register: registerBody,
         Login: loginBody,
+        StepUp: stepUpBody,
         Tokens: tokenAnswer,
+        Session: sessionAnswer,
+        NewApiKey: keyBody,
+        CreatedApiKey: newKeyAnswer,
+        ApiKey: keyAnswer,
         User: userAnswer,
         NewPost: postBody,
         Post: postAnswer,
@@ -154,10 +200,14 @@ export function openapiDocument(server: string): object {
   }
 }
 
-function describe(operation: Operation): object {
-  const guarded = operation.scope !== undefined
+function describe(operation: Operation, admitted: readonly Requirement[]): object {
+  const guarded = admitted.length > 0
+  const cookie: readonly Requirement[] = [{ refreshToken: [] }, ...(operation.cookie === 'used' ? [{}] : [])]
   const answers: Record<number, object | null> = {
-    ...(operation.body === undefined && operation.parameters === undefined ? {} : { 400: problem }),
+    // Of two credentials that are both admitted none counts.
+    ...(operation.body !== undefined || operation.parameters !== undefined || admitted.length > 1
+      ? { 400: problem }
+      : {}),
     ...(guarded ? { 401: problem, 403: problem } : {}),
     ...operation.answers,
     429: problem,
@@ -172,8 +222,7 @@ function describe(operation: Operation): object {
   return {
     summary: operation.summary,
     ...(operation.description === undefined ? {} : { description: operation.description }),
-    ...(guarded ? { security: [{ accessToken: [operation.scope] }] } : {}),
-    ...(operation.cookie ? { security: [{ refreshToken: [] }] } : {}),
+    security: operation.cookie === undefined ? admitted : cookie,
     ...(operation.parameters === undefined ? {} : { parameters: operation.parameters }),
     ...(operation.body === undefined
       ? {}

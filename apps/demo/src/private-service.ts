@@ -3,11 +3,9 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import type { LeafCertificate } from './certificates.ts'
 import { closeInTime } from './closing.ts'
 import { isOutage } from './database/outage.ts'
+import { gatewayIssuer } from './internal-tokens.ts'
 import { logging, type LogSettings } from './logging.ts'
 import { answerProblem } from './problem.ts'
-
-/** Who the gateway is to the services: the issuer of the internal tokens. */
-export const gatewayIssuer = 'gateway'
 
 /** What a private service is made with. */
 export interface PrivateServiceOptions {
@@ -16,7 +14,8 @@ export interface PrivateServiceOptions {
   readonly gatewayKey: string
   /** The service's own name: tokens for another service are of no use here. */
   readonly audience: string
-  readonly rateLimit?: SecurityOptions['rateLimit']
+  /** Rooms of its own, beside those that every service has. */
+  readonly rooms?: Pick<SecurityOptions, 'rateLimit' | 'issuer'>
   readonly log: LogSettings
 }
 
@@ -36,7 +35,7 @@ export async function createPrivateService(options: PrivateServiceOptions): Prom
     requestIdHeader: 'x-request-id',
   })
   await app.register(security, {
-    ...(options.rateLimit === undefined ? {} : { rateLimit: options.rateLimit }),
+    ...options.rooms,
     auth: {
       jwt: {
         key: options.gatewayKey,

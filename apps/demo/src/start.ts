@@ -1,3 +1,6 @@
+import { type RevokedSubject, type RevokedToken, revoke, revokeSubject } from '@portcullis/auth'
+import { rotateKeys } from '@portcullis/issuer'
+import type { FastifyInstance } from 'fastify'
 import { Redis } from 'ioredis'
 import { type Ports, choosePorts, names } from './addresses.ts'
 import { createBrowserApp } from './browser-app/app.ts'
@@ -5,9 +8,9 @@ import { createCertificates } from './certificates.ts'
 import { openDatabase } from './database/open.ts'
 import { openPool } from './database/pool.ts'
 import { createGateway } from './gateway/gateway.ts'
+import { createKeyPair } from './internal-tokens.ts'
 import type { LogSettings } from './logging.ts'
 import { createPaymentService } from './payment-service/service.ts'
-import { createKeyPair, createTokenIssuer } from './tokens.ts'
 import { createUserService } from './user-service/service.ts'
 
 /** How to start the demo. */
@@ -44,6 +47,10 @@ export interface Demo {
   readonly limits: string
   /** For tests: the connection strings of the database. */
   readonly databaseUrls: { readonly admin: string; readonly users: string; readonly payments: string }
+  /** For tests: what the private keys of access tokens are encrypted with. */
+  readonly issuerSecret: string
+  /** Lets the next key sign access tokens. They rotate by age without it. */
+  rotateKeys(options?: { readonly compromised?: boolean }): Promise<unknown>
   /** Stops everything, in the opposite order. */
   close(): Promise<void>
 }
@@ -78,14 +85,19 @@ async function start(options: StartOptions, closers: (() => unknown)[]): Promise
 
   const redis = options.redisUrl === undefined ? undefined : await connectRedis(options.redisUrl)
   if (redis !== undefined) closers.push(() => redis.disconnect())
-  const tokens = await createTokenIssuer()
-  closers.push(() => tokens.close())
 
-  const gatewayKeys = createKeyPair()
-  const gatewayKey = gatewayKeys.publicKey
+  const internalKeys = createKeyPair()
+  const gatewayKey = internalKeys.publicKey
+  // The gateway stands last, and is told whose access tokens it has to refuse; with Redis it tells those of other
+  // processes.
+  let standing: FastifyInstance | undefined
+  const refusing = {
+    token: async (one: RevokedToken) => standing && revoke(standing, one),
+    subject: async (one: RevokedSubject) => standing && revokeSubject(standing, one),
+  }
   const userService = await createUserService(
     { certificate: certificates.userService, gatewayKey, log },
-    { pool: usersPool, tokens, redis },
+    { pool: usersPool, issuerSecret: database.issuerSecret, revoke: refusing, redis },
   )
   closers.push(() => userService.close())
   const userAddress = await userService.listen({ host: '127.0.0.1', port: 0 })
@@ -102,12 +114,12 @@ async function start(options: StartOptions, closers: (() => unknown)[]): Promise
     ca: certificates.ca,
     ports,
     appOrigin: app,
-    accessTokenKey: tokens.publicKey,
-    internalKey: gatewayKeys.privateKey,
+    internalKeys,
     services: { user: userAddress, payment: paymentAddress },
     redis,
     log,
   })
+  standing = gateway
   closers.push(() => gateway.close())
   await gateway.listen({ host: '127.0.0.1', port: ports.gateway })
 
@@ -136,6 +148,8 @@ async function start(options: StartOptions, closers: (() => unknown)[]): Promise
         ? 'the one of DATABASE_URL'
         : `PostgreSQL of its own, data in ${database.dataFolder}`,
     limits: redis === undefined ? 'in memory' : 'in Redis',
+    issuerSecret: database.issuerSecret,
+    rotateKeys: (rotation) => rotateKeys(userService, rotation),
     databaseUrls: { admin: database.adminUrl, users: database.usersUrl, payments: database.paymentsUrl },
   }
 }

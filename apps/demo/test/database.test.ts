@@ -24,7 +24,14 @@ describe('the role of the user service', () => {
   it.each([
     ['read accounts', 'select * from portcullis_payments.accounts'],
     ['credit an account', 'update portcullis_payments.accounts set balance = 1'],
-    ['delete sessions', 'delete from portcullis_users.sessions'],
+    ['give sessions to others', "update portcullis_issuer.sessions set subject = '102'"],
+    ['make sign-ins look recent', 'update portcullis_issuer.sessions set auth_time = now()'],
+    ['prolong sessions beyond their end', 'update portcullis_issuer.sessions set expires_at = now()'],
+    ['move refresh tokens', 'update portcullis_issuer.refresh_tokens set session_id = gen_random_uuid()'],
+    ['delete used refresh tokens', 'delete from portcullis_issuer.refresh_tokens'],
+    ['exchange a public key', "update portcullis_issuer.keys set public_key = 'x'"],
+    ['make tables beside the issuer’s', 'create table portcullis_issuer.mine (id integer)'],
+    ['give API keys more scopes', "update portcullis_users.api_keys set scopes = '{x}'"],
     ['delete users', 'delete from portcullis_users.users'],
     ['change passwords', "update portcullis_users.users set password_hash = 'x'"],
     ['change posts', "update portcullis_users.posts set body = 'x'"],
@@ -66,6 +73,9 @@ describe('the role of the user service', () => {
 describe('the role of the payment service', () => {
   it.each([
     ['read users', 'select * from portcullis_users.users'],
+    ['read sessions', 'select * from portcullis_issuer.sessions'],
+    ['read keys', 'select * from portcullis_issuer.keys'],
+    ['read API keys', 'select * from portcullis_users.api_keys'],
     ['open accounts', 'insert into portcullis_payments.accounts (owner_id, balance) values (101, 5)'],
     ['give accounts to others', 'update portcullis_payments.accounts set owner_id = 102'],
     ['delete transfers', 'delete from portcullis_payments.transfers'],

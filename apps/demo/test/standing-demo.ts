@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import type { LookupFunction } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import pg from 'pg'
 import { Agent } from 'undici'
 import { seededUsers } from '../src/database/seed.ts'
 import { type Demo, startDemo, type StartOptions } from '../src/start.ts'
@@ -31,6 +32,8 @@ export interface Ask {
 export interface StandingDemo extends Demo {
   readonly ca: string
   call(method: string, path: string, ask?: Ask): Promise<Answer>
+  /** Runs a statement as whoever made the tables: what only time, or an attacker, would do to them. */
+  sql(statement: string, values?: unknown[]): Promise<any[]>
   signIn(user?: { username: string; password: string }, ask?: Ask): Promise<{ token: string; cookie: string }>
 }
 
@@ -93,6 +96,15 @@ export async function standDemo(options: Partial<StartOptions> = {}): Promise<St
     ...demo,
     ca,
     call,
+    async sql(statement, values = []) {
+      const client = new pg.Client({ connectionString: demo.databaseUrls.admin })
+      await client.connect()
+      try {
+        return (await client.query(statement, values)).rows
+      } finally {
+        await client.end()
+      }
+    },
     async signIn({ username, password } = seededUsers[0], ask = {}) {
       const answer = await call('POST', '/login', { ...ask, json: { username, password } })
       if (answer.status !== 200) throw new Error(`login: ${answer.status} ${answer.text}`)

@@ -1,6 +1,7 @@
+import { postgresSchema } from '@portcullis/issuer'
 import pg from 'pg'
 import { type EmbeddedDatabase, startEmbeddedDatabase } from './embedded.ts'
-import { ensureRoles, roles } from './roles.ts'
+import { ensureRoles, roles, type Secrets } from './roles.ts'
 import { grants, schema } from './schema.ts'
 import { seed } from './seed.ts'
 
@@ -8,6 +9,8 @@ import { seed } from './seed.ts'
 export interface Database {
   readonly usersUrl: string
   readonly paymentsUrl: string
+  /** Encrypts the private keys of access tokens in the database; the same for all processes that use it. */
+  readonly issuerSecret: string
   /** For tests: the connection string that made the tables. */
   readonly adminUrl: string
   /** Where the data lies, if the server is ours. */
@@ -24,11 +27,12 @@ export async function openDatabase(url?: string): Promise<Database> {
   try {
     embedded = url === undefined ? await startEmbeddedDatabase() : undefined
     const adminUrl = url ?? (embedded as EmbeddedDatabase).adminUrl
-    const passwords = await migrate(adminUrl)
+    const secrets = await migrate(adminUrl)
     return {
       adminUrl,
-      usersUrl: withRole(adminUrl, roles.users, passwords.users),
-      paymentsUrl: withRole(adminUrl, roles.payments, passwords.payments),
+      usersUrl: withRole(adminUrl, roles.users, secrets.users),
+      paymentsUrl: withRole(adminUrl, roles.payments, secrets.payments),
+      issuerSecret: secrets.issuer,
       dataFolder: embedded?.dataFolder ?? null,
       close: async () => embedded?.stop(),
     }
@@ -38,7 +42,7 @@ export async function openDatabase(url?: string): Promise<Database> {
   }
 }
 
-async function migrate(adminUrl: string): Promise<Awaited<ReturnType<typeof ensureRoles>>> {
+async function migrate(adminUrl: string): Promise<Secrets> {
   const admin = new pg.Client({ connectionString: adminUrl })
   // Its death fails the statement under way; without a listener it would end the process too.
   admin.on('error', () => {})
@@ -46,11 +50,12 @@ async function migrate(adminUrl: string): Promise<Awaited<ReturnType<typeof ensu
   try {
     // One process at a time: two that make the same things at once get in each other's way.
     await admin.query(`select pg_advisory_lock(hashtext('portcullis'))`)
-    const passwords = await ensureRoles(admin)
+    const secrets = await ensureRoles(admin)
     const database = pg.escapeIdentifier(admin.database ?? 'postgres')
     await admin.query(`grant create on database ${database} to ${pg.escapeIdentifier(roles.owner)}`)
     await admin.query('begin')
     await admin.query(`set local role ${pg.escapeIdentifier(roles.owner)}`)
+    await admin.query(postgresSchema)
     await admin.query(schema)
     await admin.query(
       grants
@@ -59,7 +64,7 @@ async function migrate(adminUrl: string): Promise<Awaited<ReturnType<typeof ensu
     )
     await seed(admin)
     await admin.query('commit')
-    return passwords
+    return secrets
   } finally {
     await admin.end()
   }

@@ -12,5 +12,7 @@ export function openPool(connectionString: string, applicationName: string): pg.
   })
   // An idle connection that the server ends is no reason to die: the next query opens another.
   pool.on('error', () => {})
+  // Nor is one that it ends between two statements of a transaction: the next of them fails, and says so.
+  pool.on('connect', (client) => client.on('error', () => {}))
   return pool
 }

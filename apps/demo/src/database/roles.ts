@@ -8,43 +8,49 @@ export const roles = {
   payments: 'portcullis_payment_service',
 } as const
 
-/** The passwords of the services' roles. */
-export interface RolePasswords {
+/** The passwords of the services' roles, and what the issuer encrypts its private keys with. */
+export interface Secrets {
   readonly users: string
   readonly payments: string
+  readonly issuer: string
 }
 
 const REFUSED = 'NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION'
 
 /**
- * Makes the roles and the passwords of the services' roles. The passwords stay: other processes of the demo may be
- * using them on the same database. Whoever may read the table may set them as well.
+ * Makes the roles and the secrets. They stay: other processes of the demo may be using them on the same database.
+ * Whoever may read the table may set the passwords as well; no service may. (A deployment has a store for secrets, and a
+ * copy of the database is then no copy of the issuer's.)
  * Identifiers and passwords cannot be parameters of such statements: both are ours, and quoted all the same.
  */
-export async function ensureRoles(admin: pg.Client): Promise<RolePasswords> {
+export async function ensureRoles(admin: pg.Client): Promise<Secrets> {
   await admin.query('create schema if not exists portcullis_roles')
   await admin.query(
     'create table if not exists portcullis_roles.passwords (role text primary key, password text not null)',
   )
-  const passwords = { users: await passwordOf(admin, roles.users), payments: await passwordOf(admin, roles.payments) }
+  const secrets = {
+    users: await secretOf(admin, roles.users),
+    payments: await secretOf(admin, roles.payments),
+    issuer: await secretOf(admin, 'the keys of access tokens'),
+  }
   await ensureRole(admin, roles.owner, 'NOLOGIN')
   for (const service of ['users', 'payments'] as const) {
     await ensureRole(admin, roles[service], 'LOGIN')
     const role = pg.escapeIdentifier(roles[service])
-    await admin.query(`alter role ${role} password ${pg.escapeLiteral(passwords[service])} connection limit 50`)
+    await admin.query(`alter role ${role} password ${pg.escapeLiteral(secrets[service])} connection limit 50`)
     await admin.query(`alter role ${role} set statement_timeout = '3s'`)
     await admin.query(`alter role ${role} set idle_in_transaction_session_timeout = '5s'`)
     await admin.query(`alter role ${role} set search_path = pg_catalog`)
   }
   await admin.query(`grant ${pg.escapeIdentifier(roles.owner)} to current_user`)
-  return passwords
+  return secrets
 }
 
-async function passwordOf(admin: pg.Client, role: string): Promise<string> {
+async function secretOf(admin: pg.Client, role: string): Promise<string> {
   const { rows } = await admin.query<{ password: string }>(
     `insert into portcullis_roles.passwords values ($1, $2)
      on conflict (role) do update set role = excluded.role returning password`,
-    [role, randomBytes(24).toString('base64url')],
+    [role, randomBytes(32).toString('base64url')],
   )
   return (rows[0] as { password: string }).password
 }

@@ -1,13 +1,13 @@
 import type pg from 'pg'
-import { hashPassword } from '../user-service/password.ts'
 
-/** The users that exist from the start. The passwords are public: this is a demo. */
+/** The users that exist from the start. The passwords are public, and so their hashes: this is a demo. */
 export const seededUsers = [
   {
     id: 101,
     username: 'masum',
     email: 'masum@example.com',
     password: 'correct-horse-7',
+    passwordHash: '$argon2id$v=19$m=19456,t=2,p=1$n5cHKRyC/PIogM2o+H5RjQ$iCvuqEJ2nM6ekNHGldXrH79m3gve3nffIjSkVtp4hZE',
     account: 1001,
     balance: 100_000,
   },
@@ -16,6 +16,7 @@ export const seededUsers = [
     username: 'alice',
     email: 'alice@example.com',
     password: 'battery-staple-9',
+    passwordHash: '$argon2id$v=19$m=19456,t=2,p=1$bLUAw8SGLVhRgRo0ueOHKA$JSxUyfr1U9GF9Bo9xLWHPf5LyeibdZq1EHNf5hhNYV4',
     account: 1002,
     balance: 50_000,
   },
@@ -35,11 +36,10 @@ const comments = [
 
 /** Fills empty tables; what is there already stays as it is. */
 export async function seed(owner: pg.Client): Promise<void> {
-  const hashes = await Promise.all(seededUsers.map((user) => hashPassword(user.password)))
-  for (const [index, user] of seededUsers.entries()) {
+  for (const user of seededUsers) {
     const added = await owner.query(
       `insert into portcullis_users.users (id, username, email, password_hash) values ($1, $2, $3, $4) on conflict do nothing`,
-      [user.id, user.username, user.email, hashes[index]],
+      [user.id, user.username, user.email, user.passwordHash],
     )
     if (added.rowCount === 0) continue
     await owner.query(`update portcullis_payments.accounts set id = $2, balance = $3 where owner_id = $1`, [

@@ -1,13 +1,15 @@
+import { documentSecurity } from '@portcullis/auth'
 import security, { serverOptions } from '@portcullis/security'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Redis } from 'ioredis'
 import { names, type Ports } from '../addresses.ts'
 import type { LeafCertificate } from '../certificates.ts'
 import { closeInTime } from '../closing.ts'
+import { createOwnTokens, forwardedClaims, gatewayIssuer, type KeyPair } from '../internal-tokens.ts'
 import { logging, type LogSettings } from '../logging.ts'
 import { openapiDocument } from '../openapi.ts'
-import { gatewayIssuer } from '../private-service.ts'
-import { accessTokens } from '../tokens.ts'
+import { accessTokens, keyPrefix } from '../tokens.ts'
+import { openApiKeys } from './api-keys.ts'
 import { perAddress, perUser } from './limits.ts'
 import { routes } from './routes.ts'
 
@@ -19,10 +21,8 @@ export interface GatewayParts {
   readonly ports: Ports
   /** The one origin whose pages may read answers. */
   readonly appOrigin: string
-  /** Checks access tokens, PEM. */
-  readonly accessTokenKey: string
-  /** Signs internal tokens, PEM. */
-  readonly internalKey: string
+  /** Signs internal tokens. */
+  readonly internalKeys: KeyPair
   /** Where the services really listen, as URLs. */
   readonly services: { readonly user: string; readonly payment: string }
   readonly redis: Redis | undefined
@@ -31,7 +31,7 @@ export interface GatewayParts {
 
 /** The public gateway: every room there is, and no logic of its own. */
 export async function createGateway(parts: GatewayParts): Promise<FastifyInstance> {
-  const { ports, ca, redis } = parts
+  const { ports, ca, redis, internalKeys } = parts
   const { key, cert } = parts.certificate
   const userService = `${names.userService}:${new URL(parts.services.user).port}`
   const paymentService = `${names.paymentService}:${new URL(parts.services.payment).port}`
@@ -41,6 +41,10 @@ export async function createGateway(parts: GatewayParts): Promise<FastifyInstanc
     ...logging('gateway', parts.log),
   })
   closeInTime(app)
+  const tokens = await createOwnTokens(internalKeys)
+  app.addHook('onClose', () => tokens.close())
+  const apiKeys = openApiKeys({ userService: parts.services.user, ca, tokens })
+  app.addHook('onClose', () => apiKeys.close())
   await app.register(security, {
     https: {
       hosts: [`${names.local}:${ports.gateway}`, `${names.api}:${ports.gateway}`],
@@ -58,11 +62,19 @@ export async function createGateway(parts: GatewayParts): Promise<FastifyInstanc
     },
     auth: {
       jwt: {
-        key: parts.accessTokenKey,
+        // From the user service's private address: keys that rotate there are known here.
+        jwks: `${parts.services.user}/.well-known/jwks.json`,
+        ca,
         issuer: accessTokens.issuer,
         audience: accessTokens.audience,
         algorithms: [accessTokens.algorithm],
       },
+      // Access tokens live for minutes: while Redis is away, what is known has to do, and each process tells it later.
+      revocation: {
+        maxTokenAge: accessTokens.lifetime,
+        ...(redis === undefined ? {} : { redis, onStoreError: 'open' }),
+      },
+      apiKeys: { prefix: keyPrefix, find: apiKeys.find, cacheFor: 5 },
       strict: true,
     },
     gateway: {
@@ -71,17 +83,25 @@ export async function createGateway(parts: GatewayParts): Promise<FastifyInstanc
         'payment-service': { origin: `https://${paymentService}`, ca },
       },
       resolve: { [names.userService]: '127.0.0.1', [names.paymentService]: '127.0.0.1' },
-      internalToken: { issuer: gatewayIssuer, key: parts.internalKey, anonymousSubject: 'anonymous' },
+      internalToken: {
+        issuer: gatewayIssuer,
+        key: internalKeys.privateKey,
+        anonymousSubject: 'anonymous',
+        claims: forwardedClaims,
+      },
       bodyLimit: 65_536,
       routes,
     },
   })
 
-  const document = openapiDocument(`https://${names.api}:${ports.gateway}`)
+  const { transform } = documentSecurity(app)
+  const server = `https://${names.api}:${ports.gateway}`
+  let document: object | undefined
   app.get(
     '/openapi.json',
     { config: { security: { auth: false, rateLimit: { policies: [perAddress] } } } },
-    () => document,
+    // The policies are known once the app is ready.
+    () => (document ??= openapiDocument(server, transform)),
   )
   return app
 }

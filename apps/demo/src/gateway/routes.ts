@@ -1,13 +1,20 @@
 import type { GatewayRoute } from '@portcullis/gateway'
 import type {} from '@portcullis/security'
 import type { RouteSecurity } from 'fastify'
-import type { Scope } from '../tokens.ts'
+import { type Scope, stepUpAge } from '../tokens.ts'
 import { refreshCookie } from '../user-service/refresh-cookie.ts'
 import { exportPace, perAddress, perLoginAddress, perRegisterAddress } from './limits.ts'
 
 // A page of another origin, even of the same site, cannot sign anybody in or out.
 const ownPages: RouteSecurity['cors'] = { refuseForeignOrigins: true }
+// By an access token or an API key.
 const forUsers = (scope: Scope): RouteSecurity => ({ auth: { scopes: [scope] } })
+// By an access token alone: whoever found a key can neither move money nor make further keys.
+const forSignedIn = (scope: Scope): RouteSecurity => ({ auth: { scopes: [scope], anyOf: ['jwt'] } })
+// And only by one whose user has given the password lately.
+const forSteppedUp = (scope: Scope): RouteSecurity => ({
+  auth: { scopes: [scope], anyOf: ['jwt'], stepUp: { maxAge: stepUpAge } },
+})
 
 /** Who may ask for what, and where it leads: the whole public surface beside `/openapi.json`. */
 export const routes: GatewayRoute[] = [
@@ -26,6 +33,7 @@ export const routes: GatewayRoute[] = [
     rewrite: '/api/login',
     security: { auth: false, cors: ownPages, rateLimit: { policies: [perAddress, perLoginAddress] } },
     bodyLimit: 4096,
+    forwardCookies: [refreshCookie],
   },
   {
     methods: ['POST'],
@@ -44,6 +52,60 @@ export const routes: GatewayRoute[] = [
     security: { auth: false, cors: ownPages, rateLimit: { policies: [perAddress] } },
     bodyLimit: 0,
     forwardCookies: [refreshCookie],
+  },
+  {
+    methods: ['POST'],
+    path: '/logout/everywhere',
+    service: 'user-service',
+    rewrite: '/api/logout/everywhere',
+    security: forSignedIn('sessions:manage'),
+    bodyLimit: 0,
+  },
+  {
+    methods: ['POST'],
+    path: '/step-up',
+    service: 'user-service',
+    rewrite: '/api/step-up',
+    security: forSignedIn('sessions:manage'),
+    bodyLimit: 4096,
+  },
+  {
+    methods: ['GET'],
+    path: '/sessions',
+    service: 'user-service',
+    rewrite: '/api/sessions',
+    security: forSignedIn('sessions:manage'),
+  },
+  {
+    methods: ['DELETE'],
+    path: '/sessions/:id',
+    service: 'user-service',
+    rewrite: '/api/sessions/:id',
+    security: forSignedIn('sessions:manage'),
+    bodyLimit: 0,
+  },
+  {
+    methods: ['GET'],
+    path: '/api-keys',
+    service: 'user-service',
+    rewrite: '/api/api-keys',
+    security: forSignedIn('keys:manage'),
+  },
+  {
+    methods: ['POST'],
+    path: '/api-keys',
+    service: 'user-service',
+    rewrite: '/api/api-keys',
+    security: forSteppedUp('keys:manage'),
+    bodyLimit: 4096,
+  },
+  {
+    methods: ['DELETE'],
+    path: '/api-keys/:id',
+    service: 'user-service',
+    rewrite: '/api/api-keys/:id',
+    security: forSignedIn('keys:manage'),
+    bodyLimit: 0,
   },
   {
     methods: ['GET'],
@@ -106,6 +168,6 @@ export const routes: GatewayRoute[] = [
     path: '/transfer',
     service: 'payment-service',
     rewrite: '/api/transfer',
-    security: forUsers('transfers:write'),
+    security: forSteppedUp('transfers:write'),
   },
 ]

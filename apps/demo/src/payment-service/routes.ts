@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import type pg from 'pg'
 import { callerOf, forUsers } from '../caller.ts'
 import { answerProblem, problemSchema } from '../problem.ts'
+import { stepUpAge } from '../tokens.ts'
 import { listAccounts, transfer, type TransferResult } from './accounts.ts'
 import { accountsAnswer, transferAnswer, transferBody } from './schemas.ts'
 
@@ -27,7 +28,7 @@ export function paymentRoutes(app: FastifyInstance, pool: pg.Pool): void {
   app.post<{ Body: { amount: number; toAccount: number } }>(
     '/api/transfer',
     {
-      config: forUsers('transfers:write'),
+      config: forUsers('transfers:write', { stepUp: { maxAge: stepUpAge } }),
       schema: {
         body: transferBody,
         querystring,

@@ -5,7 +5,7 @@ import { paymentRoutes } from './routes.ts'
 
 /** The private payment service: accounts and transfers. */
 export async function createPaymentService(
-  options: Omit<PrivateServiceOptions, 'audience'>,
+  options: Omit<PrivateServiceOptions, 'audience' | 'rooms'>,
   pool: pg.Pool,
 ): Promise<FastifyInstance> {
   const app = await createPrivateService({ ...options, audience: 'payment-service' })

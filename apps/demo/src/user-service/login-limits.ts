@@ -10,8 +10,15 @@ type LoginGuard = NonNullable<Exclude<RouteSecurity['rateLimit'], false | undefi
  */
 export const loginGuard: LoginGuard = { account: { body: 'username' }, delay: { first: 30 } }
 
+/** Giving the password again is guessing, too: the same counts, by user, for whoever holds a stolen access token. */
+export const stepUpGuard: LoginGuard = {
+  name: 'step-up',
+  account: (request) => request.security.identity?.subject ?? null,
+  delay: { first: 30 },
+}
+
 /** Limits of the user service: what all together may ask, beside what the gateway grants each address and user. */
-export function loginLimits(redis: Redis | undefined): SecurityOptions['rateLimit'] {
+export function loginLimits(redis: Redis | undefined): NonNullable<SecurityOptions['rateLimit']> {
   return {
     policies: [{ name: 'user-service', limit: 100_000, window: 60, partitionBy: 'global' }],
     store: { prefix: 'ptc:users:', ...(redis === undefined ? {} : { redis }) },

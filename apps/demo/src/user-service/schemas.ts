@@ -1,4 +1,5 @@
 import { seededUsers } from '../database/seed.ts'
+import { keyScopes } from '../tokens.ts'
 
 // PostgreSQL stores no U+0000. Half a surrogate pair is stored as U+FFFD, and hashed as it: two passwords would be one.
 const text = (minLength: number, maxLength: number): object => ({
@@ -27,8 +28,8 @@ const email = {
 }
 const createdAt = { type: 'string', format: 'date-time' }
 
-/** `POST /register`. Passwords: 10 to 128 characters, no other rule (NIST SP 800-63B §3.1.1.2). */
-export const registerBody: object = closed({ username, email, password: text(10, 128) }, [
+/** `POST /register`. Passwords: 15 to 128 characters; what everybody tries first, the issuer refuses. */
+export const registerBody: object = closed({ username, email, password: text(15, 128) }, [
   'username',
   'email',
   'password',
@@ -37,7 +38,10 @@ export const registerBody: object = closed({ username, email, password: text(10,
 /** `POST /login`. */
 export const loginBody: object = closed({ username: text(1, 32), password: text(1, 128) }, ['username', 'password'])
 
-/** Answer to `POST /login` and `POST /refresh` (RFC 6749 §5.1). */
+/** `POST /step-up`. */
+export const stepUpBody: object = closed({ password: text(1, 128) }, ['password'])
+
+/** Answer to `POST /login`, `POST /refresh` and `POST /step-up` (RFC 6749 §5.1). */
 export const tokenAnswer: object = closed(
   {
     access_token: { type: 'string' },
@@ -46,6 +50,67 @@ export const tokenAnswer: object = closed(
   },
   ['access_token', 'token_type', 'expires_in'],
 )
+
+/** A session, as its user sees it. */
+export const sessionAnswer: object = closed(
+  {
+    id: { type: 'string', format: 'uuid' },
+    label: { type: 'string' },
+    createdAt,
+    lastUsedAt: createdAt,
+    expiresAt: createdAt,
+    current: { type: 'boolean', description: 'The one that asks.' },
+  },
+  ['id', 'label', 'createdAt', 'lastUsedAt', 'expiresAt', 'current'],
+)
+
+/** `:id` of a session in a path. */
+export const sessionParams: object = closed(
+  { id: { type: 'string', pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' } },
+  ['id'],
+)
+
+const keyId = { type: 'string', pattern: '^[0-9A-Za-z]{12}$' }
+const grantedScopes = {
+  type: 'array',
+  minItems: 1,
+  uniqueItems: true,
+  items: { type: 'string', enum: keyScopes },
+}
+
+/** `POST /api-keys`. */
+export const keyBody: object = closed(
+  {
+    name: text(1, 64),
+    scopes: grantedScopes,
+    days: { type: 'integer', minimum: 1, maximum: 365, description: 'Days until it expires.' },
+  },
+  ['name', 'scopes', 'days'],
+)
+
+const keyProperties = {
+  id: keyId,
+  name: { type: 'string' },
+  scopes: { type: 'array', items: { type: 'string' } },
+  createdAt,
+  expiresAt: createdAt,
+}
+
+/** An API key, as its owner sees it: never the key. */
+export const keyAnswer: object = closed(keyProperties, ['id', 'name', 'scopes', 'createdAt', 'expiresAt'])
+
+/** Answer to `POST /api-keys`: the key, this once. */
+export const newKeyAnswer: object = closed({ key: { type: 'string' }, ...keyProperties }, [
+  'key',
+  'id',
+  'name',
+  'scopes',
+  'createdAt',
+  'expiresAt',
+])
+
+/** `:id` of an API key in a path. */
+export const keyParams: object = closed({ id: keyId }, ['id'])
 
 /** A user. */
 export const userAnswer: object = closed({ id, username: { type: 'string' }, email: { type: 'string' } }, [

@@ -1,82 +1,84 @@
-import type { FastifyInstance, FastifyReply } from 'fastify'
+import { refuse, sessions, signOut, signOutEverywhere, stepUp } from '@portcullis/issuer'
+import type { FastifyInstance } from 'fastify'
+import { callerOf, forUsers, sessionOf } from '../caller.ts'
 import { answerProblem, problemSchema } from '../problem.ts'
-import { accessTokens } from '../tokens.ts'
+import { stepUpGuard } from './login-limits.ts'
+import { clearRefreshCookie } from './refresh-cookie.ts'
+import { noQuery, sessionAnswer, sessionParams, stepUpBody, tokenAnswer } from './schemas.ts'
 import type { UserServiceParts } from './service.ts'
-import { loginGuard } from './login-limits.ts'
-import { hashPassword, passwordMatches } from './password.ts'
-import { clearRefreshCookie, readRefreshCookie, sessionLifetime, writeRefreshCookie } from './refresh-cookie.ts'
-import { loginBody, noQuery, registerBody, tokenAnswer, userAnswer } from './schemas.ts'
-import { endSession, openSession, type OpenSession, rotateSession } from './sessions.ts'
-import { addUser, findCredential } from './users.ts'
+import { tokensOf } from './sign-in-routes.ts'
+import { credentialOf } from './users.ts'
 
-/** Registering, signing in, staying signed in, signing out. All of it is for callers without an identity. */
-export function sessionRoutes(app: FastifyInstance, { pool, tokens }: UserServiceParts): void {
-  const config = { security: { auth: {} } }
-  const guarded = { security: { auth: {}, rateLimit: { loginGuard } } }
+const iso = (seconds: number): string => new Date(seconds * 1000).toISOString()
 
-  const handOver = (reply: FastifyReply, session: OpenSession): object => {
-    writeRefreshCookie(reply, session.token, session.remaining)
-    return { access_token: tokens.issue(session.userId), token_type: 'Bearer', expires_in: accessTokens.lifetime }
-  }
+/** What a signed-in user may do about being signed in. */
+export function sessionRoutes(app: FastifyInstance, { pool }: UserServiceParts): void {
+  const config = forUsers('sessions:manage')
+  const { security } = config
 
-  app.post<{ Body: { username: string; email: string; password: string } }>(
-    '/api/register',
-    { config, schema: { body: registerBody, querystring: noQuery, response: { 201: userAnswer, 409: problemSchema } } },
-    async (request, reply) => {
-      const { username, email, password } = request.body
-      const user = await addUser(pool, { username, email, passwordHash: await hashPassword(password) })
-      // Which of the two is taken stays open.
-      if (user === null)
-        return answerProblem(reply, 409, 'DEMO_USER_TAKEN', 'The username or the email address is taken.')
-      return reply.code(201).send(user)
-    },
-  )
-
-  app.post<{ Body: { username: string; password: string } }>(
-    '/api/login',
+  app.post<{ Body: { password: string } }>(
+    '/api/step-up',
     {
-      config: guarded,
+      config: { security: { ...security, rateLimit: { loginGuard: stepUpGuard } } },
       schema: {
-        body: loginBody,
+        body: stepUpBody,
         querystring: noQuery,
         response: { 200: tokenAnswer, 401: problemSchema, 429: problemSchema },
       },
     },
     async (request, reply) => {
-      const { username, password } = request.body
-      const credential = await findCredential(pool, username)
-      if (!(await passwordMatches(credential?.passwordHash, password)) || credential === null) {
-        // By number: what was typed as a name may have been a password.
-        request.log.warn({ owasp: 'authn_login_fail', user: credential?.id ?? null }, 'an attempt to sign in failed')
-        return answerProblem(reply, 401, 'DEMO_LOGIN_FAILED', 'The username or the password is wrong.')
-      }
-      return handOver(reply, await openSession(pool, credential.id, sessionLifetime))
+      const id = callerOf(request)
+      const grant = await stepUp(request, {
+        subject: String(id),
+        sessionId: sessionOf(request),
+        password: request.body.password,
+        account: await credentialOf(pool, id),
+      })
+      return 'refusal' in grant ? refuse(request, reply, grant.refusal) : tokensOf(grant)
     },
   )
 
-  app.post(
-    '/api/refresh',
-    { config, schema: { querystring: noQuery, response: { 200: tokenAnswer, 401: problemSchema } } },
+  app.get(
+    '/api/sessions',
+    { config, schema: { querystring: noQuery, response: { 200: { type: 'array', items: sessionAnswer } } } },
     async (request, reply) => {
-      const token = readRefreshCookie(request)
-      const session = token === null ? 'ended' : await rotateSession(pool, token)
-      if (typeof session === 'string') {
-        if (session === 'reused') {
-          request.log.error({ owasp: 'authn_token_reuse' }, 'a refresh token came back: its session was ended')
-        }
-        clearRefreshCookie(reply)
-        return answerProblem(reply, 401, 'DEMO_SESSION_ENDED', 'There is no session: sign in.')
-      }
-      return handOver(reply, session)
+      const found = await sessions(request, String(callerOf(request)))
+      if ('refusal' in found) return refuse(request, reply, found.refusal)
+      return found.map(({ sessionId, label, createdAt, lastUsedAt, expiresAt }) => ({
+        id: sessionId,
+        label,
+        createdAt: iso(createdAt),
+        lastUsedAt: iso(lastUsedAt),
+        expiresAt: iso(expiresAt),
+        current: sessionId === sessionOf(request),
+      }))
+    },
+  )
+
+  app.delete<{ Params: { id: string } }>(
+    '/api/sessions/:id',
+    {
+      config,
+      schema: {
+        params: sessionParams,
+        querystring: noQuery,
+        response: { 204: { type: 'null' }, 404: problemSchema },
+      },
+    },
+    async (request, reply) => {
+      const done = await signOut(request, { subject: String(callerOf(request)), sessionId: request.params.id })
+      if ('refusal' in done) return refuse(request, reply, done.refusal)
+      if (done.sessions === 0) return answerProblem(reply, 404, 'DEMO_SESSION_UNKNOWN', 'You have no such session.')
+      return reply.code(204).send()
     },
   )
 
   app.post(
-    '/api/logout',
+    '/api/logout/everywhere',
     { config, schema: { querystring: noQuery, response: { 204: { type: 'null' } } } },
     async (request, reply) => {
-      const token = readRefreshCookie(request)
-      if (token !== null) await endSession(pool, token)
+      const done = await signOutEverywhere(request, { subject: String(callerOf(request)) })
+      if ('refusal' in done) return refuse(request, reply, done.refusal)
       clearRefreshCookie(reply)
       return reply.code(204).send()
     },

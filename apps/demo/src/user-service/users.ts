@@ -30,14 +30,26 @@ export async function addUser(
   return rows[0] ?? null
 }
 
-/** The stored hash of a user's password. */
-export async function findCredential(
-  pool: pg.Pool,
-  username: string,
-): Promise<{ readonly id: number; readonly passwordHash: string } | null> {
-  const { rows } = await pool.query<{ id: number; passwordHash: string }>(
+/** What a password is checked against. */
+export interface Credential {
+  readonly id: number
+  readonly passwordHash: string
+}
+
+/** The credential behind a name. */
+export async function findCredential(pool: pg.Pool, username: string): Promise<Credential | null> {
+  const { rows } = await pool.query<Credential>(
     `select id, password_hash as "passwordHash" from portcullis_users.users where username = $1`,
     [username],
+  )
+  return rows[0] ?? null
+}
+
+/** The credential of a user who is signed in. */
+export async function credentialOf(pool: pg.Pool, id: number): Promise<Credential | null> {
+  const { rows } = await pool.query<Credential>(
+    `select id, password_hash as "passwordHash" from portcullis_users.users where id = $1`,
+    [id],
   )
   return rows[0] ?? null
 }

@@ -1,0 +1,59 @@
+import { createApiKey } from '@portcullis/auth'
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import { callerOf, forUsers } from '../caller.ts'
+import { answerProblem, problemSchema } from '../problem.ts'
+import { findKeys, keyPrefix, type KeyScope, stepUpAge } from '../tokens.ts'
+import { addApiKey, findApiKey, listApiKeys, removeApiKey } from './api-keys.ts'
+import { keyAnswer, keyBody, keyParams, newKeyAnswer, noQuery } from './schemas.ts'
+import type { UserServiceParts } from './service.ts'
+
+/** API keys of signed-in users: made, listed, taken away; and found by the gateway. */
+export function apiKeyRoutes(app: FastifyInstance, { pool }: UserServiceParts): void {
+  const config = forUsers('keys:manage')
+  const unknown = (reply: FastifyReply): FastifyReply =>
+    answerProblem(reply, 404, 'DEMO_KEY_UNKNOWN', 'There is no such key.')
+
+  app.get(
+    '/api/api-keys',
+    { config, schema: { querystring: noQuery, response: { 200: { type: 'array', items: keyAnswer } } } },
+    (request) => listApiKeys(pool, callerOf(request)),
+  )
+
+  app.post<{ Body: { name: string; scopes: KeyScope[]; days: number } }>(
+    '/api/api-keys',
+    {
+      config: forUsers('keys:manage', { stepUp: { maxAge: stepUpAge } }),
+      schema: { body: keyBody, querystring: noQuery, response: { 201: newKeyAnswer, 409: problemSchema } },
+    },
+    async (request, reply) => {
+      const { name, scopes, days } = request.body
+      const owner = callerOf(request)
+      const expires = Math.floor(Date.now() / 1000) + days * 86_400
+      const { key, entry } = createApiKey({ prefix: keyPrefix, subject: String(owner), scopes, expires })
+      const added = await addApiKey(pool, owner, name, entry)
+      if (added === null)
+        return answerProblem(reply, 409, 'DEMO_KEYS_TOO_MANY', 'You have as many keys as anybody may have.')
+      return reply
+        .code(201)
+        .header('cache-control', 'no-store')
+        .send({ key, ...added })
+    },
+  )
+
+  app.delete<{ Params: { id: string } }>(
+    '/api/api-keys/:id',
+    {
+      config,
+      schema: { params: keyParams, querystring: noQuery, response: { 204: { type: 'null' }, 404: problemSchema } },
+    },
+    async (request, reply) =>
+      (await removeApiKey(pool, callerOf(request), request.params.id)) ? reply.code(204).send() : unknown(reply),
+  )
+
+  // For the gateway alone: no public route leads here, and no user's token has the scope.
+  app.get<{ Params: { id: string } }>(
+    '/private/api-keys/:id',
+    { config: { security: { auth: { scopes: [findKeys] } } }, schema: { params: keyParams, querystring: noQuery } },
+    async (request, reply) => (await findApiKey(pool, request.params.id)) ?? unknown(reply),
+  )
+}

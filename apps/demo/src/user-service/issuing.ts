@@ -1,0 +1,35 @@
+import { type IssuerOptions, postgresStore } from '@portcullis/issuer'
+import type pg from 'pg'
+import { accessTokens, scopes } from '../tokens.ts'
+import { sessionLifetime } from './refresh-cookie.ts'
+import { findUser } from './users.ts'
+
+/** What tokens are issued and revoked with. */
+export interface IssuingParts {
+  readonly pool: pg.Pool
+  /** Encrypts the private keys in the database. */
+  readonly issuerSecret: string
+  /** Has the gateway refuse access tokens of sessions that end. */
+  readonly revoke: NonNullable<IssuerOptions['revoke']>
+}
+
+/** How this service issues access tokens, and keeps sessions and passwords. */
+export function issuing({ pool, issuerSecret, revoke }: IssuingParts): IssuerOptions {
+  return {
+    issuer: accessTokens.issuer,
+    audience: accessTokens.audience,
+    clientId: 'portcullis-app',
+    accessTokenLifetime: accessTokens.lifetime,
+    refreshToken: { absolute: sessionLifetime },
+    maxSessions: 20,
+    keys: { algorithm: accessTokens.algorithm },
+    // Public keys: whoever reaches the private address may read them, and the gateway has no token yet when it does.
+    jwks: { security: { auth: false } },
+    password: { words: ['portcullis'] },
+    store: postgresStore(pool),
+    secret: issuerSecret,
+    // Asked at every refresh: a user who is gone has no session any more.
+    account: async (subject) => ((await findUser(pool, Number(subject))) === null ? null : { scopes }),
+    revoke,
+  }
+}
