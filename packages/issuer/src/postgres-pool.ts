@@ -15,12 +15,15 @@ export interface PostgresPool {
   query(text: string, values?: unknown[]): Promise<PostgresResult>
 }
 
-/** Runs `act` between begin and commit; rolls back and passes on what it throws. */
+/**
+ * Runs `act` between begin and commit; rolls back and passes on what it throws. Whatever a database prefers: here a
+ * statement after a lock sees what others have committed while it waited.
+ */
 export async function transaction<T>(pool: PostgresPool, act: (client: PostgresClient) => Promise<T>): Promise<T> {
   const client = await pool.connect()
   let broken: Error | undefined
   try {
-    await client.query('begin')
+    await client.query('begin isolation level read committed')
     const result = await act(client)
     await client.query('commit')
     return result

@@ -1,4 +1,4 @@
-import { type PostgresClient, type PostgresPool, type PostgresResult, transaction } from './postgres-pool.ts'
+import { type PostgresClient, type PostgresPool, transaction } from './postgres-pool.ts'
 import type {
   EndedSession,
   FoundToken,
@@ -31,18 +31,26 @@ const LIVE =
 const INSERT_TOKEN = `insert into portcullis_issuer.refresh_tokens (hash, session_id, token_id, issued_at)
   values ($1, $2, $3, to_timestamp($4::float8))`
 
-/** Both take (now, subject, session) and heed what they name. */
-const SELECTORS = {
-  hash: 's.id = (select session_id from portcullis_issuer.refresh_tokens where hash = $3)',
-  session: 's.subject = $3 and s.id::text = $4',
-  subject: 's.subject = $3 and s.id::text <> $4',
+const locking = (selector: string): string =>
+  `select s.id from portcullis_issuer.sessions s where ${LIVE} and ${selector} order by s.id for update`
+
+/** Locks the sessions to end. Takes (now, …). */
+const LOCK = {
+  hash: locking('s.id = (select session_id from portcullis_issuer.refresh_tokens where hash = $2)'),
+  session: locking('s.subject = $2 and s.id::text = $3'),
+  subject: locking('s.subject = $2 and s.id::text <> $3'),
+  surplus: locking(`s.id in (select s.id from portcullis_issuer.sessions s
+    where ${LIVE} and s.subject = $2 and s.id <> $3 order by s.last_used_at desc offset $4)`),
 } as const
 
-/** Ends what `chosen` (`id`s, locked) holds. Takes (now, issued since, …). */
-const endChosen = (chosen: string): string => `
-  with ${chosen}, ended as (
+/**
+ * Ends locked sessions. Takes (now, issued since, sessions). A statement of its own: that which locked them does not see
+ * the tokens of a refresh that it has waited for.
+ */
+const END = `
+  with ended as (
     update portcullis_issuer.sessions s set ended_at = to_timestamp($1::float8)
-      from chosen where s.id = chosen.id and s.ended_at is null returning s.id, s.subject
+     where s.id = any($3::uuid[]) returning s.id, s.subject
   )
   select ended.id, ended.subject,
          array(select token_id::text from portcullis_issuer.refresh_tokens t
@@ -52,22 +60,8 @@ const endChosen = (chosen: string): string => `
                 where u.session_id = ended.id and u.issued_at >= to_timestamp($2::float8)) as token_ids
     from ended`
 
-const endStatement = (selector: string): string =>
-  endChosen(
-    `chosen as (select s.id from portcullis_issuer.sessions s where ${LIVE} and ${selector} order by s.id for update)`,
-  )
-
-/** Takes (now, issued since, subject, the session that stays, how many others may). */
-const END_SURPLUS = endChosen(`
-  locked as (select s.id, s.last_used_at from portcullis_issuer.sessions s
-              where ${LIVE} and s.subject = $3 and s.id <> $4 order by s.id for update),
-  chosen as (select id from locked order by last_used_at desc offset $5)`)
-
-const END = {
-  hash: endStatement(SELECTORS.hash),
-  session: endStatement(SELECTORS.session),
-  subject: endStatement(SELECTORS.subject),
-} as const
+/** Whoever signs in waits for others of the same subject: together they would be more than `most`. */
+const QUEUE_UP = `select pg_advisory_xact_lock(hashtextextended($1, hashtext('portcullis_issuer.sessions')))`
 
 function sessionOf(row: Row): SessionRecord {
   return {
@@ -100,7 +94,16 @@ function foundIn(row: Row | undefined): FoundToken | null {
   return { session: sessionOf(row), token }
 }
 
-function endedIn({ rows }: PostgresResult): EndedSession[] {
+async function endLocked(
+  client: PostgresClient,
+  lock: string,
+  now: number,
+  issuedSince: number,
+  ...named: unknown[]
+): Promise<EndedSession[]> {
+  const locked = await client.query(lock, [now, ...named])
+  if (locked.rows.length === 0) return []
+  const { rows } = await client.query(END, [now, issuedSince, locked.rows.map(({ id }) => id)])
   return rows.map((row) => ({
     id: row['id'] as string,
     subject: row['subject'] as string,
@@ -124,6 +127,7 @@ export class PostgresSessions implements SessionStore {
   ): Promise<readonly EndedSession[]> {
     const { id, subject, clientId, scopes, claims, label, authTime, createdAt, idleUntil, expiresAt } = session
     return transaction(this.#pool, async (client) => {
+      await client.query(QUEUE_UP, [subject])
       await client.query(
         `insert into portcullis_issuer.sessions
            (id, subject, client_id, scopes, claims, label, auth_time, created_at, last_used_at, idle_until, expires_at)
@@ -132,7 +136,7 @@ export class PostgresSessions implements SessionStore {
         [id, subject, clientId, scopes, JSON.stringify(claims), label, authTime, createdAt, idleUntil, expiresAt],
       )
       await client.query(INSERT_TOKEN, [token.hash, id, token.tokenId, token.issuedAt])
-      return endedIn(await client.query(END_SURPLUS, [createdAt, issuedSince, subject, id, most - 1]))
+      return endLocked(client, LOCK.surplus, createdAt, issuedSince, subject, id, most - 1)
     })
   }
 
@@ -156,25 +160,27 @@ export class PostgresSessions implements SessionStore {
     })
   }
 
-  async note(subject: string, sessionId: string, tokenId: string, now: number): Promise<SessionRecord | null> {
-    const { rows } = await this.#pool.query(
-      `with s as (select * from portcullis_issuer.sessions s where ${LIVE} and s.subject = $2 and s.id::text = $3 for update),
-            noted as (insert into portcullis_issuer.step_ups (token_id, session_id, issued_at)
-                      select $4::uuid, s.id, to_timestamp($1::float8) from s)
-       select ${SESSION} from s`,
-      [now, subject, sessionId, tokenId],
-    )
-    return rows[0] === undefined ? null : sessionOf(rows[0])
+  note(subject: string, sessionId: string, tokenId: string, now: number): Promise<SessionRecord | null> {
+    return transaction(this.#pool, async (client) => {
+      const { rows } = await client.query(
+        `with s as (select * from portcullis_issuer.sessions s where ${LIVE} and s.subject = $2 and s.id::text = $3 for update),
+              noted as (insert into portcullis_issuer.step_ups (token_id, session_id, issued_at)
+                        select $4::uuid, s.id, to_timestamp($1::float8) from s)
+         select ${SESSION} from s`,
+        [now, subject, sessionId, tokenId],
+      )
+      return rows[0] === undefined ? null : sessionOf(rows[0])
+    })
   }
 
-  async end(which: SessionSelector, now: number, issuedSince: number): Promise<readonly EndedSession[]> {
-    const [statement, ...named] =
+  end(which: SessionSelector, now: number, issuedSince: number): Promise<readonly EndedSession[]> {
+    const [lock, ...named] =
       'hash' in which
-        ? ([END.hash, which.hash] as const)
+        ? ([LOCK.hash, which.hash] as const)
         : 'sessionId' in which
-          ? ([END.session, which.subject, which.sessionId] as const)
-          : ([END.subject, which.subject, which.except ?? ''] as const)
-    return endedIn(await this.#pool.query(statement, [now, issuedSince, ...named]))
+          ? ([LOCK.session, which.subject, which.sessionId] as const)
+          : ([LOCK.subject, which.subject, which.except ?? ''] as const)
+    return transaction(this.#pool, (client) => endLocked(client, lock, now, issuedSince, ...named))
   }
 
   async list(subject: string, now: number): Promise<readonly SessionRecord[]> {
