@@ -13,13 +13,7 @@ const table = {
     sentence: 'The credential is not valid.',
     event: events['auth.failed'],
     meaning:
-      'A token, an API key or a password was presented and did not verify. The event says why, the answer does not.',
-  },
-  PTC_AUTH_TOKEN_EXPIRED: {
-    status: 401,
-    sentence: 'The access token has expired.',
-    event: events['auth.failed'],
-    meaning: 'A token with a good signature is past its `exp`.',
+      'A credential was presented and did not verify, or has expired. The event says why; the answer is the same for every reason.',
   },
   PTC_AUTH_CREDENTIALS_AMBIGUOUS: {
     status: 400,

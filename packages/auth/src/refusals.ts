@@ -39,13 +39,14 @@ export class Refusals {
   #ofFault(scheme: Scheme, fault: Fault): Refusal {
     const detail = { scheme, reason: fault }
     if (fault === 'unavailable') return errors.PTC_AUTH_UNAVAILABLE.with({ detail, retryAfter: 5, fields: NO_STORE })
+    // Only the bearer of a good signature hears that its time is over (RFC 6750 §3.1), and only in the challenge.
     const expired = fault === 'expired' && isBearer(scheme)
     const problem: BearerError = {
       error: 'invalid_token',
       ...(expired ? { description: 'The access token expired' } : {}),
     }
     const fields = this.#challenging(isBearer(scheme) ? problem : undefined)
-    return (expired ? errors.PTC_AUTH_TOKEN_EXPIRED : errors.PTC_AUTH_CREDENTIAL_INVALID).with({ fields, detail })
+    return errors.PTC_AUTH_CREDENTIAL_INVALID.with({ fields, detail })
   }
 
   /** The caller is known and the route admits nobody. */

@@ -17,6 +17,7 @@ describe('every refusal', () => {
       token({ iss: 'https://evil.example.com' }),
       token({ aud: 'other' }),
       token({}, { alg: 'none' }),
+      token({ exp: 1_000_000_000 }),
       signed({ alg: 'ES256', typ: 'at+jwt' }, claims, withEs256(stranger.privateKey)),
     ]
     const bodies = new Set()

@@ -100,7 +100,7 @@ describe('a hostile token', () => {
         expect([name, answer.statusCode]).toEqual([name, 401])
         expect(answer.headers['www-authenticate']).toContain('error="invalid_token"')
         expect(answer.json()).toMatchObject({
-          code: expect.stringMatching(/^PTC_AUTH_(CREDENTIAL_INVALID|TOKEN_EXPIRED)$/),
+          code: 'PTC_AUTH_CREDENTIAL_INVALID',
         })
         for (const part of given.split('.')) if (part.length > 12) expect(answer.body).not.toContain(part)
       }
