@@ -4,7 +4,7 @@ import { defineEvents, type Events } from '@portcullis/kernel'
 export const events: Events<
   'auth.challenged' | 'auth.failed' | 'auth.forbidden' | 'auth.interrupted' | 'auth.revoked'
 > = defineEvents({
-  'auth.challenged': { severity: 'info', meaning: 'An anonymous caller was asked to authenticate.' },
+  'auth.challenged': { severity: 'info', meaning: 'A caller was asked to authenticate, or a known one to do it anew.' },
   'auth.failed': { severity: 'warning', meaning: 'A credential was presented and refused; `detail.reason` says why.' },
   'auth.forbidden': { severity: 'warning', meaning: 'A known caller asked for something it may not use.' },
   'auth.interrupted': {
