@@ -21,9 +21,9 @@ export interface AccessFacts {
   readonly issuedAt: number
 }
 
-/** Claims that the issuer writes; nobody else may. */
+/** Claims that the issuer writes; nobody else may. Verifiers read scopes from `scp` and `scopes` too. */
 export const RESERVED: ReadonlySet<string> = new Set(
-  'iss aud sub exp nbf iat jti sid scope client_id auth_time __proto__'.split(' '),
+  'iss aud sub exp nbf iat jti sid scope scp scopes client_id auth_time __proto__ toJSON'.split(' '),
 )
 
 /** The claims of an access token (RFC 9068 §2.2, `sid` from OpenID Connect Front-Channel Logout §3). */

@@ -13,11 +13,17 @@ export interface HashParameters {
   readonly lanes: number
 }
 
+/**
+ * What a stored hash may cost at most, unless the options ask for more. It says itself what verifying it takes: one that
+ * somebody has planted would take all memory, and the process with it.
+ */
+const MOST: HashParameters = { memoryKiB: 262_144, passes: 16, lanes: 16 }
+
 /** What is known of an account that somebody wants to sign in to. */
 export interface PasswordAccount {
   /** As `hashPassword` gave it. */
   readonly passwordHash: string
-  /** Locked by an administrator: the right password is answered like a wrong one. */
+  /** Locked by an administrator: the right password is answered like a wrong one. Whatever is truthy locks. */
   readonly locked?: boolean
 }
 
@@ -50,19 +56,24 @@ export class PasswordHasher {
     const text = canonicalPassword(password)
     // Nobody's hash is read like anybody's: what differs is left to the last line.
     const presented = account?.passwordHash ?? this.#dummy
-    const stored = readParameters(presented)
+    const stored = this.#affordable(readParameters(presented))
     const matches = await this.#queue.run(() => verify(stored === null ? this.#dummy : presented, text ?? ''))
     if (matches === null) return 'busy'
     return {
       matches:
-        matches &&
-        text !== null &&
-        stored !== null &&
-        account !== null &&
-        account !== undefined &&
-        account.locked !== true,
+        matches && text !== null && stored !== null && account !== null && account !== undefined && !account.locked,
       outdated: stored !== null && this.#isOutdated(stored),
     }
+  }
+
+  #affordable(stored: HashParameters | null): HashParameters | null {
+    const { memoryKiB, passes, lanes } = this.#parameters
+    return stored !== null &&
+      stored.memoryKiB <= Math.max(memoryKiB, MOST.memoryKiB) &&
+      stored.passes <= Math.max(passes, MOST.passes) &&
+      stored.lanes <= Math.max(lanes, MOST.lanes)
+      ? stored
+      : null
   }
 
   #isOutdated(stored: HashParameters): boolean {

@@ -61,7 +61,7 @@ export async function verifyPassword<Account extends PasswordAccount>(
   const found = await desk.hasher.verify(password, account)
   if (found === 'busy') return declined.busy(desk)
   if (account === null || account === undefined || !found.matches)
-    return declined.signIn(account?.locked === true ? 'locked' : account ? 'password' : 'unknown')
+    return declined.signIn(account?.locked ? 'locked' : account ? 'password' : 'unknown')
   if (!found.outdated) return { account, rehashed: null }
   const rehashed = await desk.hasher.hash(canonicalPassword(password) ?? '')
   // Null, for the queue is full: there will be another sign-in.
@@ -134,6 +134,7 @@ export async function stepUp<Account extends PasswordAccount>(
   return attempt(desk, async () => {
     const standing = await desk.account?.(subject)
     const isGone = desk.account !== undefined && (standing === null || standing === undefined)
+    mustBeStanding(standing ?? {})
     const grant = isGone ? null : await desk.sessions.stepUp(subject, sessionId, standing ?? {})
     if (grant === null) return declined.session({ reason: isGone ? 'account' : 'ended', subject })
     emit(asker, events['issuer.stepped-up'], { outcome: 'allowed', detail: { subject, session: sessionId } })

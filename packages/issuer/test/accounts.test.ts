@@ -44,6 +44,12 @@ it('an account look-up that throws, or gives a claim of the issuer’s own, is a
   expect(codeOf(await refresh(app, refreshToken))).toBe('PTC_ISSUER_UNAVAILABLE')
   answer = async () => ({ claims: { iss: 'other' } }) as never
   expect(codeOf(await refresh(app, refreshToken))).toBe('PTC_ISSUER_UNAVAILABLE')
+  const [session] = given(await sessions(app, 'u'))
+  const password = 'correct horse battery'
+  const account = given(await hashPassword(app, password))
+  answer = async () => ({ claims: { scope: 'admin' } }) as never
+  const again = await stepUp(app, { subject: 'u', sessionId: session!.sessionId, password, account })
+  expect(codeOf(again)).toBe('PTC_ISSUER_UNAVAILABLE')
   expect(given(await sessions(app, 'u'))).toHaveLength(1)
 })
 

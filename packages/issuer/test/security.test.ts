@@ -128,7 +128,8 @@ describe('forged access tokens', () => {
     })
 
     const { app } = await stage()
-    for (const name of ['iss', 'aud', 'sub', 'exp', 'iat', 'nbf', 'jti', 'sid', 'scope', 'client_id', 'auth_time'])
+    const own = ['iss', 'aud', 'sub', 'exp', 'iat', 'nbf', 'jti', 'sid', 'scope', 'client_id', 'auth_time']
+    for (const name of [...own, 'scp', 'scopes', 'toJSON'])
       await expect(signIn(app, { subject: 'u', claims: { [name]: 'x' } })).rejects.toThrow(TypeError)
     for (const scopes of [['a b'], ['"'], [''], ['ü']])
       await expect(signIn(app, { subject: 'u', scopes })).rejects.toThrow(TypeError)
@@ -190,6 +191,29 @@ describe('a hostile password', () => {
       expect(reasonOf(await verifyPassword(app, password, replaced))).toBe('password')
     }
   })
+
+  it.each(['m=4294967295,t=1,p=1', 'm=8,t=4294967295,p=1', 'm=2040,t=1,p=255'])(
+    'beside a planted hash that says %s takes neither the memory nor the time that the hash asks for',
+    async (cost) => {
+      // The official library believes what the hash says of itself: it takes 4 TiB, and the process ends with it.
+      const { app } = await stage()
+      const { passwordHash } = given(await hashPassword(app, 'correct horse battery'))
+      const planted = passwordHash.replace('m=8,t=1,p=1', cost)
+      expect(planted).not.toBe(passwordHash)
+      expect(reasonOf(await verifyPassword(app, 'correct horse battery', { passwordHash: planted }))).toBe('password')
+    },
+  )
+
+  it.each([1, 't', new Date(0)])(
+    'of an account that its database calls locked in its own way is refused: %s',
+    async (locked) => {
+      const { app } = await stage()
+      const account = given(await hashPassword(app, 'correct horse battery'))
+      expect(
+        reasonOf(await verifyPassword(app, 'correct horse battery', { ...account, locked: locked as never })),
+      ).toBe('locked')
+    },
+  )
 
   it.each([undefined, null, 7, {}, ['correct horse battery'], { toString: () => 'correct horse battery' }])(
     'that is no text is a wrong one: %s',
