@@ -1,6 +1,5 @@
 import { type RevokedSubject, type RevokedToken, revoke, revokeSubject } from '@portcullis/auth'
 import { rotateKeys } from '@portcullis/issuer'
-import type { FastifyInstance } from 'fastify'
 import { Redis } from 'ioredis'
 import { type Ports, choosePorts, names } from './addresses.ts'
 import { createBrowserApp } from './browser-app/app.ts'
@@ -88,12 +87,10 @@ async function start(options: StartOptions, closers: (() => unknown)[]): Promise
 
   const internalKeys = createKeyPair()
   const gatewayKey = internalKeys.publicKey
-  // The gateway stands last, and is told whose access tokens it has to refuse; with Redis it tells those of other
-  // processes.
-  let standing: FastifyInstance | undefined
+  // The gateway stands last, and nobody is let in before it does. With Redis it tells those of other processes.
   const refusing = {
-    token: async (one: RevokedToken) => standing && revoke(standing, one),
-    subject: async (one: RevokedSubject) => standing && revokeSubject(standing, one),
+    token: (one: RevokedToken): Promise<void> => revoke(gateway, one),
+    subject: (one: RevokedSubject): Promise<void> => revokeSubject(gateway, one),
   }
   const userService = await createUserService(
     { certificate: certificates.userService, gatewayKey, log },
@@ -119,7 +116,6 @@ async function start(options: StartOptions, closers: (() => unknown)[]): Promise
     redis,
     log,
   })
-  standing = gateway
   closers.push(() => gateway.close())
   await gateway.listen({ host: '127.0.0.1', port: ports.gateway })
 

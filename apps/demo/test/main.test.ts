@@ -186,7 +186,7 @@ describe('the demo, as a process', () => {
     await vi.waitFor(() => expect([relatives(child.pid as number), left()]).toEqual([[], []]), { timeout: 10_000 })
   })
 
-  it('prints three lines that work when pasted', async ({ skip }) => {
+  it('prints lines that work when pasted', async ({ skip }) => {
     const run_ = promisify(execFile)
     await run_('curl', ['--version']).catch(() => {
       if (process.env['CI'] !== undefined) throw new Error('curl is not installed')
@@ -196,15 +196,17 @@ describe('the demo, as a process', () => {
     await standing(demo)
     const printed = demo.output()
     const lines = printed
-      .slice(printed.indexOf('Try, in this order:'))
+      .slice(printed.indexOf('Try, in this order'))
       .split('\n')
-      .slice(1, 4)
+      .slice(1, 8)
       .map((line) => line.trim())
-    expect(lines.map((line) => /curl/.test(line))).toEqual([true, true, true])
+    expect(lines.map((line) => /curl/.test(line))).toEqual(Array(7).fill(true))
     const { stdout } = await run_('sh', ['-c', lines.join('\necho\n')])
-    const [, profile, transfer] = stdout.split('\n')
+    const [, profile, transfer, , users, , refused] = stdout.split('\n')
     expect(JSON.parse(profile as string)).toEqual({ id: 101, username: 'masum', email: 'masum@example.com' })
     expect(JSON.parse(transfer as string)).toMatchObject({ fromAccount: 1001, toAccount: 1002, amount: 125 })
+    expect(JSON.parse(users as string)).toEqual([{ id: 102, username: 'alice', email: 'alice@example.com' }])
+    expect(JSON.parse(refused as string).status).toBe(401)
     demo.child.kill('SIGINT')
     expect(await demo.ended).toEqual([0, null])
   })

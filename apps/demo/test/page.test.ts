@@ -45,6 +45,9 @@ async function signIn(page: Page): Promise<void> {
   await page.waitForSelector('#posts article')
 }
 
+const isSignedOut = (page: Page) =>
+  page.waitForFunction(() => document.querySelector('#who')?.textContent === 'Not signed in.')
+
 describe('the page, in Chromium', () => {
   it('signs in across origins, stays signed in over a reload, and signs out', async ({ skip }) => {
     const { page, complaints } = await openPage(skip)
@@ -60,7 +63,7 @@ describe('the page, in Chromium', () => {
     await page.reload()
     await page.waitForFunction(() => document.querySelector('#who')?.textContent?.includes('masum'))
     await page.click('#logout')
-    await page.waitForFunction(() => document.querySelector('#who')?.textContent === 'Not signed in.')
+    await isSignedOut(page)
     expect(await page.context().cookies(demo.addresses.api)).toEqual([])
     expect(complaints).toEqual([])
   })
@@ -81,6 +84,76 @@ describe('the page, in Chromium', () => {
     }
     expect(await said('250')).toBe('Sent 2.50 (250 cents) to account 1002.')
     expect(await said('99999999')).toBe('The balance does not cover this amount.')
+  })
+
+  it('asks for the password again when a transfer needs it, and goes on', async ({ skip }) => {
+    const { page, complaints } = await openPage(skip)
+    await signIn(page)
+    await demo.sql(`update portcullis_issuer.sessions set auth_time = auth_time - interval '1 hour'`)
+    await page.reload()
+    await page.waitForSelector('#posts article')
+    await page.fill('#transfer [name=amount]', '100')
+    await page.fill('#transfer [name=toAccount]', '1002')
+    await page.click('#transfer button')
+    await page.waitForSelector('#step-up[open]')
+    await page.click('#cancel')
+    await page.waitForFunction(() => document.querySelector('#status')?.textContent === 'Nothing was done.')
+
+    await page.click('#transfer button')
+    await page.waitForSelector('#step-up[open]')
+    await page.fill('#password-again [name=password]', 'not the password')
+    await page.click('#password-again button')
+    await page.waitForFunction(() => document.querySelector('#refused')?.textContent !== '')
+    await page.fill('#password-again [name=password]', 'correct-horse-7')
+    await page.click('#password-again button')
+    await page.waitForFunction(() =>
+      document.querySelector('#status')?.textContent?.startsWith('Sent 1.00 (100 cents)'),
+    )
+    expect(await page.locator('#step-up').getAttribute('open')).toBeNull()
+    expect(complaints).toEqual([])
+  })
+
+  it('lists the sessions, ends one of them, and signs out everywhere', async ({ skip }) => {
+    const [{ page, complaints }, { page: other }] = [await openPage(skip), await openPage(skip)]
+    await demo.sql('delete from portcullis_issuer.sessions')
+    await signIn(page)
+    await signIn(other)
+    const { cookie } = await demo.signIn(undefined, { headers: { 'user-agent': '<b>left behind</b>' } })
+
+    await page.click('a[href="#sessions"]')
+    await page.waitForFunction(() => document.querySelectorAll('#session-list li').length === 3)
+    expect(await page.locator('#session-list li', { hasText: '(this one)' }).locator('button').count()).toBe(0)
+    await page.locator('#session-list li', { hasText: '<b>left behind</b>' }).locator('button').click()
+    await page.waitForFunction(() => document.querySelectorAll('#session-list li').length === 2)
+    expect((await demo.call('POST', '/refresh', { headers: { cookie } })).status).toBe(401)
+
+    await page.click('#everywhere')
+    await isSignedOut(page)
+    await other.click('a[href="#api-keys"]')
+    await isSignedOut(other)
+    expect(complaints).toEqual([])
+  })
+
+  it('makes an API key, shows it once, and withdraws it', async ({ skip }) => {
+    const { page, complaints } = await openPage(skip)
+    await signIn(page)
+    await page.click('a[href="#api-keys"]')
+    await page.fill('#new-key [name=name]', 'from the page')
+    await page.check('#new-key [value="posts:read"]')
+    await page.click('#new-key button')
+    await page.waitForSelector('#made:not([hidden])')
+    const key = (await page.textContent('#key')) as string
+    const use = () => demo.call('GET', '/posts', { headers: { 'x-api-key': key } })
+    expect((await use()).status).toBe(200)
+
+    await page.reload()
+    await page.waitForSelector('#key-list li')
+    expect(await page.content()).not.toContain(key)
+    expect(await page.textContent('#key-list li')).toContain('from the page')
+    await page.click('#key-list button')
+    await page.waitForFunction(() => document.querySelectorAll('#key-list li').length === 0)
+    await expect.poll(async () => (await use()).status, { timeout: 8000, interval: 200 }).toBe(401)
+    expect(complaints).toEqual([])
   })
 
   it('shows markup that somebody posted as the text it is', async ({ skip }) => {

@@ -18,7 +18,7 @@ async function call(method, path, body) {
   return { ok: response.ok, status: response.status, answer }
 }
 
-/** One tab at a time: a refresh token that is used twice ends the session. */
+/** One tab after another: a refresh token that comes back later than its successor ends the session. */
 const refresh = () =>
   navigator.locks.request('refresh', async () => {
     const { ok, answer } = await call('POST', '/refresh')
@@ -26,11 +26,43 @@ const refresh = () =>
     return ok
   })
 
+/** Asks, with the next access token if this one has expired. */
+async function callOn(method, path, body) {
+  const result = await call(method, path, body)
+  const expired = result.status === 401 && token !== null && /^PTC_AUTH_(?!STEP_UP)/.test(result.answer.code)
+  if (!expired) return result
+  token = null
+  return (await refresh()) ? call(method, path, body) : result
+}
+
+/** Asks for the password in a dialog until it is right. The token that it gives is good for this, until the next refresh. */
+function stepUp() {
+  const [dialog, form] = [at('step-up'), at('password-again')]
+  at('refused').textContent = ''
+  dialog.showModal()
+  return new Promise((resolve) => {
+    dialog.onclose = () => {
+      form.reset()
+      resolve(dialog.returnValue === 'right')
+    }
+    at('cancel').onclick = () => dialog.close('')
+    form.onsubmit = async (event) => {
+      event.preventDefault()
+      const { ok, answer } = await callOn('POST', '/step-up', Object.fromEntries(new FormData(form)))
+      if (ok) {
+        token = answer.access_token
+        dialog.close('right')
+      } else at('refused').textContent = answer.error
+    }
+  })
+}
+
 async function ask(method, path, body) {
-  let result = await call(method, path, body)
-  if (result.status === 401 && token !== null) {
-    token = null
-    if (await refresh()) result = await call(method, path, body)
+  let result = await callOn(method, path, body)
+  // RFC 9470: the user is known, and has to give the password again.
+  if (result.answer?.code === 'PTC_AUTH_STEP_UP_REQUIRED') {
+    if (!(await stepUp())) throw new Error('Nothing was done.')
+    result = await call(method, path, body)
   }
   if (result.ok) return result.answer
   if (result.status === 401) await show()
@@ -45,19 +77,72 @@ function line(tag, text) {
   return element
 }
 
+/** The pages behind the door, by their names in the address. */
+const pages = { home: showHome, sessions: showSessions, 'api-keys': showKeys }
+const chosen = () => (location.hash.slice(1) in pages ? location.hash.slice(1) : 'home')
+
 async function show() {
   const inside = token !== null
   at('doors').hidden = inside
-  at('house').hidden = !inside
+  at('pages').hidden = !inside
   at('logout').hidden = !inside
+  for (const page of Object.keys(pages)) at(page).hidden = !inside || page !== chosen()
+  at('made').hidden = true
+  at('key').textContent = ''
   if (!inside) {
     at('who').textContent = 'Not signed in.'
     return
   }
-  const [profile, accounts] = await Promise.all([ask('GET', '/users/profile'), ask('GET', '/accounts')])
+  const profile = await ask('GET', '/users/profile')
   at('who').textContent = `${profile.username} · ${profile.email} · user ${profile.id}`
+  await pages[chosen()]()
+}
+
+async function showHome() {
+  const accounts = await ask('GET', '/accounts')
   at('accounts').textContent = accounts.map((account) => `Account ${account.id}: ${cents(account.balance)}`).join('; ')
   await showPosts()
+}
+
+const when = (text) => new Date(text).toLocaleString()
+
+/** A line with a button that does something to what stands in it. */
+function entry(text, label, work) {
+  const item = line('li', text)
+  if (label !== null) {
+    const button = line('button', label)
+    button.addEventListener('click', () => attempt(work))
+    item.append(button)
+  }
+  return item
+}
+
+async function showSessions() {
+  const sessions = await ask('GET', '/sessions')
+  at('session-list').replaceChildren(
+    ...sessions.map(({ id, label, lastUsedAt, current }) =>
+      entry(
+        `${label || 'A client without a name'}, last used ${when(lastUsedAt)}${current ? ' (this one)' : ''}`,
+        current ? null : 'End',
+        async () => {
+          await ask('DELETE', `/sessions/${id}`)
+          await showSessions()
+        },
+      ),
+    ),
+  )
+}
+
+async function showKeys() {
+  const keys = await ask('GET', '/api-keys')
+  at('key-list').replaceChildren(
+    ...keys.map(({ id, name, scopes, expiresAt }) =>
+      entry(`${name} (${id}): ${scopes.join(', ')}; until ${when(expiresAt)}`, 'Withdraw', async () => {
+        await ask('DELETE', `/api-keys/${id}`)
+        await showKeys()
+      }),
+    ),
+  )
 }
 
 async function showPosts() {
@@ -133,13 +218,24 @@ on('post', async (fields, form) => {
   form.reset()
   await showPosts()
 })
-at('logout').addEventListener('click', () =>
+on('new-key', async (fields, form) => {
+  const scopes = new FormData(form).getAll('scopes')
+  const { key } = await ask('POST', '/api-keys', { name: fields.name, days: Number(fields.days), scopes })
+  form.reset()
+  await showKeys()
+  at('key').textContent = key
+  at('made').hidden = false
+})
+
+const leave = (path) => () =>
   attempt(async () => {
-    await ask('POST', '/logout')
+    await ask('POST', path)
     token = null
     await show()
-  }),
-)
+  })
+at('logout').addEventListener('click', leave('/logout'))
+at('everywhere').addEventListener('click', leave('/logout/everywhere'))
+addEventListener('hashchange', () => attempt(show))
 
 await attempt(async () => {
   await refresh()
