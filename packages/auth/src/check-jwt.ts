@@ -5,6 +5,8 @@ import { EXAMPLE_JWT, type JwtOptions } from './jwt-options.ts'
 import { faultOfUrl } from './remote-url.ts'
 import { EXAMPLE_PUBLIC_KEY, familyOf, type KeyMaterial, readKey } from './verification-key.ts'
 
+const JWKS_URL = 'https://id.example.com/.well-known/jwks.json'
+
 const OF_ONE = ['issuer', 'key', 'jwks', 'discovery'] as const
 
 /** Rules between the options of tokens, and rules on what a schema cannot see: what a key is made of. */
@@ -63,9 +65,21 @@ function checkIssuer({ at, options }: WrittenIssuer): Finding[] {
   } else if (key !== undefined) findings.push(...checkKey(at, options, key))
   else findings.push(...checkAlgorithms(at, options))
   const { dangerouslyAllowHttp: allowHttp = false } = options
-  if (jwks !== undefined) findings.push(...checkUrl(`${at}/jwks`, jwks, allowHttp))
+  if (typeof jwks === 'string') findings.push(...checkUrl(`${at}/jwks`, jwks, allowHttp))
+  if (jwks instanceof AsyncFunction) findings.push(synchronous(`${at}/jwks`))
   if (discovery && issuer !== undefined) findings.push(...checkUrl(`${at}/issuer`, issuer, allowHttp))
   return findings
+}
+
+const AsyncFunction = (async () => {}).constructor
+
+function synchronous(at: string): Finding {
+  return {
+    at,
+    rule: 'synchronous-jwks',
+    message: `must return text, not a promise: it is asked at every use; write the URL of the keys, such as '${JWKS_URL}'`,
+    fix: [{ op: 'replace', path: at, value: JWKS_URL }],
+  }
 }
 
 function required(at: string, name: string, value: unknown, what: string): Finding {
@@ -80,7 +94,7 @@ function required(at: string, name: string, value: unknown, what: string): Findi
 function checkUrl(at: string, url: string, allowHttp: boolean): Finding[] {
   const fault = faultOfUrl(url, allowHttp)
   if (fault === null && !(at.endsWith('/issuer') && url.includes('?'))) return []
-  const value = at.endsWith('/issuer') ? EXAMPLE_JWT.issuer : 'https://id.example.com/.well-known/jwks.json'
+  const value = at.endsWith('/issuer') ? EXAMPLE_JWT.issuer : JWKS_URL
   return [
     {
       at,

@@ -6,6 +6,7 @@ import { type Algorithm, familyOf, readKey, type VerificationKey } from './verif
 export type KeyPlace =
   | { readonly kind: 'given'; readonly key: VerificationKey }
   | { readonly kind: 'jwks'; readonly url: string }
+  | { readonly kind: 'told'; readonly tell: () => string }
   | { readonly kind: 'discovery' }
 
 /** One issuer, as options amount to it. */
@@ -72,6 +73,7 @@ export function trustedIssuers(jwt: Readonly<JwtOptions>): readonly TrustedIssue
 }
 
 function placeOf({ key, jwks }: Readonly<IssuerOptions>): KeyPlace {
+  if (typeof jwks === 'function') return { kind: 'told', tell: jwks }
   if (jwks !== undefined) return { kind: 'jwks', url: jwks }
   if (key === undefined) return { kind: 'discovery' }
   const read = readKey(key)

@@ -1,16 +1,11 @@
 import type { Clock } from './clock.ts'
 import { type PublishedKey, readJwks } from './jwks-document.ts'
+import { type KnownKey, KnownKeys } from './known-keys.ts'
 import type { RemoteAnswer } from './remote-json.ts'
 import type { Algorithm } from './verification-key.ts'
 
-/** A key that may be taken away while tokens that it verified are remembered. */
-export interface RemoteKey extends PublishedKey {
-  /** False once the issuer no longer publishes it. */
-  trusted: boolean
-}
-
 /** What looking for a key yields: the key, or why there is none. */
-export type Found = RemoteKey | 'unknown-key' | 'unavailable'
+export type Found = KnownKey | 'unknown-key' | 'unavailable'
 
 /** What remote keys are made of. */
 export interface RemoteKeysParts {
@@ -44,7 +39,7 @@ const MAX_WAITING = 1_000
 /** The keys of an issuer, fetched and kept up to date. A key that is known is found without waiting. */
 export class RemoteKeys {
   readonly #parts: RemoteKeysParts
-  #keys: readonly RemoteKey[] = []
+  readonly #keys = new KnownKeys()
   #etag: string | undefined
   /** Milliseconds; -Infinity: never. */
   #loadedAt = -Infinity
@@ -77,7 +72,7 @@ export class RemoteKeys {
    * @param mayAsk false: an unknown key is not worth a fetch (the token has expired anyway)
    */
   find(id: string | undefined, algorithm: string, mayAsk: boolean): Found | Promise<Found> {
-    const known = this.#known(id, algorithm)
+    const known = this.#keys.find(id, algorithm)
     if (known !== undefined) return known
     if (!mayAsk) return this.#unfound()
     if (this.#flight === undefined) {
@@ -88,16 +83,8 @@ export class RemoteKeys {
     this.#waiting++
     return (this.#flight ?? Promise.resolve()).then(() => {
       this.#waiting--
-      return this.#known(id, algorithm) ?? this.#unfound()
+      return this.#keys.find(id, algorithm) ?? this.#unfound()
     })
-  }
-
-  #known(id: string | undefined, algorithm: string): RemoteKey | undefined {
-    // A token without `kid` means the only key that fits. Two keys of one name are none: nobody tries them in turn.
-    const fitting = this.#keys.filter(
-      (key) => (id === undefined || key.id === id) && (key.algorithms as readonly string[]).includes(algorithm),
-    )
-    return fitting.length === 1 ? fitting[0] : undefined
   }
 
   /** Nobody can tell a new key from a bogus one while the issuer does not answer. */
@@ -135,19 +122,12 @@ export class RemoteKeys {
     }
   }
 
-  /** A key that is still published stays the same object, so that what it verified stays verified. */
   #replace(published: readonly PublishedKey[]): void {
-    const before = this.#keys
-    this.#keys = published.map((key) => before.find((other) => isSame(other, key)) ?? { ...key, trusted: true })
-    for (const key of before) if (!this.#keys.includes(key)) key.trusted = false
+    this.#keys.replace(published)
     if (published.length === 0) this.#etag = undefined
   }
 
   #schedule(milliseconds: number): void {
     if (!this.#closed) this.#callOff = this.#parts.clock.after(milliseconds, () => void this.#refresh())
   }
-}
-
-function isSame(one: PublishedKey, other: PublishedKey): boolean {
-  return one.id === other.id && one.pem === other.pem && one.algorithms.join() === other.algorithms.join()
 }

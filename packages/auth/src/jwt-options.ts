@@ -11,8 +11,11 @@ export interface IssuerOptions {
   audience?: string
   /** The issuer's public key (PEM, DER as Buffer, KeyObject), or the shared secret of HS256, at least 32 random bytes. */
   key?: KeyMaterial
-  /** URL of the issuer's keys (JWKS, RFC 7517), https. */
-  jwks?: string
+  /**
+   * URL of the issuer's keys (JWKS, RFC 7517), https. For an issuer in this process a function that tells them, as JSON
+   * text: `() => publicKeys(app)`.
+   */
+  jwks?: string | (() => string)
   /** Find the keys through `<issuer>/.well-known/openid-configuration` (OpenID Connect Discovery). */
   discovery?: boolean
   /** Algorithms of one family that a token may be signed with. Required with `key`; else `['RS256']`. */
@@ -86,8 +89,9 @@ const ofOneIssuer = {
     examples: [EXAMPLE_PUBLIC_KEY],
   },
   jwks: {
-    description: 'URL of the issuer’s keys (JWKS, RFC 7517), https.',
-    type: 'string',
+    description:
+      'URL of the issuer’s keys (JWKS, RFC 7517), https; for an issuer in this process a function that tells them, as JSON text.',
+    accepts: ['string', 'function'],
     minLength: 1,
     examples: ['https://id.example.com/.well-known/jwks.json'],
   },

@@ -2,7 +2,7 @@ import { compactVerify } from 'jose'
 import type { Clock } from './clock.ts'
 import { discoverKeys } from './discovery.ts'
 import type { TrustedIssuer } from './issuers.ts'
-import { RemoteKeys } from './jwks.ts'
+import { type Found, RemoteKeys } from './jwks.ts'
 import type { FetchRemote } from './remote-json.ts'
 import type { ReadToken } from './token.ts'
 
@@ -38,8 +38,14 @@ export function givenKey(engine: (token: string) => unknown): KeySource {
   }
 }
 
+/** Where the keys are that an issuer publishes. */
+export interface Keys {
+  /** @param mayAsk false: an unknown key is not worth asking the issuer about (the token has expired anyway) */
+  find(id: string | undefined, algorithm: string, mayAsk: boolean): Found | Promise<Found>
+}
+
 /** Keys that an issuer publishes; jose checks signatures with them. */
-export function publishedKeys(keys: RemoteKeys): KeySource {
+export function publishedKeys(keys: Keys): KeySource {
   return {
     verify(token, { algorithm, keyId }, mayAsk) {
       const found = keys.find(keyId, algorithm, mayAsk)
@@ -50,9 +56,7 @@ export function publishedKeys(keys: RemoteKeys): KeySource {
   }
 }
 
-type Settled = Exclude<ReturnType<RemoteKeys['find']>, Promise<unknown>>
-
-function verified(token: string, algorithm: string, key: Settled): Vouched | Promise<Vouched> {
+function verified(token: string, algorithm: string, key: Found): Vouched | Promise<Vouched> {
   if (typeof key === 'string') return key
   // A signature is as long as the modulus (RFC 8017 §8.2.2); base64url has no padding.
   if (token.length - token.lastIndexOf('.') - 1 !== Math.ceil((key.signatureBytes * 4) / 3)) return 'signature'

@@ -12,6 +12,7 @@ import type { JwtOptions } from './jwt-options.ts'
 import type { RemoteKeys } from './jwks.ts'
 import { givenKey, type KeySource, publishedKeys, remoteKeys } from './key-sources.ts'
 import { fetchRemote } from './remote-json.ts'
+import { ToldKeys } from './told-keys.ts'
 import type { VerificationKey } from './verification-key.ts'
 
 /** A fetch of keys may take this long. */
@@ -35,6 +36,7 @@ export async function openJwt(
   for (const issuer of issuers) {
     const { place, rules } = issuer
     if (place.kind === 'given') sources.set(rules.issuer, givenKey(await openEngine(issuer, place.key, app)))
+    else if (place.kind === 'told') sources.set(rules.issuer, publishedKeys(openToldKeys(issuer, place.tell, app)))
     else {
       const keys = openRemoteKeys(issuer, jwt, app)
       sources.set(rules.issuer, publishedKeys(keys))
@@ -77,6 +79,21 @@ async function openEngine(
   await engine.ready()
   app.addHook('onClose', () => engine.close())
   return (token) => engine.jwt.verify(token)
+}
+
+function openToldKeys(
+  { rules: { issuer }, algorithms }: TrustedIssuer,
+  tell: () => string,
+  app: FastifyInstance,
+): ToldKeys {
+  return new ToldKeys({
+    tell,
+    algorithms,
+    onFailure(error) {
+      app.log.error({ err: error, issuer }, 'auth: the issuer does not tell its keys; its tokens are answered 503')
+      emit(app, events['auth.interrupted'], { outcome: 'denied', detail: { reason: 'keys', issuer } })
+    },
+  })
 }
 
 function openRemoteKeys(issuer: TrustedIssuer, jwt: Readonly<JwtOptions>, app: FastifyInstance): RemoteKeys {
