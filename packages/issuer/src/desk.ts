@@ -28,6 +28,8 @@ export interface Desk {
   readonly queue: BoundedQueue
   readonly account: IssuerOptions['account']
   readonly revoke: IssuerOptions['revoke']
+  /** Calls that wait for the store. */
+  readonly work: { underWay: number }
   /** Seconds since the epoch. */
   readonly now: () => number
 }
@@ -61,13 +63,27 @@ export const declined = {
 
 const UNAVAILABLE: Declined = { refusal: errors.PTC_ISSUER_UNAVAILABLE }
 
-/** Does what needs the store: what it throws is logged, and answered 503. */
-export async function attempt<T>({ app }: Desk, act: () => Promise<T>): Promise<T | Declined> {
+/** What is under way at once at most: while a store hangs, what waits for it must not fill the memory. */
+const MOST_UNDER_WAY = 1_000
+
+/** Does what needs the store: what it throws is logged and answered 503, and so is what takes too long. */
+export async function attempt<T>(desk: Desk, act: () => Promise<T>): Promise<T | Declined> {
+  const { app, policy, work } = desk
+  if (work.underWay >= MOST_UNDER_WAY) return UNAVAILABLE
+  const { patience } = policy.sessions
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${patience} s`)), patience * 1000)
+  })
+  work.underWay++
+  const done = act().finally(() => work.underWay--)
   try {
-    return await act()
+    return await Promise.race([done, late])
   } catch (error) {
     app.log.error({ err: error }, 'issuer: the store or the account look-up failed; the caller is answered 503')
     return UNAVAILABLE
+  } finally {
+    clearTimeout(timer)
   }
 }
 

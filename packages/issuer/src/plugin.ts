@@ -69,7 +69,7 @@ async function openDesk(options: Readonly<IssuerOptions>, app: FastifyInstance):
     random: randomBytes,
     newId: randomUUID,
   })
-  return { app, policy, sessions, keys, hasher, queue, account, revoke, now }
+  return { app, policy, sessions, keys, hasher, queue, account, revoke, work: { underWay: 0 }, now }
 }
 
 /** The public keys (RFC 7517), for whoever verifies our tokens. */

@@ -20,6 +20,9 @@ export interface IssuerPolicy {
   readonly passwords: PasswordRules
 }
 
+/** Seconds after which a call that waits for the store is answered 503. */
+const PATIENCE = 5
+
 /** Clocks differ by at most this much, in seconds. */
 const TOLERANCE = 60
 
@@ -39,7 +42,7 @@ export function compilePolicy(options: Readonly<IssuerOptions>): IssuerPolicy {
   return Object.freeze({
     terms: { issuer, audience, lifetime },
     clientId,
-    sessions: { idle, absolute, grace, most },
+    sessions: { idle, absolute, grace, most, patience: PATIENCE },
     // Another process signs with the old key until it reads the ring again.
     ring: { algorithm, rotateAfter, publishAhead, retireFor: lifetime + 2 * reload + TOLERANCE },
     reload,

@@ -17,6 +17,8 @@ export interface SessionRules {
   readonly grace: number
   /** Live sessions of one subject. */
   readonly most: number
+  /** Whoever waits longer than this for the store has been told that it is away. */
+  readonly patience: number
 }
 
 /** What sessions are made of. */
@@ -130,6 +132,8 @@ export class Sessions {
     let result: Grant | Refused = { reason: 'ended', subject: null, ended: [] }
     let reused = false
     await store.refresh(hash, at, (found) => {
+      // Nobody would get the successor: the client asks again with the token that it has, and that must not be reuse.
+      if (now() >= at + rules.patience) throw new Error('the store answered when its caller had gone')
       const judgement = judge(found, at, rules.grace)
       if (found === null || judgement === 'ended') {
         result = { reason: 'ended', subject: found?.session.subject ?? null, ended: [] }
