@@ -142,6 +142,31 @@ describe('without Redis, the demo', () => {
       await limited.close()
     }
   })
+
+  it('lets users in and out while Redis says nothing, and tells the others afterwards', async ({ skip }) => {
+    const redisUrl = await redis.url(skip)
+    const databaseUrl = database.adminUrl
+    const [one, other] = (await Promise.all([1, 2].map(() => standDemo({ databaseUrl, redisUrl })))) as [
+      StandingDemo,
+      StandingDemo,
+    ]
+    const pid = await redisPid(redisUrl)
+    try {
+      const { token: mine } = await one.signIn()
+      const ask = async (at: StandingDemo) => (await at.call('GET', '/users/profile', { token: mine })).status
+      process.kill(pid, 'SIGSTOP')
+      expect([await ask(one), await ask(other)]).toEqual([200, 200])
+      const out = await one.call('POST', '/logout/everywhere', { token: mine })
+      expect(out.status).toBe(204)
+      expect(await ask(one)).toBe(401)
+      process.kill(pid, 'SIGCONT')
+      await vi.waitFor(async () => expect(await ask(other)).toBe(401), { timeout: 15_000, interval: 100 })
+    } finally {
+      process.kill(pid, 'SIGCONT')
+      await one.close()
+      await other.close()
+    }
+  })
 })
 
 function redisPid(url: string): Promise<number> {

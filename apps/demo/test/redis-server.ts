@@ -6,17 +6,18 @@ import { join } from 'node:path'
 import { afterAll } from 'vitest'
 import { choosePorts } from '../src/addresses.ts'
 
-/** A Redis server of the test's own, started when first asked for. Without the program: skipped, or failed under CI. */
+/** A Redis server for whoever asks, stopped after all tests. Without the program: skipped, or failed under CI. */
 export function startRedis(): { url(skip: (note: string) => never): Promise<string> } {
-  let server: ChildProcess | undefined
-  let folder: string | undefined
+  const servers: { readonly server: ChildProcess; readonly folder: string }[] = []
   afterAll(async () => {
-    if (server !== undefined && server.exitCode === null) {
-      const gone = once(server, 'exit')
-      server.kill('SIGTERM')
-      await gone
+    for (const { server, folder } of servers) {
+      if (server.exitCode === null) {
+        const gone = once(server, 'exit')
+        server.kill('SIGTERM')
+        await gone
+      }
+      await rm(folder, { recursive: true, force: true })
     }
-    if (folder !== undefined) await rm(folder, { recursive: true, force: true })
   })
   return {
     async url(skip) {
@@ -25,10 +26,11 @@ export function startRedis(): { url(skip: (note: string) => never): Promise<stri
         skip('redis-server is not installed')
       }
       const { gateway: port } = await choosePorts({ gateway: 0, plaintext: 0, app: 0 })
-      folder = await mkdtemp(join(tmpdir(), 'portcullis-redis-'))
+      const folder = await mkdtemp(join(tmpdir(), 'portcullis-redis-'))
       const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder]
-      server = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'ignore'] })
-      for await (const line of server.stdout as NodeJS.ReadableStream) {
+      const server = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'ignore'] })
+      servers.push({ server, folder })
+      for await (const line of server.stdout) {
         if (String(line).includes('Ready to accept connections')) break
       }
       return `redis://127.0.0.1:${port}`
