@@ -37,35 +37,66 @@ export function faultOf(password: unknown, rules: PasswordRules, personal: reado
   const length = Array.from(text).length
   if (length < rules.minLength) return 'short'
   if (length > rules.maxLength) return 'long'
-  const folded = text.toLowerCase()
-  const unit = smallestUnit(folded)
-  if (unit.length <= 4) return 'repetitive'
-  if ([folded, unit, stemOf(folded)].some(isCommonPassword)) return 'common'
+  const folded = foldedOf(text)
+  const stem = stemOf(folded)
+  const [unit, stemUnit] = [unitOf(folded), unitOf(stem)]
+  if (new Set(text.toLowerCase()).size <= FEW || isRepetition(folded, unit) || isRepetition(stem, stemUnit))
+    return 'repetitive'
+  if ([folded, unit, stem, stemUnit, stemOf(unit)].some(isCommonPassword) || isSequence(folded)) return 'common'
   return isPersonal(folded, [...rules.words, ...personal]) ? 'personal' : null
 }
 
-/** `abcabcabc` is `abc` three times; what repeats nothing is its own unit. */
-function smallestUnit(text: string): string {
-  // A text is a repetition if and only if it occurs inside itself doubled; the last repeat may be cut off.
-  for (let size = 1; size <= text.length / 2; size++)
-    if (text.startsWith(text.slice(size)) && text.length - size >= size) return text.slice(0, size)
+/** So many different characters, in whatever order, are none to speak of. */
+const FEW = 4
+
+/** Whether it is a unit of less than eight again and again: that adds nothing to it, and eight is the least there is. */
+function isRepetition(text: string, { length }: string): boolean {
+  return length > 0 && length < 8 && text.length >= 2 * length
+}
+
+/** For comparisons: without case, width and what nobody sees, which guessers leave out too. */
+function foldedOf(text: string): string {
+  return text
+    .normalize('NFKC')
+    .replaceAll(/\p{Cf}/gu, '')
+    .toLowerCase()
+}
+
+/** `abcabcabca` is `abc` again and again; what repeats nothing is its own unit. */
+function unitOf(text: string): string {
+  for (let size = 1; size < text.length; size++) if (text.startsWith(text.slice(size))) return text.slice(0, size)
   return text
 }
 
-/** Without what is appended to please rules: digits and signs at the end. */
+/** Without what is put around a word to please rules: digits and signs at both ends. */
 function stemOf(text: string): string {
-  return text.replace(/[\d\p{P}\p{S}\s]{1,12}$/u, '')
+  return text.replaceAll(/^[\d\p{P}\p{S}\s]{1,12}|[\d\p{P}\p{S}\s]{1,12}$/gu, '')
+}
+
+/** `abcdefgh…`, `987654321098…`: most characters are next to their neighbours. */
+function isSequence(folded: string): boolean {
+  if (!/^[a-z0-9]+$/.test(folded)) return false
+  const codes = Buffer.from(folded)
+  const steps = codes.subarray(1).filter((code, at) => Math.abs(code - (codes[at] as number)) === 1)
+  return steps.length >= ((codes.length - 1) * 3) / 4
 }
 
 /** Whether little remains beside words that anybody would try for this user, here. */
 function isPersonal(folded: string, words: readonly string[]): boolean {
+  const known = words.map(foldedOf).flatMap((word) => {
+    const parts = word.split(/[\s@]+/)
+    return [
+      word,
+      ...parts,
+      ...parts.map((part) => part.replaceAll(SIGNS, '')),
+      ...parts.flatMap((part) => part.split(SIGNS)),
+    ]
+  })
   let rest = folded
-  const known = words.flatMap((word) =>
-    word
-      .normalize('NFC')
-      .toLowerCase()
-      .split(/[\s@._-]+/),
-  )
-  for (const word of known) if (word.length >= 4) rest = rest.replaceAll(word, '')
+  // The longest first: a name is taken out as a whole before its parts are.
+  for (const word of known.toSorted((one, other) => other.length - one.length))
+    if (word.length >= 4) rest = rest.replaceAll(word, '')
   return rest !== folded && Array.from(rest).length < 8
 }
+
+const SIGNS = /[._-]+/g

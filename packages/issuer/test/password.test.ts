@@ -26,7 +26,21 @@ describe('a new password', () => {
     ['common', 'passwordpasswordpass'],
     ['repetitive', 'aaaaaaaaaaaaaaaaaaaa'],
     ['repetitive', 'abcabcabcabcab'],
+    ['repetitive', 'abc123abc123abc123'],
+    ['repetitive', '1111111111111112'],
+    ['repetitive', '\u200B'.repeat(20)],
+    ['repetitive', 'monkeymonkeymonkey7'],
+    ['common', 'password password'],
+    ['common', '1234567password'],
+    ['common', '\uFF50\uFF41\uFF53\uFF53\uFF57\uFF4F\uFF52\uFF44 1'],
+    ['common', 'pass\u200Bword\u200D'],
+    ['common', '123456789012345'],
+    ['common', '9876543210987654'],
+    ['common', 'abcdefghijklmnop'],
     ['personal', 'Portcullis2026'],
+    ['personal', 'alice.smith@example.com'],
+    ['personal', 'alicesmith84'],
+    ['personal', 'Alice.Smith1984'],
     ['personal', 'alice.smith-1'],
     ['malformed', 'unpaired \uD800 surrogate'],
   ])('is refused as %s: %s', (fault, password) => {
@@ -39,6 +53,10 @@ describe('a new password', () => {
     '\u{1F600}\u{1F601}\u{1F602}\u{1F603}\u{1F604}\u{1F605}\u{1F606}\u{1F607}',
     '  spaces at both ends  ',
     'no digit no capital',
+    'tea twist',
+    // Little of it is left beside its digits: that is no repetition.
+    'abc8472629182734',
+    '918273645546372',
     `nul ${'\0'} inside it`,
   ])('is taken as it is: %s', (password) => {
     expect(faultOf(password, rules, ['alice'])).toBeNull()
