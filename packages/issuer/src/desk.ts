@@ -105,9 +105,12 @@ export async function revokeTokens(
   // The latest that any of them can expire.
   const expires = Math.floor(now()) + lifetime
   const calls: (() => Promise<void>)[] = []
-  if (everywhereOf !== undefined && whole !== undefined) calls.push(() => whole({ issuer, subject: everywhereOf }))
-  else if (token !== undefined) calls.push(...tokenIds.map((tokenId) => () => token({ issuer, tokenId, expires })))
-  else if (tokenIds.length > 0) return false
+  if (everywhereOf !== undefined && whole !== undefined) {
+    // Tokens of this second are named one by one: whoever signs in again at once would otherwise get one that is refused.
+    const before = token === undefined ? {} : { before: Math.floor(now()) }
+    calls.push(() => whole({ issuer, subject: everywhereOf, ...before }))
+  } else if (token === undefined && tokenIds.length > 0) return false
+  if (token !== undefined) calls.push(...tokenIds.map((tokenId) => () => token({ issuer, tokenId, expires })))
   const outcomes = await Promise.allSettled(calls.map(async (call) => call()))
   const failure = outcomes.find(({ status }) => status === 'rejected')
   if (failure === undefined) return true

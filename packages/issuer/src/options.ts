@@ -38,8 +38,8 @@ export interface JwksOptions {
 export interface RevokeOptions {
   /** Refuses one access token from now on. */
   token?: (token: { issuer: string; tokenId: string; expires: number }) => Promise<void>
-  /** Refuses all access tokens of a subject that were issued before now. */
-  subject?: (subject: { issuer: string; subject: string }) => Promise<void>
+  /** Refuses all access tokens of a subject that were issued before now, or before that second. */
+  subject?: (subject: { issuer: string; subject: string; before?: number }) => Promise<void>
 }
 
 /** Options of the room. */

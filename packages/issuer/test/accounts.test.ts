@@ -55,14 +55,19 @@ it('an account look-up that throws, or gives a claim of the issuer’s own, is a
 
 it('log-out everywhere revokes the subject, with or without a live session', async () => {
   const revoked: unknown[] = []
-  const { app } = await stage({
+  const { app, clock } = await stage({
     revoke: { token: async (one) => void revoked.push(one), subject: async (one) => void revoked.push(one) },
   })
-  const { refreshToken } = given(await signIn(app, { subject: 'u' }))
+  const grant = given(await signIn(app, { subject: 'u' }))
+  const { refreshToken } = grant
   expect(await signOutEverywhere(app, { subject: 'u' })).toEqual({ sessions: 1, revoked: true })
   expect(await signOutEverywhere(app, { subject: 'u' })).toEqual({ sessions: 0, revoked: true })
-  const whole = { issuer: 'https://id.example.com', subject: 'u' }
-  expect(revoked).toEqual([whole, whole])
+  const whole = { issuer: 'https://id.example.com', subject: 'u', before: clock.seconds() }
+  const one = { issuer: 'https://id.example.com', tokenId: claimsOf(grant)['jti'], expires: clock.seconds() + 300 }
+  expect(revoked).toEqual([whole, one, whole])
+  // Who signs in at once, as after a lost password, gets a token that was issued in the second that is not over.
+  const next = claimsOf(given(await signIn(app, { subject: 'u' })))
+  expect(next['iat']).toBeGreaterThanOrEqual(whole.before)
   expect(codeOf(await refresh(app, refreshToken))).toBe('PTC_ISSUER_SESSION_ENDED')
 })
 
