@@ -83,7 +83,9 @@ function isSequence(folded: string): boolean {
 
 /** Whether little remains beside words that anybody would try for this user, here. */
 function isPersonal(folded: string, words: readonly string[]): boolean {
-  const known = words.map(foldedOf).flatMap((word) => {
+  // What an account lacks is no word.
+  const given = words.filter((word) => typeof word === 'string')
+  const known = given.map(foldedOf).flatMap((word) => {
     const parts = word.split(/[\s@]+/)
     return [
       word,

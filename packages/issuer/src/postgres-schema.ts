@@ -10,7 +10,7 @@ create table if not exists portcullis_issuer.sessions (
   subject text not null,
   client_id text not null,
   scopes text[] not null,
-  claims jsonb not null,
+  claims json not null,
   label text not null,
   auth_time timestamptz not null,
   created_at timestamptz not null,

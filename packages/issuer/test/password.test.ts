@@ -62,6 +62,11 @@ describe('a new password', () => {
     expect(faultOf(password, rules, ['alice'])).toBeNull()
   })
 
+  it('is compared with what is known of the user, whatever is missing there', () => {
+    const personal = [undefined, null, 7, 'alice.smith@example.com'] as string[]
+    expect(faultOf('alice.smith-1', rules, personal)).toBe('personal')
+  })
+
   it('is told what is wrong with it, without being repeated', async () => {
     const { app } = await stage()
     const answer = await hashPassword(app, 'fourteen chars')

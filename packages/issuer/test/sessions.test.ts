@@ -62,6 +62,15 @@ describe.each(kinds)('sessions in %s', (_name, open) => {
     })
   })
 
+  it('carry claims of any text, NUL and half surrogates too', async () => {
+    const { app } = await stage()
+    const claims = { name: 'a\0b \uD800', 'x\0y': [1e21, null, '\\u0000'] }
+    const first = given(await signIn(app, { subject: 'user-1', claims }))
+    const second = given(await refresh(app, first.refreshToken))
+    expect(claimsOf(first)).toMatchObject(claims)
+    expect(claimsOf(second)).toMatchObject(claims)
+  })
+
   it('go on by refresh, with the auth_time of the sign-in', async () => {
     const { app, clock } = await stage()
     const first = given(await signIn(app, { subject: 'user-1', scopes: ['a'] }))
