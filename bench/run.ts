@@ -1,6 +1,8 @@
 /**
  * Compares servers side by side: `pnpm bench [comparison] [--rounds 9] [--seconds 3] [--only ours] [--json file] [--profile ours]`.
  * Each subject is a process of its own; they take turns within every round, so that a noisy machine disturbs all alike.
+ * Every round starts them anew: the same code may be half again as dear in one process as in the next, for as long as
+ * that process lives.
  */
 import { writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
@@ -51,24 +53,29 @@ const method = preflights ? 'OPTIONS' : 'GET'
 const headersWith = (credential: Credential = {}): Record<string, string> =>
   preflights ? { origin, ...PREFLIGHT } : { origin, ...credential }
 const headers = headersWith(credentials[0])
+/** Seconds of load before a process is measured: what runs often is compiled by then. */
+const WARM_UP = 2
 const load = openLoad(credentials, origin, preflights)
-const servers = new Map<string, Server>()
+const entries = made?.map(({ entry }) => entry)
+let setup: Setup = { publicKey, origin, ...names, constantFields: [], ...(entries === undefined ? {} : { entries }) }
 
 try {
-  const entries = made?.map(({ entry }) => entry)
-  let setup: Setup = { publicKey, origin, ...names, constantFields: [], ...(entries === undefined ? {} : { entries }) }
   const { constantOf } = comparison
-  const first = subjects.filter((subject) => subject === constantOf)
-  for (const subject of [...first, ...subjects.filter((other) => other !== constantOf)]) {
-    const server = await Server.start(name, subject, setup)
-    servers.set(subject, server)
-    if (subject === constantOf) setup = { ...setup, constantFields: await constantFields(server) }
-  }
+  if (subjects.includes(constantOf)) setup = { ...setup, constantFields: await served(constantOf, constantFields) }
   if (values.profile === undefined) await compare()
   else await profile(name, values.profile, { setup, load, seconds, expected: expectedOf(values.profile) })
 } finally {
-  await Promise.all([...servers.values()].map((server) => server.stop()))
   load.close()
+}
+
+/** Starts a subject for as long as it is used. */
+async function served<T>(subject: string, use: (server: Server) => Promise<T>): Promise<T> {
+  const server = await Server.start(name, subject, setup)
+  try {
+    return await use(server)
+  } finally {
+    await server.stop()
+  }
 }
 
 /** Fields that a second answer repeats, without those that Node writes and those that count. */
@@ -80,39 +87,37 @@ async function constantFields(server: Server): Promise<Field[]> {
   return one.fields.filter(([field, value]) => same.get(field) === value && !changing.test(field))
 }
 
+/** The fields of one answer, which has to be what the comparison says. */
+async function answerOf(subject: string, server: Server): Promise<readonly Field[]> {
+  const refused = refusing.includes(subject)
+  // The first request of a caller is still admitted.
+  if (refused) await server.fields(headers, method)
+  const { status, bytes, fields } = await server.fields(headers, method)
+  const right = refused ? status === 429 : status === (preflights ? 204 : 200) && bytes === (preflights ? 0 : 200)
+  if (!right) throw new Error(`${subject} answers ${status} with ${bytes} bytes`)
+  return fields
+}
+
 async function compare(): Promise<void> {
   const answers = new Map<string, readonly Field[]>()
-  for (const subject of subjects) {
-    const refused = refusing.includes(subject)
-    // The first request of a caller is still admitted.
-    if (refused) await serverOf(subject).fields(headers, method)
-    const answer = await serverOf(subject).fields(headers, method)
-    if (
-      refused
-        ? answer.status !== 429
-        : answer.status !== (preflights ? 204 : 200) || answer.bytes !== (preflights ? 0 : 200)
-    ) {
-      throw new Error(`${subject} answers ${answer.status} with ${answer.bytes} bytes`)
-    }
-    answers.set(subject, answer.fields)
-  }
+  for (const subject of subjects) answers.set(subject, await served(subject, (server) => answerOf(subject, server)))
   const cpu = new Map<string, number[]>(subjects.map((subject) => [subject, []]))
   const system = new Map<string, number[]>(subjects.map((subject) => [subject, []]))
   const rates = new Map<string, number[]>(subjects.map((subject) => [subject, []]))
-  for (const subject of [...subjects, ...subjects])
-    await load.run(serverOf(subject).url, Math.max(seconds, 2), refusing.includes(subject) ? 'either' : 'admitted')
   for (let round = 0; round < rounds; round++) {
     // Another order each round: nobody always runs after the same neighbour.
     const shift = round % subjects.length
     const turn = [...subjects.slice(shift), ...subjects.slice(0, shift)]
     for (const subject of round % 2 === 0 ? turn : turn.toReversed()) {
-      const server = serverOf(subject)
-      const before = await server.cpu()
-      const requests = await load.run(server.url, seconds, expectedOf(subject))
-      const after = await server.cpu()
-      cpu.get(subject)?.push((after.user + after.system - before.user - before.system) / requests)
-      system.get(subject)?.push((after.system - before.system) / requests)
-      rates.get(subject)?.push(requests / seconds)
+      await served(subject, async (server) => {
+        await load.run(server.url, WARM_UP, refusing.includes(subject) ? 'either' : 'admitted')
+        const before = await server.cpu()
+        const requests = await load.run(server.url, seconds, expectedOf(subject))
+        const after = await server.cpu()
+        cpu.get(subject)?.push((after.user + after.system - before.user - before.system) / requests)
+        system.get(subject)?.push((after.system - before.system) / requests)
+        rates.get(subject)?.push(requests / seconds)
+      })
     }
     process.stderr.write(`round ${round + 1} of ${rounds}\n`)
   }
@@ -121,12 +126,6 @@ async function compare(): Promise<void> {
 
 function expectedOf(subject: string): Expected {
   return refusing.includes(subject) ? 'refused' : 'admitted'
-}
-
-function serverOf(subject: string): Server {
-  const server = servers.get(subject)
-  if (server === undefined) throw new Error(`${subject} is not running`)
-  return server
 }
 
 type Series = ReadonlyMap<string, readonly number[]>
