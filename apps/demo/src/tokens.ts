@@ -19,7 +19,7 @@ export type Scope = (typeof scopes)[number]
 /** What an API key may be given. */
 export type KeyScope = (typeof keyScopes)[number]
 
-/** The gateway's own scope at the user service: no user and no key has it. */
+/** The gateway's own scope at the user service, to find API keys and to tell of their use: no user and no key has it. */
 export const findKeys = 'keys:find'
 
 declare module 'fastify' {

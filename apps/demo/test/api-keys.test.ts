@@ -1,5 +1,6 @@
 import { createApiKey } from '@portcullis/auth'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { startEmbeddedDatabase } from '../src/database/embedded.ts'
 import { seededUsers } from '../src/database/seed.ts'
 import { keyScopes } from '../src/tokens.ts'
 import { type StandingDemo, standDemo } from './standing-demo.ts'
@@ -110,6 +111,26 @@ describe('an API key', () => {
     const at = `https://user-service.local:${new URL(demo.addresses.userService).port}`
     expect((await demo.call('GET', path, { at, token })).status).toBe(401)
     expect((await demo.call('GET', path, { at, headers: { 'x-api-key': key } })).status).toBe(401)
+  })
+
+  it('is listed with its last use, which the gateway tells once a minute and when it ends', async () => {
+    const database = await startEmbeddedDatabase()
+    try {
+      const first = await standDemo({ databaseUrl: database.adminUrl })
+      const by = (await first.signIn(masum)).token
+      const json = { name: 'used', scopes: ['profile:read'], days: 1 }
+      const { key, lastUsedAt } = (await first.call('POST', '/api-keys', { token: by, json })).json
+      expect(lastUsedAt).toBeNull()
+      expect((await first.call('GET', '/users/profile', { headers: { 'x-api-key': key } })).status).toBe(200)
+      await first.close()
+
+      const second = await standDemo({ databaseUrl: database.adminUrl })
+      const listed = await second.call('GET', '/api-keys', { token: (await second.signIn(masum)).token })
+      expect(listed.json).toMatchObject([{ name: 'used', lastUsedAt: expect.stringMatching(/^\d{4}-.*Z$/) }])
+      await second.close()
+    } finally {
+      await database.stop()
+    }
   })
 
   it('is one of twenty at most', async () => {

@@ -35,6 +35,7 @@ describe('the role of the user service', () => {
     ['delete users', 'delete from portcullis_users.users'],
     ['change passwords', "update portcullis_users.users set password_hash = 'x'"],
     ['change posts', "update portcullis_users.posts set body = 'x'"],
+    ['give API keys to others', 'update portcullis_users.api_keys set owner_id = 102'],
     ['drop tables', 'drop table portcullis_users.posts'],
     ['make tables', 'create table public.mine (id integer)'],
     ['make tables in its schema', 'create table portcullis_users.mine (id integer)'],

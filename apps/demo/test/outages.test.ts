@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { readFileSync, statSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
+import { createApiKey } from '@portcullis/auth'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type EmbeddedDatabase, startEmbeddedDatabase } from '../src/database/embedded.ts'
 import { startRedis } from './redis-server.ts'
@@ -90,6 +91,10 @@ describe('without its database, the demo', () => {
       expect(text).not.toMatch(/ECONN|127\.0\.0\.1|postgres|portcullis|terminat/i)
       expect(headers['x-content-type-options']).toBe('nosniff')
     }
+    // Nobody knows whether a key is one.
+    const { key } = createApiKey({ prefix: 'demo', subject: '101' })
+    const byKey = await demo.call('GET', '/posts', { headers: { 'x-api-key': key } })
+    expect([byKey.status, byKey.json.code]).toEqual([503, 'PTC_AUTH_UNAVAILABLE'])
     // What needs no database is not affected.
     expect((await demo.call('GET', '/openapi.json')).status).toBe(200)
     await revive()

@@ -26,7 +26,8 @@ create table if not exists portcullis_users.api_keys (
   hash text not null check (hash ~ '^[0-9a-f]{64}$'),
   scopes text[] not null,
   created_at timestamptz not null default now(),
-  expires_at timestamptz not null
+  expires_at timestamptz not null,
+  last_used_at timestamptz
 );
 create index if not exists api_keys_by_owner on portcullis_users.api_keys (owner_id);
 
@@ -83,6 +84,7 @@ revoke all on schema portcullis_users, portcullis_payments, portcullis_issuer fr
 grant usage on schema portcullis_users to %users%;
 grant select, insert on portcullis_users.users to %users%;
 grant select, insert, delete on portcullis_users.api_keys to %users%;
+grant update (last_used_at) on portcullis_users.api_keys to %users%;
 grant select, insert on portcullis_users.posts, portcullis_users.comments to %users%;
 
 -- The issuer's tables: what its statements write, column by column. Nobody moves a session to another user, or its age.

@@ -74,7 +74,7 @@ export async function createGateway(parts: GatewayParts): Promise<FastifyInstanc
         maxTokenAge: accessTokens.lifetime,
         ...(redis === undefined ? {} : { redis, onStoreError: 'open' }),
       },
-      apiKeys: { prefix: keyPrefix, find: apiKeys.find, cacheFor: 5 },
+      apiKeys: { prefix: keyPrefix, find: apiKeys.find, recordUses: apiKeys.recordUses, cacheFor: 5 },
       strict: true,
     },
     gateway: {

@@ -1,10 +1,10 @@
 import { createApiKey } from '@portcullis/auth'
-import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { FastifyInstance, FastifyReply, RouteSecurity } from 'fastify'
 import { callerOf, forUsers } from '../caller.ts'
 import { answerProblem, problemSchema } from '../problem.ts'
 import { findKeys, keyPrefix, type KeyScope, stepUpAge } from '../tokens.ts'
-import { addApiKey, findApiKey, listApiKeys, removeApiKey } from './api-keys.ts'
-import { keyAnswer, keyBody, keyParams, newKeyAnswer, noQuery } from './schemas.ts'
+import { addApiKey, type ApiKeyUse, findApiKey, listApiKeys, noteUses, removeApiKey } from './api-keys.ts'
+import { keyAnswer, keyBody, keyParams, keyUses, newKeyAnswer, noQuery } from './schemas.ts'
 import type { UserServiceParts } from './service.ts'
 
 /** API keys of signed-in users: made, listed, taken away; and found by the gateway. */
@@ -51,9 +51,19 @@ export function apiKeyRoutes(app: FastifyInstance, { pool }: UserServiceParts): 
   )
 
   // For the gateway alone: no public route leads here, and no user's token has the scope.
+  const forGateway: { security: RouteSecurity } = { security: { auth: { scopes: [findKeys] } } }
   app.get<{ Params: { id: string } }>(
     '/private/api-keys/:id',
-    { config: { security: { auth: { scopes: [findKeys] } } }, schema: { params: keyParams, querystring: noQuery } },
+    { config: forGateway, schema: { params: keyParams, querystring: noQuery } },
     async (request, reply) => (await findApiKey(pool, request.params.id)) ?? unknown(reply),
+  )
+
+  app.post<{ Body: ApiKeyUse[] }>(
+    '/private/api-key-uses',
+    { config: forGateway, schema: { body: keyUses, querystring: noQuery, response: { 204: { type: 'null' } } } },
+    async (request, reply) => {
+      await noteUses(pool, request.body)
+      return reply.code(204).send()
+    },
   )
 }

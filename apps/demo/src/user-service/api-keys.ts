@@ -8,12 +8,20 @@ export interface ApiKey {
   readonly scopes: readonly string[]
   readonly createdAt: Date
   readonly expiresAt: Date
+  /** Within a minute; null: not yet. */
+  readonly lastUsedAt: Date | null
+}
+
+/** When a key was last used, in seconds since the epoch. */
+export interface ApiKeyUse {
+  readonly id: string
+  readonly usedAt: number
 }
 
 /** Keys of one user. */
 const MOST = 20
 
-const shown = 'id, name, scopes, created_at as "createdAt", expires_at as "expiresAt"'
+const shown = 'id, name, scopes, created_at as "createdAt", expires_at as "expiresAt", last_used_at as "lastUsedAt"'
 
 /** Stores a key by its hash, and forgets those of its owner that have expired. @returns null if there are too many */
 export async function addApiKey(
@@ -65,4 +73,15 @@ export async function findApiKey(pool: pg.Pool, id: string): Promise<ApiKeyEntry
   if (found === undefined) return null
   const { hash, owner, scopes, expires } = found
   return { id, hash, subject: String(owner), scopes, expires }
+}
+
+/** Notes when keys were last used. Two gateways may tell in any order. */
+export async function noteUses(pool: pg.Pool, uses: readonly ApiKeyUse[]): Promise<void> {
+  await pool.query(
+    `update portcullis_users.api_keys k
+        set last_used_at = greatest(k.last_used_at, pg_catalog.to_timestamp(u.used_at))
+       from unnest($1::text[], $2::float8[]) as u (id, used_at)
+      where k.id = u.id`,
+    [uses.map(({ id }) => id), uses.map(({ usedAt }) => usedAt)],
+  )
 }

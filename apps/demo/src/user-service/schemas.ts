@@ -94,20 +94,24 @@ const keyProperties = {
   scopes: { type: 'array', items: { type: 'string' } },
   createdAt,
   expiresAt: createdAt,
+  lastUsedAt: { type: ['string', 'null'], format: 'date-time', description: 'Within a minute.' },
 }
 
 /** An API key, as its owner sees it: never the key. */
-export const keyAnswer: object = closed(keyProperties, ['id', 'name', 'scopes', 'createdAt', 'expiresAt'])
+export const keyAnswer: object = closed(keyProperties, Object.keys(keyProperties) as (keyof typeof keyProperties)[])
 
 /** Answer to `POST /api-keys`: the key, this once. */
 export const newKeyAnswer: object = closed({ key: { type: 'string' }, ...keyProperties }, [
   'key',
-  'id',
-  'name',
-  'scopes',
-  'createdAt',
-  'expiresAt',
+  ...(Object.keys(keyProperties) as (keyof typeof keyProperties)[]),
 ])
+
+/** What the gateway tells of keys that were used. */
+export const keyUses: object = {
+  type: 'array',
+  maxItems: 20_000,
+  items: closed({ id: keyId, usedAt: { type: 'integer', minimum: 0, maximum: 4_102_444_800 } }, ['id', 'usedAt']),
+}
 
 /** `:id` of an API key in a path. */
 export const keyParams: object = closed({ id: keyId }, ['id'])

@@ -136,11 +136,15 @@ async function showSessions() {
 async function showKeys() {
   const keys = await ask('GET', '/api-keys')
   at('key-list').replaceChildren(
-    ...keys.map(({ id, name, scopes, expiresAt }) =>
-      entry(`${name} (${id}): ${scopes.join(', ')}; until ${when(expiresAt)}`, 'Withdraw', async () => {
-        await ask('DELETE', `/api-keys/${id}`)
-        await showKeys()
-      }),
+    ...keys.map(({ id, name, scopes, expiresAt, lastUsedAt }) =>
+      entry(
+        `${name} (${id}): ${scopes.join(', ')}; until ${when(expiresAt)}; ${lastUsedAt === null ? 'not used yet' : `last used ${when(lastUsedAt)}`}`,
+        'Withdraw',
+        async () => {
+          await ask('DELETE', `/api-keys/${id}`)
+          await showKeys()
+        },
+      ),
     ),
   )
 }
