@@ -45,7 +45,7 @@ export async function openStrategies(
   }
   if (introspection !== undefined) {
     const kept = { keepAlive: true, maxFreeSockets: 8 }
-    const agent = introspection.endpoint.startsWith('https:') ? new HttpsAgent(kept) : new HttpAgent(kept)
+    const agent = new URL(introspection.endpoint).protocol === 'https:' ? new HttpsAgent(kept) : new HttpAgent(kept)
     app.addHook('onClose', async () => agent.destroy())
     const parts = introspectionParts(introspection, now, lookUp('introspection'))
     const tokens = introspectionStrategy({ ...parts, agent })

@@ -76,6 +76,12 @@ describe('an opaque token', () => {
     ])
   })
 
+  it('is asked about at an endpoint that is spelt in capitals', async () => {
+    const endpoint = ` ${introspection.endpoint.replace('https:', 'HTTPS:')}`
+    const { app } = await guarded({ introspection: { ...introspection, endpoint } })
+    expect((await get(app, '/profile', 'Bearer opaque')).statusCode).toBe(200)
+  })
+
   it('is asked about once by many requests at once', async () => {
     const { app } = await guarded({ introspection })
     const all = await Promise.all(Array.from({ length: 20 }, () => get(app, '/any', 'Bearer opaque')))
