@@ -24,6 +24,9 @@ interface Entry {
 const isLive = ({ endedAt, idleUntil, expiresAt }: SessionRecord, now: number): boolean =>
   endedAt === null && now < idleUntil && now < expiresAt
 
+/** Tokens of a session that are remembered: a week of refreshes every five minutes. One that is older is unknown. */
+const MOST_TOKENS = 2_016
+
 /** Sessions in this process. Nothing here waits, so every method is atomic by itself. */
 class MemorySessions implements SessionStore {
   readonly #sessions = new Map<string, Entry>()
@@ -67,6 +70,11 @@ class MemorySessions implements SessionStore {
       nextTokenId: null,
     })
     this.#byHash.set(successor.hash, entry)
+    if (entry.tokens.size > MOST_TOKENS) {
+      const [oldest = ''] = entry.tokens.keys()
+      entry.tokens.delete(oldest)
+      this.#byHash.delete(oldest)
+    }
     entry.session = { ...entry.session, lastUsedAt: now, idleUntil }
   }
 

@@ -256,6 +256,20 @@ describe.each(kinds)('sessions in %s', (_name, open) => {
   })
 })
 
+it('a client that refreshes without end does not fill the memory: a week of used tokens is remembered', async () => {
+  const { app, clock } = await stageWith({ store: memoryStore(), revoke: { token: async () => void revoked++ } })
+  let revoked = 0
+  const first = given(await signIn(app, { subject: 'u' }))
+  let { refreshToken } = first
+  for (let time = 0; time < 2_500; time++) ({ refreshToken } = given(await refresh(app, refreshToken)))
+  clock.pass(60)
+  // Forgotten: refused as unknown, and no longer as used.
+  expect(reasonOf(await refresh(app, first.refreshToken))).toBe('ended')
+  const next = given(await refresh(app, refreshToken))
+  await signOut(app, { refreshToken: next.refreshToken })
+  expect(revoked).toBe(2_016)
+})
+
 it('the database holds neither a token nor anything that gives one', async () => {
   const { app } = await stageWith({ store: postgresStore(pool), secret })
   const first = given(await signIn(app, { subject: 'user-1' }))
