@@ -61,7 +61,8 @@ let setup: Setup = { publicKey, origin, ...names, constantFields: [], ...(entrie
 
 try {
   const { constantOf } = comparison
-  if (subjects.includes(constantOf)) setup = { ...setup, constantFields: await served(constantOf, constantFields) }
+  if (constantOf !== undefined && subjects.includes(constantOf))
+    setup = { ...setup, constantFields: await served(constantOf, constantFields) }
   if (values.profile === undefined) await compare()
   else await profile(name, values.profile, { setup, load, seconds, expected: expectedOf(values.profile) })
 } finally {

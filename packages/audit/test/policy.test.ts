@@ -173,6 +173,14 @@ describe('decisionRecord', () => {
     })
   })
 
+  it.each([
+    ['issuer.rejected', 'authn_login_fail'],
+    ['issuer.reused', 'authn_token_reuse'],
+    ['rate-limit.brute-force-suspected', 'authn_login_fail_max'],
+  ])('names %s %s', (type, owasp) => {
+    expect(decisionRecord({ ...event, type, detail: {} }, () => false)).toMatchObject({ event: type, owasp })
+  })
+
   it('keeps only its own name where the vocabulary has none', () => {
     expect(owaspName('gateway.cut')).toBeUndefined()
     expect(decisionRecord({ ...event, type: 'gateway.cut', detail: {} }, () => false)).not.toHaveProperty('owasp')
