@@ -3,17 +3,26 @@ export interface PostgresResult {
   readonly rows: readonly Readonly<Record<string, unknown>>[]
 }
 
+/** Something that may tell that a connection has broken. */
+interface Breakable {
+  on?(event: 'error', listener: (error: Error) => void): unknown
+  off?(event: 'error', listener: (error: Error) => void): unknown
+}
+
 /** One connection of the pool. */
-export interface PostgresClient {
+export interface PostgresClient extends Breakable {
   query(text: string, values?: unknown[]): Promise<PostgresResult>
   release(error?: Error | boolean): void
 }
 
 /** A pool as `pg` has it. Every statement is a constant text with parameters. */
-export interface PostgresPool {
+export interface PostgresPool extends Breakable {
   connect(): Promise<PostgresClient>
   query(text: string, values?: unknown[]): Promise<PostgresResult>
 }
+
+/** Whoever needs a broken connection is told; nobody else has to know, and an `error` without a listener ends the process. */
+export const ignore = (): void => {}
 
 /**
  * Runs `act` between begin and commit; rolls back and passes on what it throws. Whatever a database prefers: here a
@@ -21,6 +30,7 @@ export interface PostgresPool {
  */
 export async function transaction<T>(pool: PostgresPool, act: (client: PostgresClient) => Promise<T>): Promise<T> {
   const client = await pool.connect()
+  client.on?.('error', ignore)
   let broken: Error | undefined
   try {
     await client.query('begin isolation level read committed')
@@ -32,6 +42,7 @@ export async function transaction<T>(pool: PostgresPool, act: (client: PostgresC
     await client.query('rollback').catch((failed: Error) => (broken = failed))
     throw error
   } finally {
+    client.off?.('error', ignore)
     client.release(broken)
   }
 }

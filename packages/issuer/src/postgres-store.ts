@@ -1,6 +1,6 @@
 import { errors } from './errors.ts'
 import { PostgresKeys } from './postgres-keys.ts'
-import type { PostgresPool } from './postgres-pool.ts'
+import { ignore, type PostgresPool } from './postgres-pool.ts'
 import { postgresColumns } from './postgres-schema.ts'
 import { PostgresSessions } from './postgres-sessions.ts'
 import type { IssuerStore } from './store.ts'
@@ -13,6 +13,7 @@ export type { PostgresPool } from './postgres-pool.ts'
  * @example await app.register(issuer, { issuer, audience, secret, store: postgresStore(new pg.Pool()) })
  */
 export function postgresStore(pool: PostgresPool): IssuerStore {
+  pool.on?.('error', ignore)
   return {
     durable: true,
     sessions: new PostgresSessions(pool),

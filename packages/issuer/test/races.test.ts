@@ -1,6 +1,8 @@
+import { EventEmitter } from 'node:events'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { deskOf } from '../src/desk.ts'
+import { type PostgresPool, transaction } from '../src/postgres-pool.ts'
 import { postgresSchema, postgresStore, refresh, sessions, signIn, signOut, signOutEverywhere } from '../src/index.ts'
 import { type PostgresServer, startPostgres } from './postgres-server.ts'
 import { claimsOf, given, stage } from './stage.ts'
@@ -16,6 +18,24 @@ beforeAll(async () => {
   await pool.end()
 }, 120_000)
 afterAll(async () => server.stop())
+
+it('connections that break, idle or in use, do not end the process', async () => {
+  const pool = new pg.Pool({ connectionString: server.url })
+  const { app } = await stage({ store: postgresStore(pool), secret })
+  given(await signIn(app, { subject: 'u' }))
+  const admin = new pg.Client({ connectionString: server.url })
+  await admin.connect()
+  await admin.query('select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid()')
+  await admin.end()
+  while (pool.totalCount > 0) await new Promise((resolve) => setImmediate(resolve))
+  given(await signIn(app, { subject: 'u' }))
+  await pool.end()
+
+  const broken = Object.assign(new EventEmitter(), { query: async () => ({ rows: [] }), release: () => {} })
+  const one: PostgresPool = { connect: async () => broken, query: broken.query }
+  await transaction(one, async (client) => (client as typeof broken).emit('error', new Error('connection lost')))
+  expect(broken.listenerCount('error')).toBe(0)
+})
 
 describe.each(['read committed', 'repeatable read', 'serializable'])('in a database that prefers %s', (level) => {
   let pool: pg.Pool
