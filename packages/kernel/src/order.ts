@@ -34,6 +34,7 @@ export const order: Readonly<Record<Phase, readonly Place[]>> = {
     { concern: 'csrf', does: 'checks the token' },
   ],
   preHandler: [
+    { concern: 'csrf', does: 'checks the token of a multipart form' },
     { concern: 'rate-limit', does: 'spends quotas per body field, guards logins' },
     { concern: 'auth', does: 'checks ownership' },
   ],
@@ -45,6 +46,7 @@ export const order: Readonly<Record<Phase, readonly Place[]>> = {
   ],
   close: [
     { concern: 'rate-limit', does: 'settles attempts whose client has left' },
+    { concern: 'csrf', does: 'tells of careless cookies' },
     { concern: 'audit', does: 'writes the outcome' },
     { concern: 'throttle', does: 'releases the place' },
   ],

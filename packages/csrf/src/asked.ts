@@ -1,0 +1,25 @@
+import type { Fields } from './origin.ts'
+
+/** What a request is judged by before its body is read: as much of Fastify's request as that takes. */
+export interface Asked {
+  readonly method: string
+  readonly headers: Fields
+  readonly query: unknown
+  readonly raw: object
+  readonly security: object
+}
+
+/** Whether the client showed a certificate: as the https room says, or as Node's TLS socket does. */
+export function hasCertificate({ security, raw }: Asked): boolean {
+  const { clientCertificate } = security as { clientCertificate?: object | null }
+  if (clientCertificate !== undefined) return clientCertificate !== null
+  return (raw as { socket?: { authorized?: boolean } }).socket?.authorized === true
+}
+
+/** Whether a body follows (RFC 9112 §6.3); in HTTP/2 its length need not be told (RFC 9113 §8.1.1). */
+export function hasBody({ headers, raw }: Asked): boolean {
+  const length = headers['content-length']
+  if (length !== undefined) return length !== '0'
+  if (headers['transfer-encoding'] !== undefined) return true
+  return (raw as { stream?: { endAfterHeaders?: boolean } }).stream?.endAfterHeaders === false
+}

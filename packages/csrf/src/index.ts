@@ -1,0 +1,7 @@
+export { default } from './plugin.ts'
+export { clearToken, csrfToken, rotateToken, sendToken } from './issue.ts'
+export { errors } from './errors.ts'
+export { events } from './events.ts'
+export type { CsrfOptions, CsrfRoute, FindSession } from './options.ts'
+export type { Ambient } from './credentials.ts'
+export type {} from './types.ts'

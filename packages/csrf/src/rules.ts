@@ -1,0 +1,53 @@
+import type { Finding } from '@portcullis/kernel'
+import { SECRET, type CsrfOptions } from './options.ts'
+import { mistakeIn } from './origin.ts'
+
+/** Rules that a schema cannot say, of the registration's options and of every route's merged policy. */
+export function check(options: Readonly<CsrfOptions>): Finding[] {
+  return [...checkOrigins(options), ...checkSecrets(options)]
+}
+
+function checkOrigins({ origins }: Readonly<CsrfOptions>): Finding[] {
+  const unusable = origins.flatMap((origin, index) => {
+    const mistake = mistakeIn(origin)
+    return mistake === null ? [] : [{ index, ...mistake }]
+  })
+  // From the last on, so that each patch leaves the places of those that follow as they are.
+  return unusable.toReversed().map(({ index, wrong, instead }): Finding => {
+    const path = `/origins/${index}`
+    const written = instead ?? 'https://app.example.com'
+    return {
+      at: path,
+      rule: 'origin',
+      message: `${wrong}; write '${written}'`,
+      fix: [{ op: 'replace', path, value: written }],
+    }
+  })
+}
+
+function checkSecrets({ secrets, token }: Readonly<CsrfOptions>): Finding[] {
+  if (secrets === undefined) {
+    if (token !== 'always') return []
+    return [
+      {
+        at: '/token',
+        rule: 'token-without-secrets',
+        message: "is 'always', and no token can be made; give `secrets`, or write token: 'fallback'",
+        fix: [{ op: 'replace', path: '/token', value: 'fallback' }],
+      },
+    ]
+  }
+  return secrets.flatMap((secret, index): Finding[] => {
+    const bytes = Buffer.from(secret as string)
+    if (bytes.length >= 32 && new Set(bytes).size >= 10) return []
+    const path = `/secrets/${index}`
+    return [
+      {
+        at: path,
+        rule: 'secret-weak',
+        message: 'is not 32 random bytes or more; `openssl rand -base64 32` makes some',
+        fix: [{ op: 'replace', path, value: SECRET }],
+      },
+    ]
+  })
+}
