@@ -4,6 +4,7 @@ import { type ApiKeyEntry, apiKeyReader, type FindApiKey, hashApiKey, type Peppe
 import { areNames, areScopes, identityOf, isName, isPlain, type Outcome, type Strategy } from './identity.ts'
 import { ask, type LookUp } from './look-up.ts'
 import { RememberedLookUps } from './remembered-look-ups.ts'
+import { isDate } from './token.ts'
 
 /** What the API key strategy is made of. */
 export interface ApiKeyParts extends LookUp {
@@ -118,8 +119,8 @@ function isEntry(value: unknown): value is ApiKeyEntry {
     HASH.test(hash) &&
     (scopes === undefined || areScopes(scopes)) &&
     (roles === undefined || areNames(roles)) &&
-    // A date, or text as drivers return big integers, would never be compared as meant.
-    (expires === undefined || Number.isSafeInteger(expires)) &&
+    // A date, milliseconds, or text as drivers return big integers, would never be compared as meant.
+    (expires === undefined || isDate(expires)) &&
     (claims === undefined || isPlain(claims))
   )
 }

@@ -7,6 +7,7 @@ import { isName } from './identity.ts'
 import type { RevocationOptions } from './revocation-options.ts'
 import { RevocationStore } from './revocation-store.ts'
 import { type Revocation, RevokedTokens } from './revoked-tokens.ts'
+import { isDate } from './token.ts'
 
 interface Revoking {
   readonly list: RevokedTokens
@@ -105,7 +106,7 @@ export async function revokeSubject(app: FastifyInstance, { issuer, subject, bef
 
 async function carryOut(app: FastifyInstance, revocation: Revocation): Promise<void> {
   const { kind, issuer, id, expires } = revocation
-  const whole = Number.isSafeInteger(expires) && (kind === 'token' || Number.isSafeInteger(revocation.before))
+  const whole = Number.isSafeInteger(expires) && (kind === 'token' || isDate(revocation.before))
   if (typeof issuer !== 'string' || issuer === '' || !isName(id) || !whole)
     throw new TypeError('a revocation needs the issuer, the token’s id or its subject, and times in whole seconds')
   const { list, store } = revokingOf(app)

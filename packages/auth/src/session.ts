@@ -12,6 +12,7 @@ import {
 } from './identity.ts'
 import { ask, type LookUp } from './look-up.ts'
 import { RememberedLookUps } from './remembered-look-ups.ts'
+import { isDate } from './token.ts'
 
 /** A session, as the server keeps it. */
 export interface SessionEntry {
@@ -166,11 +167,12 @@ function read(value: unknown): SessionEntry | 'unknown' {
   const { subject, expires, scopes, roles, id, authenticatedAt, claims } = entry
   const good =
     isName(subject) &&
-    Number.isSafeInteger(expires) &&
+    // Milliseconds would be some far century: such a session would never end.
+    isDate(expires) &&
     (scopes === undefined || areScopes(scopes)) &&
     (roles === undefined || areNames(roles)) &&
     (id === undefined || isName(id)) &&
-    (authenticatedAt === undefined || Number.isSafeInteger(authenticatedAt)) &&
+    (authenticatedAt === undefined || isDate(authenticatedAt)) &&
     (claims === undefined || isPlain(claims))
   if (!good) throw new TypeError('session.find returned neither null nor { subject, expires, … }')
   // What was looked at is what counts: a getter may say something else the next time.

@@ -240,6 +240,7 @@ describe('look-ups', () => {
     ['an entry of another id', { ...entry, id: 'zzzzzzzzzzzz' }],
     ['a hash in capitals', { ...entry, hash: entry.hash.toUpperCase() }],
     ['no hash', { ...entry, hash: undefined }],
+    ['an expiry in milliseconds', { ...entry, expires: 1_893_456_000_000 }],
     ['an expiry as text', { ...entry, expires: '4000000000' }],
     ['an expiry as a date', { ...entry, expires: new Date() }],
     ['a scope with a blank', { ...entry, scopes: ['a b'] }],

@@ -103,6 +103,8 @@ describe('a session', () => {
 
   it.each<[string, unknown]>([
     ['without an end', { subject: 'a' }],
+    ['with an end in milliseconds', { subject: 'a', expires: 1_893_456_000_000 }],
+    ['with a sign-in in milliseconds', { ...entry, authenticatedAt: 1_893_456_000_000 }],
     ['with an end in words', { subject: 'a', expires: '2030' }],
     ['without a subject', { expires: 4_000_000_000 }],
     ['that is a result', { rows: [entry] }],
