@@ -6,6 +6,7 @@ import security, { serverOptions, type SecurityOptions } from '@portcullis/secur
 import audit from '@portcullis/audit'
 import auth from '@portcullis/auth'
 import cors from '@portcullis/cors'
+import csrf from '@portcullis/csrf'
 import gateway from '@portcullis/gateway'
 import headers from '@portcullis/headers'
 import https, { developmentCertificates } from '@portcullis/https'
@@ -16,7 +17,7 @@ import Fastify from 'fastify'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { applyFixes, fullHouse, type House, mutations } from './configurations.ts'
 
-const plugins = { audit, auth, cors, gateway, headers, https, issuer, rateLimit, throttle }
+const plugins = { audit, auth, cors, csrf, gateway, headers, https, issuer, rateLimit, throttle }
 const schemaOf = (plugin: unknown): Schema =>
   (plugin as Record<symbol, RoomPlugin>)[Symbol.for('portcullis.room')]?.optionsSchema as Schema
 

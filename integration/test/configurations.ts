@@ -71,6 +71,15 @@ export function fullHouse(): House {
       store: { maxKeys: 1_000, timeoutMs: 50 },
       onStoreError: 'closed',
     },
+    csrf: {
+      origins: ['https://app.example.com'],
+      token: 'always',
+      jsonOnly: true,
+      ambient: ['cookie', 'basic'],
+      secrets: [secret],
+      session: '__Host-session',
+      cookie: { name: '__Host-csrf', sameSite: 'Lax' },
+    },
     auth: {
       jwt: {
         key: pem,

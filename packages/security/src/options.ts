@@ -1,6 +1,7 @@
 import type { AuditOptions } from '@portcullis/audit'
 import type { AuthOptions } from '@portcullis/auth'
 import type { CorsOptions } from '@portcullis/cors'
+import type { CsrfOptions } from '@portcullis/csrf'
 import type { GatewayOptions } from '@portcullis/gateway'
 import type { HeadersOptions } from '@portcullis/headers'
 import type { HttpsOptions } from '@portcullis/https'
@@ -18,6 +19,7 @@ export interface SecurityOptions {
   cors?: CorsOptions | false
   throttle?: ThrottleOptions | false
   rateLimit?: RateLimitOptions | false
+  csrf?: CsrfOptions | false
   auth?: AuthOptions | false
   issuer?: IssuerOptions | false
   gateway?: GatewayOptions | false

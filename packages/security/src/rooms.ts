@@ -1,6 +1,7 @@
 import audit from '@portcullis/audit'
 import auth from '@portcullis/auth'
 import cors from '@portcullis/cors'
+import csrf from '@portcullis/csrf'
 import gateway from '@portcullis/gateway'
 import headers from '@portcullis/headers'
 import https from '@portcullis/https'
@@ -33,6 +34,7 @@ export const rooms: Readonly<Record<string, Installable>> = {
   cors: installable(cors),
   throttle: installable(throttle),
   rateLimit: installable(rateLimit),
+  csrf: installable(csrf),
   auth: installable(auth),
   issuer: installable(issuer),
   gateway: installable(gateway),
