@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { errors } from './errors.ts'
 import { events } from './events.ts'
 import type { BoundedQueue } from './bounded-queue.ts'
+import { within } from './patience.ts'
 import type { PasswordHasher } from './password-hash.ts'
 import type { IssuerOptions } from './options.ts'
 import type { IssuerPolicy } from './policy.ts'
@@ -67,23 +68,14 @@ const UNAVAILABLE: Declined = { refusal: errors.PTC_ISSUER_UNAVAILABLE }
 const MOST_UNDER_WAY = 1_000
 
 /** Does what needs the store: what it throws is logged and answered 503, and so is what takes too long. */
-export async function attempt<T>(desk: Desk, act: () => Promise<T>): Promise<T | Declined> {
-  const { app, policy, work } = desk
+export async function attempt<T>({ app, work }: Desk, act: () => Promise<T>): Promise<T | Declined> {
   if (work.underWay >= MOST_UNDER_WAY) return UNAVAILABLE
-  const { patience } = policy.sessions
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${patience} s`)), patience * 1000)
-  })
   work.underWay++
-  const done = act().finally(() => work.underWay--)
   try {
-    return await Promise.race([done, late])
+    return await within(act().finally(() => work.underWay--))
   } catch (error) {
     app.log.error({ err: error }, 'issuer: the store or the account look-up failed; the caller is answered 503')
     return UNAVAILABLE
-  } finally {
-    clearTimeout(timer)
   }
 }
 

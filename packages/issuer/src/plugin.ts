@@ -11,6 +11,7 @@ import { openSigner } from './open-signer.ts'
 import type { IssuerOptions } from './options.ts'
 import { optionsSchema } from './options-schema.ts'
 import { PasswordHasher } from './password-hash.ts'
+import { within } from './patience.ts'
 import { compilePolicy } from './policy.ts'
 import { Sessions } from './sessions.ts'
 import { SigningKeys } from './signing-keys.ts'
@@ -84,7 +85,7 @@ function keepHouse({ app, keys, sessions, policy }: Desk): void {
   let under: Promise<void> | undefined
   const look = (): void => {
     // A store that hangs is asked once.
-    under ??= Promise.all([keys.turn(), sessions.purge()]).then(
+    under ??= Promise.all([keys.turn(), within(sessions.purge())]).then(
       () => void (under = undefined),
       (error: unknown) => {
         under = undefined

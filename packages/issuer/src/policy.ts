@@ -1,6 +1,7 @@
 import type { AccessTerms } from './access-token.ts'
 import type { RingRules } from './key-ring.ts'
 import type { HashParameters } from './password-hash.ts'
+import { PATIENCE } from './patience.ts'
 import type { PasswordRules } from './password-rules.ts'
 import type { IssuerOptions, JwksOptions, KeysOptions, RefreshTokenOptions } from './options.ts'
 import type { PasswordHashOptions } from './password-options.ts'
@@ -19,9 +20,6 @@ export interface IssuerPolicy {
   readonly queue: { readonly concurrency: number; readonly length: number }
   readonly passwords: PasswordRules
 }
-
-/** Seconds after which a call that waits for the store is answered 503. */
-const PATIENCE = 5
 
 /** Clocks differ by at most this much, in seconds. */
 const TOLERANCE = 60

@@ -13,6 +13,7 @@ import {
   type RingRules,
   rotated,
 } from './key-ring.ts'
+import { within } from './patience.ts'
 import type { KeyStore, StoredKey } from './store.ts'
 import type { Wrapping } from './wrapping.ts'
 
@@ -141,9 +142,9 @@ export class SigningKeys {
     }
   }
 
-  /** One change after another: an older ring never replaces a newer one. */
+  /** One change after another: an older ring never replaces a newer one. One that the store never answers holds up no other. */
   #inTurn(act: () => Promise<readonly StoredKey[]>): Promise<void> {
-    const done = this.#last.then(async () => this.#adopt(await act()))
+    const done = this.#last.then(async () => this.#adopt(await within(act())))
     this.#last = done.catch(() => {})
     return done
   }

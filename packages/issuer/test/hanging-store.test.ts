@@ -1,17 +1,19 @@
 import { afterEach, expect, it, vi } from 'vitest'
 import { memoryStore, refresh, sessions, signIn } from '../src/index.ts'
 import type { IssuerStore } from '../src/memory-store.ts'
-import { codeOf, given, stage } from './stage.ts'
+import { codeOf, given, headerOf, stage } from './stage.ts'
 
 afterEach(() => void vi.useRealTimers())
 
 /** A store that answers nothing until it is told to go on: a frozen database closes no connection. */
 function hangingStore() {
-  const { sessions: inner, ...store } = memoryStore()
+  const { sessions: inner, keys, ...store } = memoryStore()
   let goOn: () => void = () => {}
   let frozen: Promise<void> | undefined
+  let asked = 0
   const wait = <Given extends unknown[], Result>(act: (...given: Given) => Promise<Result>) => {
     return async (...given: Given): Promise<Result> => {
+      asked++
       await frozen
       return act(...given)
     }
@@ -26,9 +28,19 @@ function hangingStore() {
     purge: wait((...given) => inner.purge(...given)),
   }
   return {
-    store: { ...store, sessions: hanging },
+    store: {
+      ...store,
+      sessions: hanging,
+      keys: {
+        read: wait(() => keys.read()),
+        change: wait((decide: Parameters<typeof keys.change>[0]) => keys.change(decide)),
+      },
+    },
     freeze: () => void (frozen = new Promise((resolve) => (goOn = resolve))),
     thaw: () => goOn(),
+    /** What was asked until now is never answered. */
+    lose: () => void (frozen = undefined),
+    asked: () => asked,
   }
 }
 
@@ -50,15 +62,35 @@ it('a store that hangs is answered 503 after five seconds, and a refresh that it
 })
 
 it('while a store hangs, a thousand calls wait for it and no more', async () => {
-  const { store, freeze, thaw } = hangingStore()
+  const { store, freeze, thaw, asked } = hangingStore()
   const { app } = await stage({ store })
   const { refreshToken } = given(await signIn(app, { subject: 'u' }))
   freeze()
   const waiting = Array.from({ length: 1_000 }, () => refresh(app, refreshToken))
-  const asked = vi.spyOn(store.sessions, 'refresh')
+  const before = asked()
   expect(codeOf(await refresh(app, refreshToken))).toBe('PTC_ISSUER_UNAVAILABLE')
-  expect(asked).not.toHaveBeenCalled()
+  expect(asked()).toBe(before)
   thaw()
   expect(new Set((await Promise.all(waiting)).map((answer) => given(answer).refreshToken)).size).toBe(1)
   given(await refresh(app, refreshToken))
+})
+
+it('a store that hangs once holds up neither the ring nor the end of the app', async () => {
+  const { store, freeze, lose, asked } = hangingStore()
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] })
+  const { app, clock } = await stage({ store, keys: { rotateAfter: 86_400 } })
+  const kid = headerOf(given(await signIn(app, { subject: 'u' })))['kid']
+  freeze()
+  await vi.advanceTimersByTimeAsync(65_000)
+  lose()
+  clock.pass(86_400)
+  await vi.advanceTimersByTimeAsync(60_000)
+  expect(headerOf(given(await signIn(app, { subject: 'u' })))['kid']).not.toBe(kid)
+  freeze()
+  const before = asked()
+  await vi.advanceTimersByTimeAsync(60_000)
+  expect(asked()).toBeGreaterThan(before)
+  const closing = app.close()
+  await vi.advanceTimersByTimeAsync(5_000)
+  await closing
 })
