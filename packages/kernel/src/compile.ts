@@ -18,6 +18,8 @@ export class Compiler {
   /** Chains by their links: routes of one policy share one. */
   readonly #chains = new Map<string, Chain>()
   readonly #reports = new Map<Registration, RouteReport<never>[]>()
+  /** Numbers routes, for rooms that are compiled per route. */
+  readonly #numbers = new Map<RouteRecord, number>()
   #links = 0
   /** Compiling, and after it one replacement after the other. */
   #turn: Promise<void> | undefined
@@ -137,7 +139,7 @@ export class Compiler {
     const concerns = [...plan.keys()]
     const policies = new Map([...plan].map(([concern, { policy }]) => [concern, policy]))
     for (const [concern, { registration, policy, declared }] of plan) {
-      links.set(concern, this.#link(registration, policies, { kind: 'route', declared }))
+      links.set(concern, this.#link(registration, policies, { kind: 'route', declared }, record))
       for (const method of record.methods)
         this.#report(registration, { method, url: record.url, declared, policy: policy as never, concerns })
     }
@@ -158,18 +160,32 @@ export class Compiler {
   }
 
   /** @param policies what holds there, by concern. */
-  #link(registration: Registration, policies: ReadonlyMap<string, Policy>, about: Omit<Subject, 'heeded'>): Link {
+  #link(
+    registration: Registration,
+    policies: ReadonlyMap<string, Policy>,
+    about: Omit<Subject, 'heeded'>,
+    record?: RouteRecord,
+  ): Link {
     const compiled = this.#compiled.get(registration) ?? new Map<string, Link>()
     this.#compiled.set(registration, compiled)
     const policy = policies.get(registration.concern) as Policy
     const heeded = Object.fromEntries([...policies].filter(([concern]) => registration.heeds.includes(concern)))
-    const key = `${about.kind} ${about.declared} ${this.#key(policy)} ${this.#key(heeded)}`
+    const route = registration.perRoute ? record : undefined
+    const at = route === undefined ? '' : this.#numberOf(route)
+    const key = `${about.kind} ${about.declared} ${at} ${this.#key(policy)} ${this.#key(heeded)}`
     const known = compiled.get(key)
     if (known !== undefined) return known
-    const steps: Steps = registration.room?.compile(policy as never, { ...about, heeded }) ?? {}
+    const steps: Steps =
+      registration.room?.compile(policy as never, { ...about, heeded, ...(route !== undefined && { route }) }) ?? {}
     const link: Link = { id: this.#links++, registration, policy, steps }
     compiled.set(key, link)
     return link
+  }
+
+  #numberOf(record: RouteRecord): number {
+    const number = this.#numbers.get(record) ?? this.#numbers.size
+    this.#numbers.set(record, number)
+    return number
   }
 
   /** Routes whose config somebody replaced after the kernel had recorded them, or gave to another route too. */

@@ -6,7 +6,7 @@ import { errors } from './kernel-errors.ts'
 import type { ObjectSchema } from './options.ts'
 import { concerns } from './order.ts'
 import { ROOM, type Inspector, type RoomDefinition, type RoomOptions, type RoomPlugin } from './room.ts'
-import { stateOf, type Registration, type State } from './state.ts'
+import { nearest, stateOf, type Registration, type State } from './state.ts'
 
 /** Options of every room, added to its schemas. */
 const everyRoom = {
@@ -63,6 +63,10 @@ export function defineRoom<Options extends object, Route extends object = Option
     state.registrations.set(app, scoped.set(concern, registration))
     state.active = true
     registration.room = await open(registration)
+    if (registration.room?.prepare === undefined) return
+    // Routes that were declared earlier, here and in scopes inside this one.
+    for (const record of state.records)
+      if (nearest(state, record.scope).get(concern) === registration) registration.room.prepare(record)
   }
 
   /** A registration of validated options, without its room. */
@@ -79,6 +83,7 @@ export function defineRoom<Options extends object, Route extends object = Option
       requires: definition.requires?.(options) ?? [],
       byPrefix: definition.policiesByPrefix?.(options) ?? [],
       heeds: definition.heeds ?? [],
+      perRoute: definition.perRoute ?? false,
       room: null,
       renew: definition.reconfigurable === true ? renew : undefined,
     }

@@ -25,8 +25,10 @@ export function describeSecurity(app: FastifyInstance): RouteDescription[] {
     if (chain === null) return []
     const held = nearest(state, record.scope)
     const policies: Record<string, unknown> = {}
-    for (const [concern, { policy }] of chain.links)
-      policies[camel(concern)] = shown(policy, held.get(concern)?.schema ?? {})
+    for (const [concern, { policy, steps }] of chain.links) {
+      const told = shown(policy, held.get(concern)?.schema ?? {}) as object
+      policies[camel(concern)] = steps.describe === undefined ? told : { ...told, ...steps.describe }
+    }
     return record.methods.map((method) => ({ method, url: record.url, chain: chain.concerns, policies }))
   })
 }

@@ -12,7 +12,16 @@ export type { Accepted, Finding, Mistake, ObjectSchema, Operation, Schema } from
 export type { Problem, Refusal, RefusalDetails } from './refusal.ts'
 export { reconfigure } from './reconfigure.ts'
 export { refuse } from './refuse.ts'
-export type { PrefixPolicy, Room, RoomDefinition, RoomOptions, RoomPlugin, RouteReport, Subject } from './room.ts'
+export type {
+  DeclaredRoute,
+  PrefixPolicy,
+  Room,
+  RoomDefinition,
+  RoomOptions,
+  RoomPlugin,
+  RouteReport,
+  Subject,
+} from './room.ts'
 export { routesAt, type RouteFact } from './routes.ts'
 export { serverOptions, type SecureServerOptions } from './server-options.ts'
 export type { Phase, Step, Steps, Verdict } from './steps.ts'

@@ -1,16 +1,13 @@
 import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
 import type { Chain } from './chain.ts'
-import type { State } from './state.ts'
+import type { DeclaredRoute } from './room.ts'
+import { nearest, type State } from './state.ts'
 
 /** Where a route's record stands: on its own `config`, under a symbol. */
 export const RECORD: unique symbol = Symbol.for('portcullis.record')
 
 /** One declared route. */
-export interface RouteRecord {
-  readonly methods: readonly string[]
-  readonly url: string
-  /** The instance that declared it. */
-  readonly scope: FastifyInstance
+export interface RouteRecord extends DeclaredRoute {
   readonly options: RouteOptions & { routePath?: string; prefix?: string }
   /** Null until `ready`. */
   chain: Chain | null
@@ -61,5 +58,6 @@ export function recordRoutes(state: State): (this: FastifyInstance, options: Rou
     state.records.push(made)
     // A fresh object: people share config objects between routes.
     options.config = { ...options.config, [RECORD]: made } as NonNullable<typeof options.config>
+    for (const { room } of nearest(state, this).values()) room?.prepare?.(made)
   }
 }

@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, RouteOptions } from 'fastify'
 import type { DescribedErrors } from './errors.ts'
 import type { Events } from './event-kinds.ts'
 import type { Finding, ObjectSchema } from './options.ts'
@@ -13,6 +13,17 @@ export interface Subject {
   readonly declared: boolean
   /** The effective policies of the concerns that the room heeds; a concern that is off there is absent. */
   readonly heeded: Readonly<Record<string, Readonly<Record<string, unknown>>>>
+  /** The route itself, for rooms that are compiled per route (`perRoute`); absent for `not-found`. */
+  readonly route?: DeclaredRoute
+}
+
+/** A route as it was declared. */
+export interface DeclaredRoute {
+  readonly methods: readonly string[]
+  readonly url: string
+  /** The instance that declared it. */
+  readonly scope: FastifyInstance
+  readonly options: RouteOptions
 }
 
 /** One route, as a room's `ready` sees it. */
@@ -29,6 +40,11 @@ export interface RouteReport<Policy> {
 export interface Room<Policy> {
   /** Called once per distinct policy, after all routes are known. Everything per-request is prepared here. */
   compile(policy: Readonly<Policy>, subject: Subject): Steps
+  /**
+   * Called once for each route under this registration, whenever either was declared, before Fastify compiles the
+   * route's schemas: to complete its options.
+   */
+  prepare?(route: DeclaredRoute): void
   /** Called once at `ready`, with every route under this registration: for lists and warnings. */
   ready?(routes: readonly RouteReport<Policy>[]): void | Promise<void>
   /** Fields for answers that no request object exists for (431, parser errors, time-outs). */
@@ -52,6 +68,8 @@ export interface RoomDefinition<Options extends object, Route extends object = O
    * policy, and what `setup` has opened outlives the options that it was opened with.
    */
   readonly reconfigurable?: boolean
+  /** Whether `compile` is called for each route, and shown it, instead of once per distinct policy. */
+  readonly perRoute?: boolean
   /**
    * Policies for routes that write none, by the prefix of their URL: routes of other plugins. The longest prefix wins; a
    * prefix that no route has is a mistake at boot.

@@ -29,6 +29,8 @@ export interface Registration {
   readonly byPrefix: readonly PrefixPolicy[]
   /** Concerns whose policies its room is shown. */
   readonly heeds: readonly string[]
+  /** Whether its room is compiled for each route by itself. */
+  readonly perRoute: boolean
   /** Null while `enabled: false`. */
   room: Room<never> | null
   /** The same registration with other options, validated and ready to take its place; undefined if it cannot. */

@@ -23,6 +23,8 @@ export interface Steps {
   preHandler?: Step
   /** Sees strings, buffers and streams. May return a replacement payload or a refusal. Never call `reply.send` here. */
   onSend?: (request: FastifyRequest, reply: FastifyReply, payload: unknown) => unknown
+  /** What `describeSecurity` tells of the room here, beside the policy: plain data, no secrets. */
+  describe?: Readonly<Record<string, unknown>>
   /** Runs when the connection's response is over; `aborted` is true if the client left before the last byte. */
   close?: (request: FastifyRequest, reply: FastifyReply, aborted: boolean) => void
 }

@@ -89,6 +89,45 @@ it('shows a room the policies that it heeds, and compiles it once for each', asy
   expect(compiled).toBe(4)
 })
 
+it('compiles a room for each route that it is to see, and lets it complete routes declared before and after it', async () => {
+  const shown: string[] = []
+  const prepared: string[] = []
+  const seeing = () =>
+    defineRoom({
+      concern: 'validation',
+      optionsSchema: { type: 'object', additionalProperties: false },
+      perRoute: true,
+      setup: (_options, app) => ({
+        prepare({ url, options }) {
+          prepared.push(`${app.prefix} ${url}`)
+          options.validatorCompiler ??= () => () => ({ error: Object.assign(new Error('x'), { statusCode: 409 }) })
+        },
+        compile(_policy, { kind, route }) {
+          if (route !== undefined) shown.push(`${route.methods.join()} ${route.url}`)
+          return { describe: { kind } }
+        },
+      }),
+    })
+  const fails = { exposeHeadRoute: false, schema: { querystring: {} }, handler: async () => 'x' }
+  const app = Fastify()
+  app.get('/before', fails)
+  app.register(
+    async (scope) => {
+      scope.get('/inside', fails)
+      await scope.register(seeing())
+      scope.get('/own', fails)
+    },
+    { prefix: '/a' },
+  )
+  app.register(seeing())
+  app.register(async (scope) => void scope.get('/after', fails))
+  await app.ready()
+  expect(prepared).toEqual(['/a /a/inside', '/a /a/own', ' /before', ' /after'])
+  expect(shown).toEqual(['GET /before', 'GET /a/inside', 'GET /a/own', 'GET /after'])
+  for (const url of ['/before', '/a/inside', '/a/own', '/after']) expect((await app.inject(url)).statusCode).toBe(409)
+  expect(describeSecurity(app)[0]?.policies['validation']).toMatchObject({ enabled: true, kind: 'route' })
+})
+
 describe('describeSecurity', () => {
   const open = (options: object) => {
     const app = Fastify()
