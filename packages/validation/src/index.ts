@@ -1,0 +1,8 @@
+export { default } from './plugin.ts'
+export { errors } from './errors.ts'
+export { events } from './events.ts'
+export { optionsSchema, routeSchema } from './options.ts'
+export type { BodyRateOptions, JsonOptions, Part, PrefixedRoute } from './options.ts'
+export type { ValidationOptions, ValidationRoute } from './options.ts'
+export type { AdmittedFault, PathFault } from './path.ts'
+export type {} from './types.ts'

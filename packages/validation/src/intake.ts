@@ -1,0 +1,138 @@
+import { emit, refuse, type Refusal, type Steps } from '@portcullis/kernel'
+import type { FastifyReply, FastifyRequest, RequestPayload } from 'fastify'
+import type { IncomingMessage } from 'node:http'
+import type { Readable } from 'node:stream'
+import type { Arrival, BodyRates } from './body-rate.ts'
+import { errors } from './errors.ts'
+import type { Part } from './options.ts'
+import type { Policy } from './policy.ts'
+import { queryFault, type QueryFault } from './query.ts'
+import { inflated, receive, Replay, type Encoding } from './receive.ts'
+
+/** The rest of the body is not read: nothing may follow it on this connection (RFC 9112 §9.6). */
+const CLOSE = { connection: 'close' }
+
+const undeclared = (part: Part): Refusal => errors.PTC_VALIDATION_UNDECLARED.with({ fields: CLOSE, detail: { part } })
+const UNDECLARED = { body: undeclared('body'), query: undeclared('query'), params: undeclared('params') } as const
+const ofQuery = (reason: QueryFault): Refusal =>
+  errors.PTC_VALIDATION_QUERY_REFUSED.with({ fields: CLOSE, detail: { reason } })
+const MEDIA_TYPE = errors.PTC_VALIDATION_MEDIA_TYPE.with({ fields: CLOSE, detail: { reason: 'media-type' } })
+const TOO_LARGE = errors.PTC_VALIDATION_BODY_TOO_LARGE.with({ fields: CLOSE, detail: { reason: 'too-large' } })
+const MALFORMED = errors.PTC_VALIDATION_BODY_MALFORMED.with({ fields: CLOSE, detail: { reason: 'malformed' } })
+const tooSlow = (received: number): Refusal =>
+  errors.PTC_VALIDATION_BODY_TOO_SLOW.with({ fields: CLOSE, detail: { received } })
+
+/** What the body of requests meets, before anything parses it. */
+export interface Surroundings {
+  readonly rates: BodyRates
+  now(): number
+  /** Decide, but let pass. */
+  readonly reportOnly: boolean
+  /** For requests that no route serves: a body is looked at, and need not be welcome. */
+  readonly lenient: boolean
+}
+
+/** Whether a request brings a body (RFC 9112 §6.3; in HTTP/2 the stream itself says so). */
+export function hasBody(raw: IncomingMessage): boolean {
+  const { headers } = raw
+  const length = headers['content-length']
+  if (length !== undefined) return length !== '0'
+  if (headers['transfer-encoding'] !== undefined) return true
+  if (raw.httpVersionMajor < 2) return false
+  return (raw as unknown as { stream?: { endAfterHeaders?: boolean } }).stream?.endAfterHeaders === false
+}
+
+/** Compiles the step that takes a request's parts in. */
+export function compileIntake(policy: Policy, about: Surroundings): NonNullable<Steps['preParsing']> {
+  const { closed, lists, reception, encodings, limit } = policy
+  const accepted = [...encodings].join(', ')
+  const ENCODING = errors.PTC_VALIDATION_ENCODING.with({
+    // RFC 9110 §12.5.3: which encodings would do.
+    fields: { ...CLOSE, 'accept-encoding': accepted === '' ? 'identity' : accepted },
+    detail: { reason: 'content-encoding' },
+  })
+
+  function parts({ raw, query }: FastifyRequest): Refusal | undefined {
+    if (closed.params) return UNDECLARED.params
+    const target = raw.url as string
+    const at = target.indexOf('?')
+    if (at !== -1 && at < target.length - 1) {
+      if (closed.query) return UNDECLARED.query
+      const fault = queryFault(query, lists)
+      if (fault !== null) return ofQuery(fault)
+    }
+    return undefined
+  }
+
+  function body(request: FastifyRequest, reply: FastifyReply, payload: RequestPayload) {
+    const { raw } = request
+    if (closed.body) return UNDECLARED.body
+    const { headers } = raw
+    const kind = reception(headers['content-type'])
+    if (kind === null) return about.lenient ? undefined : MEDIA_TYPE
+    const encoding = headers['content-encoding']?.toLowerCase()
+    const encoded = encoding !== undefined && encoding !== 'identity'
+    if (encoded && !encodings.has(encoding as Encoding)) return ENCODING
+    if (Number(headers['content-length']) > limit) return TOO_LARGE
+    if (kind === 'json' || encoded)
+      return whole(request, payload, encoded ? (encoding as Encoding) : null, kind === 'json')
+    watch(request, reply)
+    return undefined
+  }
+
+  /** Tells under `reportOnly`, refuses otherwise. */
+  function told(request: FastifyRequest, refusal: Refusal): Refusal | undefined {
+    if (!about.reportOnly) return refusal
+    emit(request, refusal.event, {
+      outcome: 'observed',
+      code: refusal.code,
+      ...(refusal.details.detail !== undefined && { detail: refusal.details.detail }),
+    })
+    return undefined
+  }
+
+  async function whole(request: FastifyRequest, payload: RequestPayload, encoding: Encoding | null, json: boolean) {
+    const slow = about.reportOnly ? (received: number) => void told(request, tooSlow(received)) : undefined
+    const { body: came, fault, received } = await receive(payload as Readable, policy, about.rates, about.now(), slow)
+    if (fault === 'too-slow') return tooSlow(received)
+    if (fault === 'aborted') return MALFORMED
+    // Under `reportOnly` what has come goes on, and Fastify's own limit refuses it.
+    if (fault === 'too-large') return told(request, TOO_LARGE) ?? new Replay(came, received)
+    let bytes = came
+    if (encoding !== null) {
+      const whole = await inflated(came, encoding, limit)
+      if (typeof whole === 'string') return whole === 'too-large' ? TOO_LARGE : MALFORMED
+      bytes = whole
+      // Nobody behind this step may inflate it again.
+      delete request.raw.headers['content-encoding']
+    }
+    const reason = json ? policy.scan(bytes) : null
+    const refusal =
+      reason === null ? undefined : told(request, errors.PTC_VALIDATION_JSON_REFUSED.with({ detail: { reason } }))
+    return refusal ?? new Replay(bytes, received)
+  }
+
+  /** Bodies that a handler reads itself: counted where they arrive. */
+  function watch(request: FastifyRequest, reply: FastifyReply): void {
+    const { raw } = request
+    const { rate } = policy
+    // In HTTP/2 many bodies share a connection.
+    if (rate === null || raw.httpVersionMajor !== 1 || typeof raw.socket.bytesRead !== 'number') return
+    const before = raw.socket.bytesRead
+    const arrival: Arrival = {
+      since: about.now(),
+      received: () => raw.socket.bytesRead - before,
+      held: () => raw.readableFlowing !== true && raw.readableLength > 0,
+      cut(received) {
+        const refusal = told(request, tooSlow(received))
+        if (refusal !== undefined) refuse(request, reply, refusal)
+      },
+    }
+    const leave = (): void => about.rates.leave(arrival)
+    raw.once('end', leave).once('close', leave)
+    about.rates.watch(arrival, rate)
+  }
+
+  return (request, reply, payload) =>
+    parts(request) ?? (hasBody(request.raw) ? body(request, reply, payload) : undefined)
+}
