@@ -4,12 +4,14 @@ import { errors } from './kernel-errors.ts'
 import { answerLastResort } from './last-resort.ts'
 import { dress } from './problem.ts'
 import { recordOf } from './record.ts'
-import type { Refusal } from './refusal.ts'
+import { isRefusal, type Refusal } from './refusal.ts'
 import type { RequestSecurityState } from './request.ts'
 import type { State } from './state.ts'
 
-/** The refusal that stands for an error of Fastify's own. */
+/** The refusal that stands for an error of Fastify's own, or of a room's. */
 export function refusalFor(error: Partial<FastifyError>, status: number): Refusal {
+  const own = refusalOf(error)
+  if (own !== undefined) return own
   if (error.validation !== undefined) return invalid(error)
   if (status >= 500) return status === 500 ? errors.PTC_INTERNAL : withStatus(errors.PTC_INTERNAL, status)
   if (status === 413) return errors.PTC_BODY_TOO_LARGE
@@ -51,6 +53,12 @@ function decoded(name: string): string {
   }
 }
 
+/** What a room throws into a handler brings its refusal along. */
+function refusalOf(error: object): Refusal | undefined {
+  const { refusal } = error as { readonly refusal?: unknown }
+  return isRefusal(refusal) ? refusal : undefined
+}
+
 /** Errors whose message the app's author did not write for the client. */
 function isFastifysOwn(error: FastifyError | string | null): boolean {
   if (typeof error !== 'object' || error === null) return true
@@ -60,6 +68,7 @@ function isFastifysOwn(error: FastifyError | string | null): boolean {
     status < 400 ||
     status >= 500 ||
     error.validation !== undefined ||
+    refusalOf(error) !== undefined ||
     String(error.code).startsWith('FST_')
   )
 }
