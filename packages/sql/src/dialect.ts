@@ -1,0 +1,201 @@
+import {
+  type CompiledQuery,
+  type DatabaseConnection,
+  type Dialect,
+  type Driver,
+  PostgresAdapter,
+  PostgresIntrospector,
+  type QueryCompiler,
+  type QueryResult,
+  type TransactionSettings,
+} from 'kysely'
+import { errors } from './errors.ts'
+import { SqlError, breaksConnection, refusalOf } from './failure.ts'
+import { Gate, type OnRefused } from './gate.ts'
+import { type PgClient, type PgPool, type PgResult, statement } from './pool.ts'
+
+/** Told of each failure of the database, as it was mapped. */
+export type OnFailed = (error: SqlError) => void
+
+/** What a dialect tells, and to whom. */
+export interface Listeners {
+  readonly onRefused?: OnRefused
+  readonly onFailed?: OnFailed
+}
+
+/** The wire counts the values of a statement in 16 bits (PostgreSQL, Message Formats: Bind). */
+const MOST_VALUES = 65_535
+
+/** Maps what the database or the driver throws. */
+function failed(error: unknown, listeners: Listeners): SqlError {
+  if (error instanceof SqlError) return error
+  const mapped = new SqlError(refusalOf(error), error)
+  listeners.onFailed?.(mapped)
+  return mapped
+}
+
+class GatedConnection implements DatabaseConnection {
+  readonly #client: PgClient
+  readonly #gate: Gate
+  readonly #listeners: Listeners
+  #broken: Error | undefined
+
+  constructor(client: PgClient, gate: Gate, listeners: Listeners) {
+    this.#client = client
+    this.#gate = gate
+    this.#listeners = listeners
+  }
+
+  async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+    this.#gate.inspect(query)
+    const { command, rowCount, rows } = await this.send(query.sql, query.parameters)
+    if (command === 'SELECT') return { rows: rows as R[] }
+    return { rows: rows as R[], numAffectedRows: BigInt(rowCount ?? 0) }
+  }
+
+  // oxlint-disable-next-line require-yield
+  async *streamQuery(): AsyncIterableIterator<never> {
+    throw new Error('queries are not streamed: read pages, ordered by a key')
+  }
+
+  /** Sends a text of ours, or one that the gate has let through. */
+  async send(text: string, values?: readonly unknown[]): Promise<PgResult> {
+    if (values !== undefined && values.length > MOST_VALUES)
+      throw failed(new SqlError(errors.PTC_SQL_VALUE_REFUSED), this.#listeners)
+    try {
+      return await this.#client.query(statement(text, values))
+    } catch (error) {
+      if (breaksConnection(error)) this.#broken = error as Error
+      throw failed(error, this.#listeners)
+    }
+  }
+
+  markBroken(error: Error): void {
+    this.#broken ??= error
+  }
+
+  release(): void {
+    this.#client.release(this.#broken)
+  }
+}
+
+const own = (connection: DatabaseConnection): GatedConnection => connection as GatedConnection
+
+class GatedDriver implements Driver {
+  readonly #pool: PgPool
+  readonly #gate: Gate
+  readonly #listeners: Listeners
+
+  constructor(pool: PgPool, gate: Gate, listeners: Listeners) {
+    this.#pool = pool
+    this.#gate = gate
+    this.#listeners = listeners
+  }
+
+  async init(): Promise<void> {}
+
+  async acquireConnection(): Promise<DatabaseConnection> {
+    try {
+      return new GatedConnection(await this.#pool.connect(), this.#gate, this.#listeners)
+    } catch (error) {
+      throw failed(error, this.#listeners)
+    }
+  }
+
+  /** Kysely has compared both settings with its lists (`validateTransactionSettings`). */
+  async beginTransaction(connection: DatabaseConnection, settings: TransactionSettings): Promise<void> {
+    const level = settings.isolationLevel === undefined ? '' : ` isolation level ${settings.isolationLevel}`
+    const access = settings.accessMode === undefined ? '' : ` ${settings.accessMode}`
+    await own(connection).send(`start transaction${level}${access}`)
+  }
+
+  async commitTransaction(connection: DatabaseConnection): Promise<void> {
+    const { command } = await own(connection).send('commit')
+    // A transaction in which a statement has failed is rolled back by COMMIT, without an error.
+    if (command === 'ROLLBACK') throw failed(new SqlError(errors.PTC_SQL_FAILED), this.#listeners)
+  }
+
+  async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    try {
+      await own(connection).send('rollback')
+    } catch (error) {
+      // A connection that cannot even roll back is not given to anybody else.
+      own(connection).markBroken(error as Error)
+      throw error
+    }
+  }
+
+  async savepoint(connection: DatabaseConnection, name: string, compile: QueryCompiler['compileQuery']): Promise<void> {
+    await this.#control(connection, 'savepoint', name, compile)
+  }
+
+  async rollbackToSavepoint(
+    connection: DatabaseConnection,
+    name: string,
+    compile: QueryCompiler['compileQuery'],
+  ): Promise<void> {
+    await this.#control(connection, 'rollback to', name, compile)
+  }
+
+  async releaseSavepoint(
+    connection: DatabaseConnection,
+    name: string,
+    compile: QueryCompiler['compileQuery'],
+  ): Promise<void> {
+    await this.#control(connection, 'release', name, compile)
+  }
+
+  async #control(
+    connection: DatabaseConnection,
+    command: string,
+    name: string,
+    _compile: QueryCompiler['compileQuery'],
+  ): Promise<void> {
+    await own(connection).send(`${command} "${name.replaceAll('"', '""')}"`)
+  }
+
+  async releaseConnection(connection: DatabaseConnection): Promise<void> {
+    own(connection).release()
+  }
+
+  async destroy(): Promise<void> {
+    await this.#pool.end()
+  }
+}
+
+/**
+ * A Kysely dialect over a `pg` pool, with the gate: only what the builder or a real template has made reaches the socket,
+ * and what the database says reaches nobody.
+ */
+export class GatedDialect implements Dialect {
+  readonly #gate: Gate
+  readonly #pool: PgPool
+  readonly #listeners: Listeners
+
+  constructor(pool: PgPool, listeners: Listeners = {}) {
+    this.#gate = new Gate(listeners.onRefused)
+    this.#pool = pool
+    this.#listeners = listeners
+  }
+
+  /** @throws SqlError always: for what is not even a query */
+  refuse(reason: string): never {
+    return this.#gate.refuse(reason)
+  }
+
+  createDriver(): Driver {
+    return new GatedDriver(this.#pool, this.#gate, this.#listeners)
+  }
+
+  createQueryCompiler(): QueryCompiler {
+    return this.#gate.compiler()
+  }
+
+  createAdapter(): PostgresAdapter {
+    return new PostgresAdapter()
+  }
+
+  createIntrospector(database: ConstructorParameters<typeof PostgresIntrospector>[0]): PostgresIntrospector {
+    return new PostgresIntrospector(database)
+  }
+}

@@ -1,0 +1,8 @@
+export { GatedDialect, type Listeners } from './dialect.ts'
+export { SqlError } from './failure.ts'
+export type { SqlOptions } from './options.ts'
+export { databaseOf, default } from './plugin.ts'
+export type { PgClient, PgPool, PgResult, PgStatement } from './pool.ts'
+export { contains, jsonText, oneOf, orderBy, startsWith, type OrderByRules } from './search.ts'
+export { secureDatabase, type Rows, type SecureDatabase } from './secure-database.ts'
+export { sql, type Sql } from './sql.ts'
