@@ -1,0 +1,54 @@
+import { defineRoom } from '@portcullis/kernel'
+import type { FastifyPluginAsync } from 'fastify'
+import { errors } from './errors.ts'
+import { events } from './events.ts'
+import { optionsSchema, routeSchema, type XssOptions, type XssRoute } from './options.ts'
+import { compilePolicy } from './policy.ts'
+import { RichRoute } from './rich-routes.ts'
+
+/**
+ * Keeps a response from running as script: documents leave only where a route says so, everything has a type and a
+ * charset, and rich text is sanitised on its way out.
+ * @throws `PTC_OPTIONS_INVALID` with all mistakes, before the app is ready.
+ */
+const plugin: FastifyPluginAsync<XssOptions> = defineRoom<XssOptions, XssRoute>({
+  concern: 'xss',
+  optionsSchema,
+  routeSchema,
+  errors,
+  events,
+  policiesByPrefix: ({ routes = [] }) =>
+    routes.map(({ prefix, policy }, index) => ({ prefix, policy, at: `/routes/${index}/prefix` })),
+  setup() {
+    const rich = new Map<string, RichRoute[]>()
+    return {
+      compile(options) {
+        const policy = compilePolicy(options)
+        return {
+          onSend(_request, reply, payload) {
+            if (payload === undefined || payload === null) return undefined
+            // Fetch §3.6: without it a script element runs JSON and text, and browsers guess at the rest.
+            if (!reply.hasHeader('x-content-type-options')) reply.header('x-content-type-options', 'nosniff')
+            const { type, refused, kind } = policy(reply.getHeader('content-type'))
+            if (refused !== null) {
+              const detail = kind === null ? { reason: refused } : { reason: refused, kind }
+              return errors[kind === null ? 'PTC_XSS_TYPE_MISSING' : 'PTC_XSS_TYPE_UNDECLARED'].with({ detail })
+            }
+            if (type !== null) reply.header('content-type', type)
+            return undefined
+          },
+        }
+      },
+      prepare(route) {
+        const made = new RichRoute(route)
+        rich.set(route.url, [...(rich.get(route.url) ?? []), made])
+      },
+      ready(routes) {
+        for (const { method, url, policy } of routes)
+          for (const one of rich.get(url) ?? [])
+            if (one.route.methods.includes(method)) one.settle(policy.richText ?? 'basic')
+      },
+    }
+  },
+})
+export default plugin

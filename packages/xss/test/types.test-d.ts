@@ -1,0 +1,23 @@
+import type { FastifyPluginAsync, RouteSecurity } from 'fastify'
+import { describe, expectTypeOf, it } from 'vitest'
+import xss, { html, type SafeHtml, sanitizeHtml, type XssOptions, type XssRoute } from '../src/index.ts'
+
+describe('the types of @portcullis/xss', () => {
+  it('make it a plugin with its own options', () => {
+    expectTypeOf(xss).toEqualTypeOf<FastifyPluginAsync<XssOptions>>()
+  })
+
+  it('know its policy on a route', () => {
+    expectTypeOf<RouteSecurity['xss']>().toEqualTypeOf<XssRoute | false | undefined>()
+    // @ts-expect-error: a misspelt key
+    void ({ xss: { htlm: true } } satisfies RouteSecurity)
+  })
+
+  it('tell HTML that is safe from text', () => {
+    expectTypeOf(html`<p>${'text'}</p>`).toEqualTypeOf<SafeHtml>()
+    expectTypeOf(sanitizeHtml('<b>')).toEqualTypeOf<string>()
+    // @ts-expect-error: nobody but the template makes it
+    const forged: SafeHtml = { toString: () => '<b>' }
+    void forged
+  })
+})
