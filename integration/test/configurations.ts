@@ -152,6 +152,7 @@ export function fullHouse(): House {
       ],
       bodyLimit: 1_000,
     },
+    xss: { html: true, svg: false, xml: false, pdf: true, javascript: false, strict: true, richText: 'article' },
     audit: { access: true, decisions: true, userAgent: true, secretParams: ['token'] },
   }
 }

@@ -8,7 +8,9 @@ import type { HttpsOptions } from '@portcullis/https'
 import type { IssuerOptions } from '@portcullis/issuer'
 import type { Finding, ObjectSchema } from '@portcullis/kernel'
 import type { RateLimitOptions } from '@portcullis/rate-limit'
+import type { SqlOptions } from '@portcullis/sql'
 import type { ThrottleOptions } from '@portcullis/throttle'
+import type { XssOptions } from '@portcullis/xss'
 import { rooms } from './rooms.ts'
 
 /** Options by room. An absent key: `headers` and `audit` on with their defaults, the others off. `false`: off. */
@@ -23,6 +25,8 @@ export interface SecurityOptions {
   auth?: AuthOptions | false
   issuer?: IssuerOptions | false
   gateway?: GatewayOptions | false
+  sql?: SqlOptions | false
+  xss?: XssOptions | false
   /** `true` for every room that does not say otherwise: decide and raise events, but let everything pass. */
   reportOnly?: boolean
 }

@@ -8,7 +8,9 @@ import https from '@portcullis/https'
 import issuer from '@portcullis/issuer'
 import type { RoomPlugin } from '@portcullis/kernel'
 import rateLimit from '@portcullis/rate-limit'
+import sql from '@portcullis/sql'
 import throttle from '@portcullis/throttle'
+import xss from '@portcullis/xss'
 import type { FastifyPluginAsync } from 'fastify'
 
 /** One room as `security` installs it. */
@@ -38,4 +40,6 @@ export const rooms: Readonly<Record<string, Installable>> = {
   auth: installable(auth),
   issuer: installable(issuer),
   gateway: installable(gateway),
+  sql: installable(sql),
+  xss: installable(xss),
 }
