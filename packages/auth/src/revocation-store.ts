@@ -18,14 +18,14 @@ export interface RevocationStoreParts {
 
 /**
  * Adds to the set, drops what is over, lets the whole set expire with its last member, and tells everybody.
- * Scores only grow: nobody shortens a revocation.
+ * Scores only grow, and what is over is told by the server's clock: nobody shortens a revocation.
  */
 const SCRIPT = `
 redis.call('ZADD', KEYS[1], 'GT', ARGV[1], ARGV[2])
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[3])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', redis.call('TIME')[1])
 local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
 if last[2] then redis.call('EXPIREAT', KEYS[1], string.format('%.0f', last[2])) end
-redis.call('PUBLISH', ARGV[4], ARGV[1] .. ' ' .. ARGV[2])
+redis.call('PUBLISH', ARGV[3], ARGV[1] .. ' ' .. ARGV[2])
 return 1
 `
 
@@ -86,10 +86,9 @@ export class RevocationStore {
 
   /** Tells Redis, and through it everybody. @throws if it does not answer in time; it is told again once it is back. */
   async share(revocation: Revocation): Promise<void> {
-    const { client, clock } = this.#parts
+    const { client } = this.#parts
     if (isDown(client)) throw new Error('Redis is away')
-    const now = Math.floor(clock.now() / 1000)
-    const args = [this.#key, String(revocation.expires), memberOf(revocation), String(now), this.#channel]
+    const args = [this.#key, String(revocation.expires), memberOf(revocation), this.#channel]
     try {
       await this.#within(client.eval(SCRIPT, 1, ...args))
     } catch (error) {

@@ -90,6 +90,18 @@ describe.skipIf(!hasRedis)('over Redis', () => {
     expect(await client.expiretime('ptc:auth:revoked')).toBe(iat + 900)
   })
 
+  it('a process whose clock is ahead drops nothing from the set that the others still need', async () => {
+    const { app } = await appOf()
+    await revoke(app, { issuer, tokenId: 'one', expires: iat + 600 })
+    const ahead = Fastify()
+    const clock = () => Date.now() + 86_400_000
+    await ahead.register(auth, { jwt: { ...jwt, clock }, revocation: { redis: server.client() } })
+    await ahead.ready()
+    open.push(ahead)
+    await revoke(ahead, { issuer, tokenId: 'two' })
+    expect(await server.client().zscore('ptc:auth:revoked', `["t","${issuer}","one"]`)).toBe(String(iat + 900))
+  })
+
   it('thousands of revocations reach a process that starts later', async () => {
     const { app } = await appOf()
     await Promise.all(Array.from({ length: 3000 }, (_, index) => revoke(app, { issuer, tokenId: `t-${index}` })))
