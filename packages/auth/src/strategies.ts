@@ -75,7 +75,7 @@ function only(strategy: Strategy, admits: (token: string) => boolean): Strategy 
 /** A compact JWS has two dots (RFC 7515 §7.1); opaque tokens of servers that have both kinds do not look like that. */
 function isJwtShaped(token: string): boolean {
   const first = token.indexOf('.')
-  return first > 0 && token.indexOf('.', first + 1) !== -1
+  return first !== -1 && token.indexOf('.', first + 1) !== -1
 }
 
 function introspectionParts(options: Readonly<IntrospectionOptions>, now: () => number, lookUp: LookUp) {

@@ -267,7 +267,8 @@ describe('tokens of both kinds', () => {
     expect(server.asked.map(({ form }) => form['token'])).toEqual(['opaque'])
     expect((await get(app, '/any')).headers['www-authenticate']).toBe('Bearer realm="api"')
     // A forged JWT is never handed to anybody.
-    expect((await get(app, '/any', `Bearer ${token().slice(0, -4)}AAAA`)).statusCode).toBe(401)
+    for (const forged of [`${token().slice(0, -4)}AAAA`, token().slice(token().indexOf('.'))])
+      expect((await get(app, '/any', `Bearer ${forged}`)).statusCode).toBe(401)
     expect(server.asked).toHaveLength(1)
   })
 })
