@@ -17,7 +17,7 @@ export interface HashParameters {
  * What a stored hash may cost at most, unless the options ask for more. It says itself what verifying it takes: one that
  * somebody has planted would take all memory, and the process with it.
  */
-const MOST: HashParameters = { memoryKiB: 262_144, passes: 16, lanes: 16 }
+const MOST: HashParameters = { memoryKiB: 131_072, passes: 16, lanes: 16 }
 
 /** What is known of an account that somebody wants to sign in to. */
 export interface PasswordAccount {
@@ -48,7 +48,7 @@ export class PasswordHasher {
 
   /** @param password as `canonicalPassword` gives it @returns PHC form; null if the queue is full */
   async hash(password: string): Promise<string | null> {
-    return this.#queue.run(() => hashed(password, this.#parameters))
+    return this.#run(() => hashed(password, this.#parameters))
   }
 
   /** Takes as long for an account that nobody has, that is locked, or whose hash cannot be read. */
@@ -57,12 +57,22 @@ export class PasswordHasher {
     // Nobody's hash is read like anybody's: what differs is left to the last line.
     const presented = account?.passwordHash ?? this.#dummy
     const stored = this.#affordable(readParameters(presented))
-    const matches = await this.#queue.run(() => verify(stored === null ? this.#dummy : presented, text ?? ''))
+    const matches = await this.#run(() => verify(stored === null ? this.#dummy : presented, text ?? ''))
     if (matches === null) return 'busy'
     return {
       matches:
         matches && text !== null && stored !== null && account !== null && account !== undefined && !account.locked,
       outdated: stored !== null && this.#isOutdated(stored),
+    }
+  }
+
+  /** @returns null if the queue is full, or no memory is left for one more */
+  async #run<T>(task: () => Promise<T>): Promise<T | null> {
+    try {
+      return await this.#queue.run(task)
+    } catch {
+      // The library fails for nothing else: what it is given was read before.
+      return null
     }
   }
 

@@ -1,10 +1,12 @@
 import { hash as argon2, parseOptions } from '@node-rs/argon2'
 import fc from 'fast-check'
+import { randomBytes } from 'node:crypto'
 import { brotliDecompressSync } from 'node:zlib'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { COMMON_PASSWORDS } from '../src/common-passwords-list.ts'
 import { BoundedQueue } from '../src/bounded-queue.ts'
 import { hashPassword, stepUp, signIn, refresh, verifyPassword } from '../src/index.ts'
+import { PasswordHasher } from '../src/password-hash.ts'
 import { canonicalPassword, faultOf } from '../src/password-rules.ts'
 import { sourceList } from './common-list.ts'
 import { claimsOf, codeOf, given, reasonOf, stage } from './stage.ts'
@@ -219,6 +221,14 @@ describe('the queue', () => {
         },
       ),
     )
+  })
+
+  it('turns away what there is no memory for', async () => {
+    const queue = new BoundedQueue(1, 0, () => 0)
+    const hasher = await PasswordHasher.open({ memoryKiB: 8, passes: 1, lanes: 1 }, queue, randomBytes)
+    vi.spyOn(queue, 'run').mockRejectedValue(new Error('Memory allocation error'))
+    expect(await hasher.verify('guess', null)).toBe('busy')
+    expect(await hasher.hash('correct horse battery')).toBeNull()
   })
 
   it('says when a place is likely to be free', async () => {
