@@ -1,4 +1,5 @@
 import type { ObjectSchema, RoomOptions } from '@portcullis/kernel'
+import type { Ajv } from 'ajv'
 import type { AdmittedFault } from './path.ts'
 
 /** A part of a request that a schema can describe. */
@@ -35,6 +36,8 @@ export interface ValidationRoute {
   bodyRate?: BodyRateOptions | false
   /** What paths may hold that is ambiguous elsewhere. Default: nothing. */
   admitInPath?: AdmittedFault[]
+  /** Refuse to boot if an answer of the route's success has no schema: what is not declared would leave. Default: false. */
+  requireResponse?: boolean
   /** Parts without a schema that pass unseen. Default: none. */
   dangerouslyAdmitUndeclared?: Part[]
 }
@@ -50,6 +53,12 @@ export interface PrefixedRoute {
 export interface ValidationOptions extends RoomOptions, ValidationRoute {
   /** Policies for routes that write none, by prefix: routes of other plugins. Default: none. */
   routes?: PrefixedRoute[]
+  /** Refuse to boot if a part of a route has no schema. Default: false: such parts are listed, and closed. */
+  strict?: boolean
+  /** What happens to schemas that leave more open than they seem. Default: `warn`. */
+  looseSchemas?: 'ignore' | 'warn' | 'refuse'
+  /** Called with each Ajv instance: for keywords and formats of your own. */
+  ajv?: (instance: Ajv) => void
 }
 
 const parts = { type: 'string', enum: ['body', 'query', 'params'], examples: ['query'] } as const
@@ -115,6 +124,10 @@ const route = {
     },
     description: 'What paths may hold although readers differ about it: only where all readers of yours agree.',
   },
+  requireResponse: {
+    type: 'boolean',
+    description: "Refuse to boot if an answer of the route's success has no schema: what is not declared would leave.",
+  },
   dangerouslyAdmitUndeclared: {
     type: 'array',
     uniqueItems: true,
@@ -145,6 +158,7 @@ const filled = {
     json: {},
     bodyRate: {},
     admitInPath: [],
+    requireResponse: false,
     dangerouslyAdmitUndeclared: [],
   }),
   json: { ...route.json, default: {}, properties: each('default', route.json.properties, json) },
@@ -159,6 +173,7 @@ const partial = {
     json: { depth: 8 },
     bodyRate: { bytesPerSecond: 1000 },
     admitInPath: ['encoded-slash'],
+    requireResponse: true,
     dangerouslyAdmitUndeclared: ['query'],
   }),
   json: { ...route.json, examples: [{ depth: 8 }], properties: each('examples', route.json.properties, json) },
@@ -178,6 +193,24 @@ export const optionsSchema: ObjectSchema = {
   additionalProperties: false,
   properties: {
     ...filled,
+    strict: {
+      type: 'boolean',
+      default: false,
+      description: 'Refuse to boot if a part of a route has no schema; else such parts are listed, and closed.',
+    },
+    looseSchemas: {
+      type: 'string',
+      enum: ['ignore', 'warn', 'refuse'],
+      default: 'warn',
+      description:
+        'What happens to schemas with open objects, unbounded strings, arrays or numbers, patterns that backtrack, or ' +
+        'formats that nobody checks.',
+    },
+    ajv: {
+      accepts: ['function'],
+      examples: ['(instance) => {}'],
+      description: 'Called with each Ajv instance: for keywords and formats of your own.',
+    },
     routes: {
       description: 'Policies for routes that write none, by prefix (the longest wins): routes of other plugins.',
       type: 'array',

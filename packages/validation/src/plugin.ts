@@ -1,13 +1,17 @@
 import { randomBytes } from 'node:crypto'
-import { defineRoom, type PrefixPolicy } from '@portcullis/kernel'
-import type { FastifyPluginAsync } from 'fastify'
+import { defineRoom, refuseToBoot, type DeclaredRoute, type Mistake, type PrefixPolicy } from '@portcullis/kernel'
+import type { FastifyInstance, FastifyPluginAsync, FastifySchemaCompiler } from 'fastify'
 import { BodyRates, type Ticker } from './body-rate.ts'
+import { coverageOf, gaps, havePatterns, looseEnds, missingResponses, type Covered } from './coverage.ts'
 import { declaredBy } from './declared.ts'
 import { errors } from './errors.ts'
 import { events } from './events.ts'
 import { compileIntake } from './intake.ts'
 import { optionsSchema, routeSchema, type ValidationOptions, type ValidationRoute } from './options.ts'
+import { openJudge } from './patterns.ts'
 import { compilePolicy } from './policy.ts'
+import { isStandard, standardSerializer } from './standard.ts'
+import { validators } from './validators.ts'
 
 const ticker: Ticker = {
   now: () => performance.now(),
@@ -28,7 +32,7 @@ const plugin: FastifyPluginAsync<ValidationOptions> = defineRoom<ValidationOptio
   perRoute: true,
   policiesByPrefix: ({ routes = [] }) =>
     routes.map(({ prefix, policy }, index): PrefixPolicy => ({ prefix, policy, at: `/routes/${index}/prefix` })),
-  setup(_options, app) {
+  setup(options, app) {
     const rates = new BodyRates(ticker)
     const seed = randomBytes(4).readInt32LE()
     app.addHook('onClose', (_app, done) => {
@@ -36,13 +40,36 @@ const plugin: FastifyPluginAsync<ValidationOptions> = defineRoom<ValidationOptio
       done()
     })
     const appLimit = app.initialConfig.bodyLimit ?? 1_048_576
+    const covered: Covered[] = []
+    const compilers = new Map<FastifyInstance, FastifySchemaCompiler<unknown>>()
+
+    /** One compiler for each scope: shared schemas are the scope's. */
+    function compilerOf(scope: FastifyInstance): FastifySchemaCompiler<unknown> {
+      const made =
+        compilers.get(scope) ?? (validators(() => scope.getSchemas(), options.ajv) as FastifySchemaCompiler<unknown>)
+      compilers.set(scope, made)
+      return made
+    }
 
     return {
+      prepare(route) {
+        if (isOff(route)) return
+        const { options: own, scope } = route
+        // A compiler of the app's own is its author's decision.
+        if (scope.validatorCompiler === undefined) own.validatorCompiler ??= compilerOf(scope)
+        const responses = Object.values(declaredBy(route).response)
+        if (responses.length > 0 && responses.every(isStandard) && scope.serializerCompiler === undefined)
+          own.serializerCompiler ??= ({ schema }) => standardSerializer(schema as never)
+      },
+
       compile(options, { kind, route }) {
         const declared = route === undefined ? null : declaredBy(route)
         const policy = compilePolicy(options, { declared, limit: route?.options.bodyLimit ?? appLimit, seed })
         const about = { rates, now: ticker.now, reportOnly: options.reportOnly === true, lenient: kind === 'not-found' }
+        const own = declared === null ? undefined : { declared, options }
+        if (own !== undefined) covered.push(own)
         return {
+          ...(own !== undefined && { describe: { coverage: coverageOf(own) } }),
           onRequest(request) {
             const { raw } = request
             const sent = (raw as { originalUrl?: string }).originalUrl
@@ -53,7 +80,31 @@ const plugin: FastifyPluginAsync<ValidationOptions> = defineRoom<ValidationOptio
           preParsing: compileIntake(policy, about),
         }
       },
+
+      async ready() {
+        // The HEAD twin of a GET route says what the GET says.
+        const routes = covered.filter(({ declared: { methods } }) => methods.join() !== 'HEAD')
+        const { strict, looseSchemas, dangerouslyAdmitUndeclared = [] } = options
+        if (dangerouslyAdmitUndeclared.length > 0)
+          app.log.warn({ parts: dangerouslyAdmitUndeclared }, 'validation: parts without a schema pass unseen')
+        const undescribed = routes.flatMap(missingResponses)
+        if (undescribed.length > 0) refuseToBoot('the schemas of routes', undescribed)
+        report(app, 'parts of routes have no schema and are closed', routes.flatMap(gaps), strict === true)
+        if (looseSchemas === 'ignore') return
+        const judge = havePatterns(routes) ? await openJudge() : () => 'safe' as const
+        const loose = routes.flatMap((route) => looseEnds(route, judge))
+        report(app, 'schemas leave more open than they seem', loose, looseSchemas === 'refuse')
+      },
     }
   },
 })
 export default plugin
+
+function report(app: FastifyInstance, sentence: string, mistakes: readonly Mistake[], refuses: boolean): void {
+  if (mistakes.length === 0) return
+  if (refuses) refuseToBoot('the schemas of routes', mistakes)
+  const lines = mistakes.map(({ route, path, message }) => `${route} ${path} ${message}`)
+  app.log.warn({ lines }, `validation: ${sentence}`)
+}
+
+const isOff = ({ options: { config } }: DeclaredRoute): boolean => config?.security?.validation === false

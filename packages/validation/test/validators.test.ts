@@ -1,0 +1,185 @@
+import { Type } from '@sinclair/typebox'
+import { describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import validation from '../src/index.ts'
+import { bare, guarded, json, note } from './apps.ts'
+
+const closed = (properties: object, more: object = {}) => ({
+  type: 'object',
+  additionalProperties: false,
+  properties,
+  ...more,
+})
+const amount = closed({ amount: { type: 'integer', minimum: 0, maximum: 100 } })
+const empty = { security: { validation: { empty: ['query' as const] } } }
+
+const post = (app: Awaited<ReturnType<typeof guarded>>, payload: object, url = '/') =>
+  app.inject({ method: 'POST', url, headers: json, payload: JSON.stringify(payload) })
+
+describe('a body', () => {
+  it.each([{ amount: '10' }, { amount: true }, { amount: null }, { amount: [10] }, { amount: '' }])(
+    'of %j is turned into a number by a bare Fastify, or is at least looked at as one, and refused here',
+    async (payload) => {
+      const app = bare()
+      await app.register(validation)
+      app.post('/', { schema: { body: amount }, config: empty }, async (request) => request.body)
+      expect((await post(app, payload)).statusCode).toBe(400)
+      expect((await post(app, { amount: 10 })).json()).toEqual({ amount: 10 })
+    },
+  )
+
+  it('is coerced by a bare Fastify', async () => {
+    const app = bare()
+    app.post('/', { schema: { body: amount } }, async (request) => request.body)
+    expect((await post(app, { amount: '10' })).json()).toEqual({ amount: 10 })
+    expect((await post(app, { amount: null })).json()).toEqual({ amount: 0 })
+  })
+
+  it('with a member too many loses it on a bare Fastify, and is refused here', async () => {
+    const open = bare()
+    const closedApp = await guarded()
+    for (const app of [open, closedApp]) app.post('/', { schema: { body: note } }, async (request) => request.body)
+    expect((await post(open, { text: 'a', admin: true })).json()).toEqual({ text: 'a' })
+    expect((await post(closedApp, { text: 'a', admin: true })).statusCode).toBe(400)
+  })
+})
+
+it('makes of a query, of params and of header fields what their schemas name, from their text', async () => {
+  const app = await guarded()
+  const schema = {
+    querystring: closed({
+      page: { type: 'integer', minimum: 1, maximum: 9 },
+      tags: { type: 'array', maxItems: 3, items: { type: 'string', maxLength: 9 } },
+    }),
+    params: closed({ id: { type: 'integer', minimum: 1, maximum: 9 } }),
+    headers: {
+      type: 'object',
+      properties: { 'X-Level': { type: 'integer', minimum: 1, maximum: 9 } },
+      required: ['X-Level'],
+    },
+  }
+  app.get('/of/:id', { schema }, async ({ query, params, headers }) => ({ query, params, level: headers['x-level'] }))
+  const get = (url: string, level: string) => app.inject({ url, headers: { 'x-level': level } })
+  expect((await get('/of/7?page=2&tags=a', '3')).json()).toEqual({
+    query: { page: 2, tags: ['a'] },
+    params: { id: 7 },
+    level: 3,
+  })
+  for (const url of ['/of/x?page=2', '/of/7?page=x', '/of/70', '/of/7?other=1'])
+    expect((await get(url, '3')).statusCode).toBe(400)
+  expect((await get('/of/7', 'x')).statusCode).toBe(400)
+  expect((await app.inject('/of/7')).statusCode).toBe(400)
+})
+
+it.each([
+  ['date-time', 'yesterday', '2026-11-25T18:00:00Z'],
+  ['uuid', 'x', 'a3bb189e-8bf9-3888-9912-ace4e6543002'],
+  ['email', 'nobody', 'a@example.com'],
+  ['ipv4', '256.1.1.1', '192.0.2.1'],
+])('checks the format %s', async (format, bad, good) => {
+  const app = await guarded()
+  const body = closed({ value: { type: 'string', format, maxLength: 100 } })
+  app.post('/', { schema: { body } }, async () => 'through')
+  expect((await post(app, { value: bad })).statusCode).toBe(400)
+  expect((await post(app, { value: good })).statusCode).toBe(200)
+})
+
+it('understands JSON Schema 2020-12', async () => {
+  const app = await guarded()
+  const pair = {
+    type: 'array',
+    prefixItems: [{ type: 'string' }, { type: 'integer' }],
+    items: false,
+    minItems: 2,
+    maxItems: 2,
+  }
+  const named = { $schema: 'https://json-schema.org/draft/2020-12/schema', ...closed({ pair }) }
+  app.post('/', { schema: { body: named } }, async () => 'through')
+  app.post('/unnamed', { schema: { body: closed({ pair }) } }, async () => 'through')
+  for (const url of ['/', '/unnamed']) {
+    expect((await post(app, { pair: ['a', 1] }, url)).statusCode).toBe(200)
+    expect((await post(app, { pair: [1, 'a'] }, url)).statusCode).toBe(400)
+    expect((await post(app, { pair: ['a', 1, 2] }, url)).statusCode).toBe(400)
+  }
+})
+
+it('finds the shared schemas of each scope', async () => {
+  const app = await guarded()
+  app.addSchema({ $id: 'outer', ...note })
+  await app.register(async (scope) => {
+    scope.addSchema({ $id: 'inner', ...amount })
+    scope.post('/inner', { schema: { body: { $ref: 'inner#' } } }, async () => 'through')
+  })
+  app.post('/', { schema: { body: { $ref: 'outer#' } } }, async () => 'through')
+  expect((await post(app, { text: 'a' })).statusCode).toBe(200)
+  expect((await post(app, { text: 1 })).statusCode).toBe(400)
+  expect((await post(app, { amount: 1 }, '/inner')).statusCode).toBe(200)
+  expect((await post(app, { amount: '1' }, '/inner')).statusCode).toBe(400)
+})
+
+it('takes TypeBox schemas', async () => {
+  const app = await guarded()
+  const body = Type.Object({ text: Type.String({ maxLength: 9 }) }, { additionalProperties: false })
+  app.post('/', { schema: { body } }, async (request) => request.body)
+  expect((await post(app, { text: 'a' })).json()).toEqual({ text: 'a' })
+  expect((await post(app, { text: 1 })).statusCode).toBe(400)
+})
+
+it('takes Zod schemas, transforms and asynchronous ones too, and tells nothing of what was sent', async () => {
+  const app = await guarded({ looseSchemas: 'ignore' })
+  const body = z.strictObject({
+    text: z
+      .string()
+      .max(9)
+      .transform((one) => one.toUpperCase()),
+  })
+  const querystring = z.strictObject({ page: z.coerce.number().int().default(1) })
+  app.post('/', { schema: { body, querystring } }, async ({ body: got, query }) => ({ got, query }))
+  const taken = z.strictObject({
+    name: z
+      .string()
+      .refine(async (name) => name !== 'taken')
+      .transform((name) => name.toUpperCase()),
+  })
+  app.post('/async', { schema: { body: taken } }, async (request) => request.body)
+  expect((await post(app, { text: 'a' }, '/?page=2')).json()).toEqual({ got: { text: 'A' }, query: { page: 2 } })
+  const refused = await post(app, { text: 'a', 'secret-name': 1 })
+  expect(refused.statusCode).toBe(400)
+  expect(refused.body).not.toContain('secret-name')
+  expect((await post(app, { name: 'free' }, '/async')).json()).toEqual({ name: 'FREE' })
+  expect((await post(app, { name: 'free', error: null, value: {} }, '/async')).statusCode).toBe(400)
+  expect((await post(app, { name: 'taken' }, '/async')).statusCode).toBe(400)
+})
+
+it('lets only what a Zod response declares leave', async () => {
+  const app = await guarded()
+  const response = { 200: z.object({ name: z.string() }) }
+  app.get('/', { schema: { response } }, async () => ({ name: 'a', password: 'secret' }) as { name: string })
+  app.get('/wrong', { schema: { response } }, async () => ({ password: 'secret' }) as unknown as { name: string })
+  expect((await app.inject('/')).json()).toEqual({ name: 'a' })
+  const wrong = await app.inject('/wrong')
+  expect([wrong.statusCode, wrong.body.includes('secret')]).toEqual([500, false])
+})
+
+it('leaves routes and scopes with a validator of their own to it', async () => {
+  const app = bare()
+  await app.register(validation)
+  const never = () => () => ({ error: new Error('never') })
+  app.post('/route', { schema: { body: note }, validatorCompiler: never }, async () => 'through')
+  await app.register(async (scope) => {
+    scope.setValidatorCompiler(never)
+    scope.post('/scope', { schema: { body: note } }, async () => 'through')
+  })
+  expect((await post(app, { text: 'a' }, '/route')).statusCode).toBe(400)
+  expect((await post(app, { text: 'a' }, '/scope')).statusCode).toBe(400)
+})
+
+it('gives each Ajv instance to the app, for keywords of its own', async () => {
+  const app = await guarded({
+    ajv: (ajv) => void ajv.addKeyword({ keyword: 'even', validate: (_on: boolean, value: number) => value % 2 === 0 }),
+  })
+  const body = closed({ count: { type: 'integer', minimum: 0, maximum: 9, even: true } })
+  app.post('/', { schema: { body } }, async () => 'through')
+  expect((await post(app, { count: 2 })).statusCode).toBe(200)
+  expect((await post(app, { count: 3 })).statusCode).toBe(400)
+})
