@@ -11,17 +11,8 @@ import {
 } from 'kysely'
 import { errors } from './errors.ts'
 import { SqlError, breaksConnection, refusalOf } from './failure.ts'
-import { Gate, type OnRefused } from './gate.ts'
+import { Gate, type Listeners } from './gate.ts'
 import { type PgClient, type PgPool, type PgResult, statement } from './pool.ts'
-
-/** Told of each failure of the database, as it was mapped. */
-export type OnFailed = (error: SqlError) => void
-
-/** What a dialect tells, and to whom. */
-export interface Listeners {
-  readonly onRefused?: OnRefused
-  readonly onFailed?: OnFailed
-}
 
 /** The wire counts the values of a statement in 16 bits (PostgreSQL, Message Formats: Bind). */
 const MOST_VALUES = 65_535
@@ -173,7 +164,7 @@ export class GatedDialect implements Dialect {
   readonly #listeners: Listeners
 
   constructor(pool: PgPool, listeners: Listeners = {}) {
-    this.#gate = new Gate(listeners.onRefused)
+    this.#gate = new Gate(listeners)
     this.#pool = pool
     this.#listeners = listeners
   }

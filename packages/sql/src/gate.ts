@@ -7,10 +7,15 @@ import {
 } from 'kysely'
 import { errors } from './errors.ts'
 import { SqlError } from './failure.ts'
-import { faultOfNode, isStatement } from './node-rules.ts'
+import { faultOfNode, isStatement, LIST_FOR_A_VALUE } from './node-rules.ts'
 
-/** Told of each refused query: why, never what it said. */
-export type OnRefused = (reason: string) => void
+/** What a gate and its connections tell, and to whom. */
+export interface Listeners {
+  /** Told of each refused query: why, never what it said. */
+  readonly onRefused?: (reason: string) => void
+  /** Told of each failure of the database or of a value, as it was mapped. */
+  readonly onFailed?: (error: SqlError) => void
+}
 
 /**
  * Admits a query by where it comes from: nodes of the builder, and texts of real templates. It compiles queries itself
@@ -18,10 +23,10 @@ export type OnRefused = (reason: string) => void
  */
 export class Gate {
   readonly #compiled = new WeakSet<object>()
-  readonly #onRefused: OnRefused | undefined
+  readonly #listeners: Listeners
 
-  constructor(onRefused?: OnRefused) {
-    this.#onRefused = onRefused
+  constructor(listeners: Listeners) {
+    this.#listeners = listeners
   }
 
   compiler(): PostgresQueryCompiler {
@@ -39,7 +44,12 @@ export class Gate {
 
   /** @throws SqlError */
   refuse(reason: string): never {
-    this.#onRefused?.(reason)
+    if (reason === LIST_FOR_A_VALUE) {
+      const error = new SqlError(errors.PTC_SQL_VALUE_REFUSED.with({ detail: { reason } }))
+      this.#listeners.onFailed?.(error)
+      throw error
+    }
+    this.#listeners.onRefused?.(reason)
     throw new SqlError(errors.PTC_SQL_QUERY_REFUSED.with({ detail: { reason } }), new Error(`refused: ${reason}`))
   }
 }

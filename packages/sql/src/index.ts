@@ -1,4 +1,5 @@
-export { GatedDialect, type Listeners } from './dialect.ts'
+export { GatedDialect } from './dialect.ts'
+export type { Listeners } from './gate.ts'
 export { SqlError } from './failure.ts'
 export type { SqlOptions } from './options.ts'
 export { databaseOf, default } from './plugin.ts'

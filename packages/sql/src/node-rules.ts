@@ -1,5 +1,6 @@
 import type {
   AggregateFunctionNode,
+  BinaryOperationNode,
   DataTypeNode,
   FetchNode,
   FunctionNode,
@@ -64,6 +65,19 @@ function faultOfValue({ immediate, value }: ValueNode): string | null {
   return value instanceof Date || (typeof value === 'string' && !MEMBER.test(value)) ? 'literal' : null
 }
 
+const LISTS: ReadonlySet<string> = new Set(['PrimitiveValueListNode', 'ValueListNode'])
+
+/** A fault of a value, not of a statement: a body that holds an array where one value was meant. */
+export const LIST_FOR_A_VALUE = 'list-for-a-value'
+
+/** Kysely writes an array as a list whatever the operator: `= ($1, $2)`, and `in ()` for an empty one. */
+function faultOfComparison({ operator, rightOperand }: BinaryOperationNode): string | null {
+  if (!LISTS.has(rightOperand.kind)) return null
+  const { values } = rightOperand as { values?: readonly unknown[] }
+  const name = (operator as Partial<OperatorNode>).operator
+  return values !== undefined && values.length > 0 && (name === 'in' || name === 'not in') ? null : LIST_FOR_A_VALUE
+}
+
 const unless = (holds: boolean, reason: string): string | null => (holds ? null : reason)
 const refused = (): string => 'not-postgres'
 
@@ -71,6 +85,7 @@ const refused = (): string => 'not-postgres'
 const rules = new Map<string, (node: never) => string | null>([
   ['RawNode', faultOfRaw],
   ['ValueNode', faultOfValue],
+  ['BinaryOperationNode', faultOfComparison],
   ['OperatorNode', ({ operator }: OperatorNode) => unless(OPERATOR.has(operator), 'operator')],
   ['FunctionNode', ({ func }: FunctionNode) => unless(FUNCTION.test(func), 'function')],
   ['AggregateFunctionNode', ({ func }: AggregateFunctionNode) => unless(FUNCTION.test(func), 'function')],

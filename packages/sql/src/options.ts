@@ -49,7 +49,12 @@ export const optionsSchema: ObjectSchema = {
     },
     pool: {
       accepts: ['object'],
-      examples: ["new pg.Pool({ host: '127.0.0.1' })"],
+      examples: [
+        {
+          connect: () => Promise.reject(new Error('give a pool of pg')),
+          end: () => Promise.resolve(),
+        } satisfies PgPool,
+      ],
       description: 'A pool of `pg` instead of `url`, with limits of its own.',
     },
     ca: {

@@ -1,7 +1,7 @@
 import { defineRoom, emit } from '@portcullis/kernel'
 import type { FastifyInstance, FastifyPluginAsync, FastifyRequest } from 'fastify'
 import pg from 'pg'
-import type { Listeners } from './dialect.ts'
+import type { Listeners } from './gate.ts'
 import { errors } from './errors.ts'
 import { events } from './events.ts'
 import { findings } from './least-privilege.ts'

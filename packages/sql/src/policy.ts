@@ -28,6 +28,10 @@ function parsed(url: string): URL | undefined {
   return whole && /^postgres(?:ql)?:$/.test(made.protocol) ? made : undefined
 }
 
+function isPool({ connect, end }: { connect?: unknown; end?: unknown }): boolean {
+  return typeof connect === 'function' && typeof end === 'function'
+}
+
 /** Rules between options. */
 export function check(options: Readonly<SqlOptions>): Finding[] {
   // Mistakes are told all at once: `rights` may be missing.
@@ -48,6 +52,16 @@ export function check(options: Readonly<SqlOptions>): Finding[] {
       fix: [{ op: 'remove', path: '/url' }],
     })
   else if (url !== undefined) findings.push(...checkUrl(url))
+  if (pool !== undefined && !isPool(pool))
+    findings.push({
+      at: '/pool',
+      rule: 'no-pool',
+      message: 'is no pool of `pg`; write pool: new pg.Pool(…), or url instead',
+      fix: [
+        { op: 'remove', path: '/pool' },
+        { op: 'add', path: '/url', value: EXAMPLE },
+      ],
+    })
   for (const [at, name] of rowSecurity.entries())
     if (!Object.hasOwn(rights ?? {}, name))
       findings.push({

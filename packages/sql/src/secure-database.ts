@@ -1,5 +1,6 @@
 import { Kysely, type RawBuilder, type Transaction } from 'kysely'
-import { GatedDialect, type Listeners } from './dialect.ts'
+import { GatedDialect } from './dialect.ts'
+import type { Listeners } from './gate.ts'
 import type { PgPool } from './pool.ts'
 import { sql } from './sql.ts'
 

@@ -21,7 +21,8 @@ async function mistakes(options: object): Promise<{ path: string; rule: string; 
 it.each([
   ['nothing at all', {}, ['rights required', 'url no-database']],
   ['no database', { rights }, ['url no-database']],
-  ['two databases', { url, pool: {}, rights }, ['url two-databases']],
+  ['what is no pool', { pool: {}, rights }, ['pool no-pool']],
+  ['two databases', { url, pool: { connect() {}, end() {} }, rights }, ['url two-databases']],
   ['another database', { url: 'mysql://app@localhost/app', rights }, ['url no-url']],
   ['no role', { url: 'postgres://localhost/app', rights }, ['url no-url']],
   ['no database name', { url: 'postgres://app@localhost', rights }, ['url no-url']],

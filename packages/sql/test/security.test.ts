@@ -235,6 +235,29 @@ describe.skipIf(withoutPostgres)('an attack', () => {
     expect(sql.identifier(['title'])('__proto__')).toBeUndefined()
   })
 
+  it.each([
+    ['=', ['a', 'b']],
+    ['=', []],
+    ['in', []],
+  ])(
+    'with an array for a value changes the statement on plain Kysely, and is a bad value here: %s %o',
+    async (operator, value) => {
+      const changed = plain
+        .selectFrom('posts')
+        .select('id')
+        .where('title', operator as never, json(value))
+        .compile()
+      expect(changed.sql).toMatch(/(?:=|in) \((?:\$1, \$2)?\)$/)
+      sent.length = 0
+      const act = (): unknown => posts().where('title', operator, json(value)).execute()
+      const error: unknown = await Promise.resolve()
+        .then(act)
+        .catch((thrown: unknown) => thrown)
+      expect(error).toMatchObject({ code: 'PTC_SQL_VALUE_REFUSED', statusCode: 400 })
+      expect(sent).toEqual([])
+    },
+  )
+
   it('with more values than the wire can count is refused before the socket', async () => {
     sent.length = 0
     const ids = Array.from({ length: 65_536 }, (_, i) => i)
