@@ -93,4 +93,18 @@ describe('the OpenAPI document', () => {
     expect((await app.inject('/docs/json')).statusCode).toBe(200)
     expect((await app.inject('/docs')).statusCode).toBeLessThan(400)
   })
+
+  it('calls no operation open that asks for a credential in one of its versions', async () => {
+    const app = Fastify()
+    await app.register(swagger, {
+      openapi: { openapi: '3.1.0', info: { title: '', version: '1' } },
+      ...documentSecurity(app),
+    })
+    await app.register(auth, { apiKeys: { keys: [entry] } })
+    for (const [version, policy] of Object.entries<AuthRoute | false>({ '1.0.0': {}, '2.0.0': false }))
+      app.get('/orders', { constraints: { version }, config: { security: { auth: policy } } }, async () => version)
+    await app.ready()
+    const { paths } = app.swagger() as unknown as Described
+    expect(paths['/orders']?.['get']?.security).toEqual([{ apiKey: [] }])
+  })
 })

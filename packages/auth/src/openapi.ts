@@ -41,9 +41,7 @@ export function documentSecurity(
     transform(given) {
       const made = transform(given)
       // The document is made after `ready`, when every policy is known.
-      described ??= new Map(
-        describeSecurity(app).map(({ method, url, policies }) => [`${method} ${url}`, policies['auth'] as Policy]),
-      )
+      described ??= policiesOf(app)
       const { route, openapiObject } = given
       const name = `${[route.method].flat()[0]} ${route.url}`
       if (openapiObject === undefined || !described.has(name)) return made
@@ -54,6 +52,16 @@ export function documentSecurity(
       return { ...made, schema: { ...made.schema, ...added } }
     },
   }
+}
+
+/** Routes that differ by constraints alone (versions, hosts) are one operation: it is told as open only if all are. */
+function policiesOf(app: FastifyInstance): ReadonlyMap<string, Policy | undefined> {
+  const found = new Map<string, Policy | undefined>()
+  for (const { method, url, policies } of describeSecurity(app)) {
+    const name = `${method} ${url}`
+    found.set(name, found.get(name) ?? (policies['auth'] as Policy | undefined))
+  }
+  return found
 }
 
 /** The security requirements of an operation: one for each kind of credential that is admitted (OpenAPI §4.8.30). */
