@@ -138,4 +138,22 @@ describe('an API key', () => {
     for (let i = 0; i < 21; i++) statuses.push((await make({}, aliceToken)).status)
     expect(statuses).toEqual([...Array<number>(20).fill(201), 409])
   })
+
+  it('is one of twenty at most, whoever makes eight more at the same moment', async () => {
+    const json = { username: 'hoarder', email: 'hoarder@example.com', password: 'a long enough secret' }
+    await demo.call('POST', '/register', { json })
+    const by = (await demo.signIn(json)).token
+    for (let i = 0; i < 19; i++) await make({}, by)
+    // Each insert takes so long that all the others count before it is over.
+    await demo.sql(`create function public.slowly() returns trigger language plpgsql
+      as 'begin perform pg_catalog.pg_sleep(0.2); return new; end'`)
+    await demo.sql(`create trigger slowly before insert on portcullis_users.api_keys
+      for each row execute function public.slowly()`)
+    try {
+      const statuses = (await Promise.all(Array.from({ length: 8 }, () => make({}, by)))).map(({ status }) => status)
+      expect(statuses.toSorted()).toEqual([201, ...Array<number>(7).fill(409)])
+    } finally {
+      await demo.sql('drop trigger slowly on portcullis_users.api_keys')
+    }
+  })
 })

@@ -1,7 +1,10 @@
 import type pg from 'pg'
 import { isOutage } from './outage.ts'
 
-/** Runs the work in one transaction: committed when it returns, rolled back when it throws. */
+/**
+ * Runs the work in one transaction: committed when it returns, rolled back when it throws. Whatever the database
+ * prefers: a statement after a lock sees what others have committed while it waited.
+ */
 export async function transaction<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
   const client = await pool.connect()
   let broken: Error | undefined
@@ -11,7 +14,7 @@ export async function transaction<T>(pool: pg.Pool, work: (client: pg.PoolClient
   }
   client.on('error', onDeath)
   try {
-    await client.query('begin')
+    await client.query('begin isolation level read committed')
     const result = await work(client)
     await client.query('commit')
     return result

@@ -1,5 +1,6 @@
 import type { ApiKeyEntry } from '@portcullis/auth'
 import type pg from 'pg'
+import { transaction } from '../database/transaction.ts'
 
 /** An API key, as its owner sees it. */
 export interface ApiKey {
@@ -24,23 +25,27 @@ const MOST = 20
 const shown = 'id, name, scopes, created_at as "createdAt", expires_at as "expiresAt", last_used_at as "lastUsedAt"'
 
 /** Stores a key by its hash, and forgets those of its owner that have expired. @returns null if there are too many */
-export async function addApiKey(
+export function addApiKey(
   pool: pg.Pool,
   owner: number,
   name: string,
   { id, hash, scopes = [], expires = 0 }: ApiKeyEntry,
 ): Promise<ApiKey | null> {
-  await pool.query('delete from portcullis_users.api_keys where owner_id = $1 and expires_at <= pg_catalog.now()', [
-    owner,
-  ])
-  const { rows } = await pool.query<ApiKey>(
-    `insert into portcullis_users.api_keys (id, owner_id, name, hash, scopes, expires_at)
-     select $1, $2::integer, $3, $4, $5::text[], pg_catalog.to_timestamp($6::float8)
-      where (select pg_catalog.count(*) from portcullis_users.api_keys where owner_id = $2::integer) < $7
-     returning ${shown}`,
-    [id, owner, name, hash, scopes, expires, MOST],
-  )
-  return rows[0] ?? null
+  return transaction(pool, async (client) => {
+    // One key of an owner after another: together they would be more than there may be.
+    await client.query(`select pg_advisory_xact_lock(hashtext('portcullis_users.api_keys'), $1::integer)`, [owner])
+    await client.query('delete from portcullis_users.api_keys where owner_id = $1 and expires_at <= pg_catalog.now()', [
+      owner,
+    ])
+    const { rows } = await client.query<ApiKey>(
+      `insert into portcullis_users.api_keys (id, owner_id, name, hash, scopes, expires_at)
+       select $1, $2::integer, $3, $4, $5::text[], pg_catalog.to_timestamp($6::float8)
+        where (select pg_catalog.count(*) from portcullis_users.api_keys where owner_id = $2::integer) < $7
+       returning ${shown}`,
+      [id, owner, name, hash, scopes, expires, MOST],
+    )
+    return rows[0] ?? null
+  })
 }
 
 /** The keys of a user that have not expired. */
