@@ -2,6 +2,7 @@ import security, { serverOptions, type SecurityOptions } from '@portcullis/secur
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { LeafCertificate } from './certificates.ts'
 import { closeInTime } from './closing.ts'
+import { isGoneUser } from './database/gone-user.ts'
 import { isOutage } from './database/outage.ts'
 import { gatewayIssuer } from './internal-tokens.ts'
 import { logging, type LogSettings } from './logging.ts'
@@ -49,6 +50,7 @@ export async function createPrivateService(options: PrivateServiceOptions): Prom
   // JSON alone: text is what a page of any origin may post without asking first (Fetch, "CORS-safelisted").
   app.removeContentTypeParser('text/plain')
   app.setErrorHandler((error, request, reply) => {
+    if (isGoneUser(error)) return answerProblem(reply, 404, 'DEMO_USER_UNKNOWN', 'There is no such user.')
     if (!isOutage(error)) throw error
     request.log.error({ err: error }, 'the database does not answer')
     return answerProblem(

@@ -124,6 +124,21 @@ describe('a session', () => {
     expect((await refresh(cookie)).status).toBe(401)
   })
 
+  it('lets nobody write who is gone, for as long as the access token lasts', async () => {
+    const user = { username: 'ghost', email: 'ghost@example.com', password: 'a long enough secret' }
+    await demo.call('POST', '/register', { json: user })
+    const { token } = await demo.signIn(user)
+    await demo.sql(`delete from portcullis_users.users where username = 'ghost'`)
+    for (const [path, json] of [
+      ['/posts', { title: 'a', body: 'b' }],
+      ['/posts/1/comments', { comment: 'a' }],
+      ['/api-keys', { name: 'a', scopes: ['posts:read'], days: 1 }],
+    ] as const) {
+      const answer = await demo.call('POST', path, { token, json })
+      expect([path, answer.status, answer.json.code]).toEqual([path, 404, 'DEMO_USER_UNKNOWN'])
+    }
+  })
+
   it.each([
     ['no cookie', {}],
     ['an unknown cookie', { cookie: `${refreshCookie}=${'A'.repeat(43)}` }],
