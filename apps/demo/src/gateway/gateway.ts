@@ -65,6 +65,8 @@ export async function createGateway(parts: GatewayParts): Promise<FastifyInstanc
         // From the user service's private address: keys that rotate there are known here.
         jwks: `${parts.services.user}/.well-known/jwks.json`,
         ca,
+        // A key that has leaked is thrown away there, and refused here within a minute.
+        jwksMaxAge: 60,
         issuer: accessTokens.issuer,
         audience: accessTokens.audience,
         algorithms: [accessTokens.algorithm],
