@@ -12,13 +12,14 @@ import headers from '@portcullis/headers'
 import https, { developmentCertificates } from '@portcullis/https'
 import issuer from '@portcullis/issuer'
 import rateLimit from '@portcullis/rate-limit'
+import sql from '@portcullis/sql'
 import throttle from '@portcullis/throttle'
 import xss from '@portcullis/xss'
 import Fastify from 'fastify'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { applyFixes, fullHouse, type House, mutations } from './configurations.ts'
 
-const plugins = { audit, auth, cors, csrf, gateway, headers, https, issuer, rateLimit, throttle, xss }
+const plugins = { audit, auth, cors, csrf, gateway, headers, https, issuer, rateLimit, sql, throttle, xss }
 const schemaOf = (plugin: unknown): Schema =>
   (plugin as Record<symbol, RoomPlugin>)[Symbol.for('portcullis.room')]?.optionsSchema as Schema
 

@@ -153,6 +153,18 @@ export function fullHouse(): House {
       bodyLimit: 1_000,
     },
     xss: { html: true, svg: false, xml: false, pdf: true, javascript: false, strict: true, richText: 'article' },
+    sql: {
+      // No database is there: under `reportOnly` the room says so, and lets the app start.
+      url: 'postgres://app@127.0.0.1:1/app',
+      reportOnly: true,
+      dangerouslyPlaintext: true,
+      maxConnections: 10,
+      connectTimeout: 3,
+      statementTimeout: 5,
+      transactionTimeout: 10,
+      rights: { 'public.posts': ['SELECT', 'UPDATE (title)'] },
+      rowSecurity: ['public.posts'],
+    },
     audit: { access: true, decisions: true, userAgent: true, secretParams: ['token'] },
   }
 }
