@@ -24,8 +24,19 @@ const plugin: FastifyPluginAsync<SqlOptions> = defineRoom<SqlOptions>({
   async setup(options, app) {
     const pool = options.pool ?? openPool(options, app)
     const database = secureDatabase<never>(pool, listeners(app))
-    app.addHook('onClose', () => pool.end())
-    await holdToRights(database, options, app)
+    let open = true
+    const end = async (): Promise<void> => {
+      // A pool may be ended once only.
+      if (open) await pool.end()
+      open = false
+    }
+    app.addHook('onClose', end)
+    try {
+      await holdToRights(database, options, app)
+    } catch (error) {
+      await end()
+      throw error
+    }
     Object.defineProperty(app, DATABASE, { value: database })
     return { compile: () => ({}) }
   },

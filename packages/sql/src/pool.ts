@@ -26,18 +26,10 @@ export interface PgPool {
 
 const NONE: readonly unknown[] = Object.freeze([])
 
-/** A statement as the driver takes it, without a prototype: what a polluted one holds is not read as an option of it. */
+/**
+ * A statement as the driver takes it, without a prototype: what a polluted `Object.prototype` holds (`name`, `rowMode`,
+ * `types`) is not read as an option of it.
+ */
 export function statement(text: string, values: readonly unknown[] = NONE): PgStatement {
-  // `pg` reads these as well; `Object.prototype.name` would make it a prepared statement.
-  return Object.assign(Object.create(null) as PgStatement, {
-    text,
-    values,
-    queryMode: 'extended',
-    name: undefined,
-    rowMode: undefined,
-    types: undefined,
-    binary: undefined,
-    portal: undefined,
-    callback: undefined,
-  })
+  return Object.assign(Object.create(null) as PgStatement, { text, values, queryMode: 'extended' })
 }

@@ -269,6 +269,21 @@ describe.skipIf(withoutPostgres)('an attack', () => {
     expect(sent).toEqual([])
   })
 
+  it('with SQL in an isolation level or a savepoint’s name stays one name, or nothing', async () => {
+    const level = 'serializable; drop table posts' as never
+    await expect(
+      database.kysely
+        .transaction()
+        .setIsolationLevel(level)
+        .execute(async () => 1),
+    ).rejects.toThrow()
+    const transaction = await database.kysely.startTransaction().execute()
+    const saved = await transaction.savepoint('a"; drop table posts; --').execute()
+    await saved.rollbackToSavepoint('a"; drop table posts; --' as never).execute()
+    await transaction.commit().execute()
+    expect((await database.query(sql`select 1 from posts limit 1`)).rowCount).toBe(1)
+  })
+
   it('with a statement that makes tables is refused, whatever the role may do', async () => {
     await isRefused(() => database.kysely.schema.createTable('loot').addColumn('a', 'text').execute(), 'no-statement')
   })
