@@ -44,7 +44,7 @@ export function hasBody(raw: IncomingMessage): boolean {
 
 /** Compiles the step that takes a request's parts in. */
 export function compileIntake(policy: Policy, about: Surroundings): NonNullable<Steps['preParsing']> {
-  const { closed, lists, reception, encodings, limit } = policy
+  const { closed, lists, reception, encodings, limit, scan } = policy
   const accepted = [...encodings].join(', ')
   const ENCODING = errors.PTC_VALIDATION_ENCODING.with({
     // RFC 9110 §12.5.3: which encodings would do.
@@ -74,8 +74,8 @@ export function compileIntake(policy: Policy, about: Surroundings): NonNullable<
     const encoded = encoding !== undefined && encoding !== 'identity'
     if (encoded && !encodings.has(encoding as Encoding)) return ENCODING
     if (Number(headers['content-length']) > limit) return TOO_LARGE
-    if (kind === 'json' || encoded)
-      return whole(request, payload, encoded ? (encoding as Encoding) : null, kind === 'json')
+    const scanned = kind === 'json' && scan !== null
+    if (scanned || encoded) return whole(request, payload, encoded ? (encoding as Encoding) : null, scanned)
     watch(request, reply)
     return undefined
   }
@@ -106,7 +106,7 @@ export function compileIntake(policy: Policy, about: Surroundings): NonNullable<
       // Nobody behind this step may inflate it again.
       delete request.raw.headers['content-encoding']
     }
-    const reason = json ? policy.scan(bytes) : null
+    const reason = json && scan !== null ? scan(bytes) : null
     const refusal =
       reason === null ? undefined : told(request, errors.PTC_VALIDATION_JSON_REFUSED.with({ detail: { reason } }))
     return refusal ?? new Replay(bytes, received)

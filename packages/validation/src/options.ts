@@ -40,6 +40,8 @@ export interface ValidationRoute {
   requireResponse?: boolean
   /** Parts without a schema that pass unseen. Default: none. */
   dangerouslyAdmitUndeclared?: Part[]
+  /** JSON bodies are parsed unseen: only where nobody but a service of yours sends them. Default: false. */
+  dangerouslyTrustJson?: boolean
 }
 
 /** A policy for routes that write none, by the prefix of their URL in whole path segments. */
@@ -134,6 +136,10 @@ const route = {
     items: { ...parts, description: 'One part.' },
     description: 'Parts without a schema that pass unseen.',
   },
+  dangerouslyTrustJson: {
+    type: 'boolean',
+    description: 'JSON bodies are parsed unseen: only where nobody but a service of yours sends them.',
+  },
 } as const
 
 type Filled = Readonly<Record<string, Readonly<Record<string, unknown>>>>
@@ -160,6 +166,7 @@ const filled = {
     admitInPath: [],
     requireResponse: false,
     dangerouslyAdmitUndeclared: [],
+    dangerouslyTrustJson: false,
   }),
   json: { ...route.json, default: {}, properties: each('default', route.json.properties, json) },
   bodyRate: { ...route.bodyRate, default: {}, properties: each('default', route.bodyRate.properties, rate) },
@@ -175,6 +182,7 @@ const partial = {
     admitInPath: ['encoded-slash'],
     requireResponse: true,
     dangerouslyAdmitUndeclared: ['query'],
+    dangerouslyTrustJson: true,
   }),
   json: { ...route.json, examples: [{ depth: 8 }], properties: each('examples', route.json.properties, json) },
   bodyRate: {

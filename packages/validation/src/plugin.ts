@@ -84,7 +84,8 @@ const plugin: FastifyPluginAsync<ValidationOptions> = defineRoom<ValidationOptio
       async ready() {
         // The HEAD twin of a GET route says what the GET says.
         const routes = covered.filter(({ declared: { methods } }) => methods.join() !== 'HEAD')
-        const { strict, looseSchemas, dangerouslyAdmitUndeclared = [] } = options
+        const { strict, looseSchemas, dangerouslyAdmitUndeclared = [], dangerouslyTrustJson } = options
+        if (dangerouslyTrustJson === true) app.log.warn('validation: JSON bodies are parsed unseen')
         if (dangerouslyAdmitUndeclared.length > 0)
           app.log.warn({ parts: dangerouslyAdmitUndeclared }, 'validation: parts without a schema pass unseen')
         const undescribed = routes.flatMap(missingResponses)

@@ -17,7 +17,8 @@ export interface Policy {
   /** Bytes. */
   readonly limit: number
   readonly rate: Rate | null
-  readonly scan: (body: Buffer) => JsonFault | null
+  /** Null where JSON is parsed unseen. */
+  readonly scan: ((body: Buffer) => JsonFault | null) | null
 }
 
 /** What a policy needs to know beside its options. */
@@ -57,6 +58,6 @@ export function compilePolicy(options: Readonly<ValidationOptions>, { declared, 
     encodings: new Set(options.contentEncodings ?? []),
     limit,
     rate: options.bodyRate === false ? null : { bytesPerSecond, grace },
-    scan,
+    scan: options.dangerouslyTrustJson === true ? null : scan,
   }
 }
