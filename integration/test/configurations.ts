@@ -35,6 +35,18 @@ export function fullHouse(): House {
       exposedHeaders: ['X-Request-Id'],
       maxAge: 600,
     },
+    validation: {
+      empty: ['query'],
+      mediaTypes: ['application/json', 'multipart/form-data'],
+      contentEncodings: ['gzip'],
+      json: { depth: 16, keys: 1000, exactNumbers: true },
+      bodyRate: { bytesPerSecond: 500, grace: 5 },
+      admitInPath: ['encoded-slash'],
+      requireResponse: false,
+      dangerouslyAdmitUndeclared: ['body'],
+      strict: false,
+      looseSchemas: 'warn',
+    },
     throttle: {
       rate: { limit: 50, window: 1, burst: 10, partitionBy: 'ip' },
       concurrency: { limit: 500, partitionBy: 'global', maxHold: 60 },

@@ -10,6 +10,7 @@ import type { Finding, ObjectSchema } from '@portcullis/kernel'
 import type { RateLimitOptions } from '@portcullis/rate-limit'
 import type { SqlOptions } from '@portcullis/sql'
 import type { ThrottleOptions } from '@portcullis/throttle'
+import type { ValidationOptions } from '@portcullis/validation'
 import type { XssOptions } from '@portcullis/xss'
 import { rooms } from './rooms.ts'
 
@@ -19,6 +20,7 @@ export interface SecurityOptions {
   headers?: HeadersOptions | false
   https?: HttpsOptions | false
   cors?: CorsOptions | false
+  validation?: ValidationOptions | false
   throttle?: ThrottleOptions | false
   rateLimit?: RateLimitOptions | false
   csrf?: CsrfOptions | false

@@ -10,6 +10,7 @@ import type { RoomPlugin } from '@portcullis/kernel'
 import rateLimit from '@portcullis/rate-limit'
 import sql from '@portcullis/sql'
 import throttle from '@portcullis/throttle'
+import validation from '@portcullis/validation'
 import xss from '@portcullis/xss'
 import type { FastifyPluginAsync } from 'fastify'
 
@@ -34,6 +35,7 @@ export const rooms: Readonly<Record<string, Installable>> = {
   headers: installable(headers, true),
   https: installable(https),
   cors: installable(cors),
+  validation: installable(validation),
   throttle: installable(throttle),
   rateLimit: installable(rateLimit),
   csrf: installable(csrf),
