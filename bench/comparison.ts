@@ -27,6 +27,8 @@ export interface Comparison {
   readonly constantOf?: string
   /** Requests are preflights for a POST, answered 204 without content, instead of GETs. */
   readonly preflights?: boolean
+  /** Requests are POSTs of this JSON to a route with this schema for it, answered as the GETs are. */
+  readonly post?: { readonly body: string; readonly schema: object }
   /** Requests name one of so many API keys in `x-api-key`, in rotation, instead of bearing a token. */
   readonly apiKeys?: number
   /** Makes API keys, and what servers know of them: each request then has both a token and a key in `x-api-key`. */

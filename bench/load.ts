@@ -30,12 +30,12 @@ export const PREFLIGHT = {
 } as const
 
 /** wrk where it is installed; autocannon, which takes more CPU than the servers, only as a smoke test. */
-export function openLoad(credentials: readonly Credential[], origin: string, preflights = false): Load {
+export function openLoad(credentials: readonly Credential[], origin: string, preflights = false, post?: string): Load {
   const wrkIsHere = spawnSync('wrk', ['-v']).error === undefined
-  return wrkIsHere ? wrk(credentials, origin, preflights) : cannon(credentials, origin, preflights)
+  return wrkIsHere ? wrk(credentials, origin, preflights, post) : cannon(credentials, origin, preflights, post)
 }
 
-function wrk(credentials: readonly Credential[], origin: string, preflights: boolean): Load {
+function wrk(credentials: readonly Credential[], origin: string, preflights: boolean, post: string | undefined): Load {
   const folder = mkdtempSync(join(tmpdir(), 'portcullis-bench-'))
   const list = join(folder, 'credentials')
   writeFileSync(
@@ -48,6 +48,8 @@ function wrk(credentials: readonly Credential[], origin: string, preflights: boo
       )
       .join('\n'),
   )
+  const body = join(folder, 'body')
+  writeFileSync(body, post ?? '')
   const script = fileURLToPath(new URL('./wrk.lua', import.meta.url))
   return {
     tool: 'wrk',
@@ -63,6 +65,7 @@ function wrk(credentials: readonly Credential[], origin: string, preflights: boo
         list,
         origin,
         ...(preflights ? ['POST'] : []),
+        ...(post === undefined ? [] : ['', body]),
       ]
       const child = spawn('wrk', given, { stdio: ['ignore', 'pipe', 'inherit'] })
       let output = ''
@@ -75,10 +78,19 @@ function wrk(credentials: readonly Credential[], origin: string, preflights: boo
   }
 }
 
-function cannon(credentials: readonly Credential[], origin: string, preflights: boolean): Load {
+function cannon(
+  credentials: readonly Credential[],
+  origin: string,
+  preflights: boolean,
+  post: string | undefined,
+): Load {
   const requests = preflights
     ? [{ method: 'OPTIONS' as const, headers: { origin, ...PREFLIGHT } }]
-    : credentials.map((fields) => ({ headers: { ...fields, origin } }))
+    : credentials.map((fields) =>
+        post === undefined
+          ? { headers: { ...fields, origin } }
+          : { method: 'POST' as const, headers: { ...fields, origin, 'content-type': 'application/json' }, body: post },
+      )
   return {
     tool: 'autocannon',
     async run(url, seconds, expected = 'admitted') {

@@ -40,7 +40,7 @@ const subjects = Object.keys(comparison.subjects).filter(
 const names = { issuer: 'https://id.example.com', audience: 'https://api.example.com' }
 const origin = 'https://app.example.com'
 const { publicKey, tokens } = signTokens(1000, names)
-const { preflights = false, apiKeys, refusing = [] } = comparison
+const { preflights = false, apiKeys, refusing = [], post } = comparison
 const made = await comparison.keys?.(tokens.length)
 const credentials: readonly Credential[] =
   apiKeys === undefined
@@ -49,13 +49,15 @@ const credentials: readonly Credential[] =
         ...(made === undefined ? {} : { 'x-api-key': made[i]?.key ?? '' }),
       }))
     : Array.from({ length: apiKeys }, (_, i) => ({ 'x-api-key': `key-${i}` }))
-const method = preflights ? 'OPTIONS' : 'GET'
+const method = preflights ? 'OPTIONS' : post === undefined ? 'GET' : 'POST'
 const headersWith = (credential: Credential = {}): Record<string, string> =>
-  preflights ? { origin, ...PREFLIGHT } : { origin, ...credential }
+  preflights
+    ? { origin, ...PREFLIGHT }
+    : { origin, ...credential, ...(post !== undefined && { 'content-type': 'application/json' }) }
 const headers = headersWith(credentials[0])
 /** Seconds of load before a process is measured: what runs often is compiled by then. */
 const WARM_UP = 2
-const load = openLoad(credentials, origin, preflights)
+const load = openLoad(credentials, origin, preflights, post?.body)
 const entries = made?.map(({ entry }) => entry)
 let setup: Setup = { publicKey, origin, ...names, constantFields: [], ...(entries === undefined ? {} : { entries }) }
 
@@ -81,7 +83,10 @@ async function served<T>(subject: string, use: (server: Server) => Promise<T>): 
 
 /** Fields that a second answer repeats, without those that Node writes and those that count. */
 async function constantFields(server: Server): Promise<Field[]> {
-  const [one, two] = [await server.fields(headers, method), await server.fields(headersWith(credentials[1]), method)]
+  const [one, two] = [
+    await server.fields(headers, method, post?.body),
+    await server.fields(headersWith(credentials[1]), method, post?.body),
+  ]
   const same = new Map(two.fields)
   const changing =
     /^(date|connection|keep-alive|content-(type|length)|x-ratelimit-(remaining|reset)|ratelimit|retry-after)$/i
@@ -92,8 +97,8 @@ async function constantFields(server: Server): Promise<Field[]> {
 async function answerOf(subject: string, server: Server): Promise<readonly Field[]> {
   const refused = refusing.includes(subject)
   // The first request of a caller is still admitted.
-  if (refused) await server.fields(headers, method)
-  const { status, bytes, fields } = await server.fields(headers, method)
+  if (refused) await server.fields(headers, method, post?.body)
+  const { status, bytes, fields } = await server.fields(headers, method, post?.body)
   const right = refused ? status === 429 : status === (preflights ? 204 : 200) && bytes === (preflights ? 0 : 200)
   if (!right) throw new Error(`${subject} answers ${status} with ${bytes} bytes`)
   return fields

@@ -22,6 +22,10 @@ async function listen(setup: Setup): Promise<number> {
   const authenticates = subjectName.startsWith('ours') && comparison.apiKeys === undefined
   const config = authenticates ? { security: { auth: {} } } : {}
   app.get('/', { schema: { response: { 200: { type: 'object', properties } } }, config }, async () => reply)
+  if (comparison.post !== undefined) {
+    const schema = { body: comparison.post.schema, response: { 200: { type: 'object', properties } } }
+    app.post('/', { schema }, async () => reply)
+  }
   if (comparison.preflights === true) app.post('/', async () => reply)
   await app.listen({ port: 0, host: '127.0.0.1' })
   return (app.server.address() as AddressInfo).port

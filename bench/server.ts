@@ -1,6 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { get } from 'node:http'
+import { request } from 'node:http'
 import type { Answer, Cpu, Question, Setup } from './comparison.ts'
 
 /** A header field of an answer. */
@@ -55,9 +55,10 @@ export class Server {
   async fields(
     headers: Readonly<Record<string, string>>,
     method = 'GET',
+    body?: string,
   ): Promise<{ status: number; fields: Field[]; bytes: number }> {
     return new Promise((resolve, reject) => {
-      get(this.url, { headers, method }, (response) => {
+      const sent = request(this.url, { headers, method }, (response) => {
         const { rawHeaders } = response
         let bytes = 0
         response.on('data', (chunk: Buffer) => (bytes += chunk.length))
@@ -67,7 +68,9 @@ export class Server {
           )
           resolve({ status: response.statusCode ?? 0, fields, bytes })
         })
-      }).on('error', reject)
+      })
+      sent.on('error', reject)
+      sent.end(body)
     })
   }
 
