@@ -12,9 +12,14 @@ const stop = new Promise<void>((resolve) => {
   }
 })
 
+/** A variable that is set to nothing is not set. */
+function setting(name: string): string | undefined {
+  return process.env[name] || undefined
+}
+
 function port(name: string, fallback: number): number {
-  const text = process.env[name]
-  if (text === undefined || text === '') return fallback
+  const text = setting(name)
+  if (text === undefined) return fallback
   if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535) throw new Error(`${name} is not a port: 0 to 65535.`)
   return Number(text)
 }
@@ -26,10 +31,10 @@ try {
       plaintext: port('PLAINTEXT_PORT', defaultPorts.plaintext),
       app: port('APP_PORT', defaultPorts.app),
     },
-    databaseUrl: process.env['DATABASE_URL'],
-    redisUrl: process.env['REDIS_URL'],
-    certificateFolder: process.env['CERTIFICATE_FOLDER'],
-    logLevel: process.env['LOG_LEVEL'] ?? 'warn',
+    databaseUrl: setting('DATABASE_URL'),
+    redisUrl: setting('REDIS_URL'),
+    certificateFolder: setting('CERTIFICATE_FOLDER'),
+    logLevel: setting('LOG_LEVEL') ?? 'warn',
   })
   if (!starting.signal.aborted) process.stdout.write(instructions(demo))
   await stop

@@ -140,6 +140,14 @@ describe('the demo, as a process', () => {
     },
   )
 
+  it('takes an empty variable for none: it asks no database and no Redis that happen to be here', async () => {
+    const demo = await run({ DATABASE_URL: '', REDIS_URL: '', LOG_LEVEL: '' })
+    await standing(demo)
+    expect(demo.output()).toMatch(/database +PostgreSQL of its own.*\n +limits +in memory/)
+    demo.child.kill('SIGINT')
+    expect(await demo.ended).toEqual([0, null])
+  })
+
   it('says which variable holds no port', async () => {
     const demo = await run({ APP_PORT: '65536' })
     expect(await demo.ended).toEqual([1, null])
