@@ -22,6 +22,15 @@ export const transfer = {
   auth: { roles: ['customer'], stepUp: { maxAge: 300 }, owner: async () => ({ subject: 'a', issuer: 'b' }) },
 } satisfies RouteSecurity
 
+const ownerOf = (id: string): string => id
+export const byParam = { auth: { owner: ({ params }) => ownerOf(params.id) } } satisfies RouteSecurity
+export const byTypedParam = {
+  auth: { owner: async ({ params }: FastifyRequest<{ Params: { id: string } }>) => ownerOf(params.id) },
+} satisfies RouteSecurity
+export const byRequest = {
+  auth: { owner: (request: FastifyRequest) => request.security.identity?.subject ?? null },
+} satisfies RouteSecurity
+
 // @ts-expect-error an owner is a subject, with its issuer or without
 export const rowOwner = { auth: { owner: () => ({ id: 7 }) } } satisfies RouteSecurity
 // @ts-expect-error an age is a number of seconds
