@@ -1,5 +1,6 @@
 import { createHmac, hash, randomBytes } from 'node:crypto'
 import { crc32 } from 'node:zlib'
+import { isDate } from './token.ts'
 
 /** One API key, as the server knows it: by its hash. */
 export interface ApiKeyEntry {
@@ -74,8 +75,14 @@ export function createApiKey(
 ): CreatedApiKey {
   const { prefix = 'ptc', pepper, id = digits(ID_LENGTH, random), ...rest } = given
   if (!new RegExp(PREFIX_PATTERN).test(prefix))
-    throw new TypeError(`'${prefix}' is no prefix: write letters and digits`)
+    throw new TypeError(
+      `'${prefix}' is no prefix: write 2 to 15 lower-case letters and digits, such as shop or shop_live`,
+    )
   if (!new RegExp(ID_PATTERN).test(id)) throw new TypeError('an id has 12 letters and digits')
+  const { expires = 0 } = rest
+  // Milliseconds would be some date in fifty thousand years.
+  if (!isDate(expires))
+    throw new TypeError('expires is in whole seconds since the epoch, such as Math.floor(Date.now() / 1000) + 86_400')
   const body = `${prefix}_${id}_${digits(SECRET_LENGTH, random)}`
   const key = `${body}_${checksumOf(body)}`
   return { key, entry: { id, hash: hashApiKey(key, pepper), ...rest } }
@@ -84,6 +91,7 @@ export function createApiKey(
 /**
  * Makes the successor of a key: of the same id, so that limits and last use go on; the old one is refused after the overlap.
  * @param given.overlap seconds for which both are accepted
+ * @param given.prefix the same as in the options, as is `given.pepper`: an entry does not know them
  * @param given.expires when the new one expires; absent: when the old one was to
  * @param now milliseconds since the epoch
  * @returns the new key, and both entries: store them in the place of the old one.

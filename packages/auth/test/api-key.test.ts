@@ -65,6 +65,11 @@ describe('an API key that is made', () => {
     expect(() => createApiKey({ prefix: 'Shop!', subject: 's' })).toThrow('is no prefix')
     expect(() => createApiKey({ id: 'short', subject: 's' })).toThrow('12 letters and digits')
   })
+
+  it('refuses an end in milliseconds, in words or in the past of the epoch', () => {
+    for (const expires of [1_893_456_000_000, 4_000_000_000.5, -1, '4000000000' as unknown as number])
+      expect(() => createApiKey({ subject: 's', expires })).toThrow('whole seconds since the epoch')
+  })
 })
 
 describe('the checksum', () => {
