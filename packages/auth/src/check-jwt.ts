@@ -61,7 +61,10 @@ function checkIssuer({ at, options }: WrittenIssuer): Finding[] {
   } else if (places.length === 0) {
     const secret = options.algorithms?.includes('HS256') === true
     const value = secret ? randomBytes(48).toString('base64url') : EXAMPLE_PUBLIC_KEY
-    findings.push(required(at, 'key', value, 'give the issuer’s public key, or jwks, or discovery: true'))
+    const what = secret
+      ? 'give the secret that the issuer signs with, at least 32 random bytes'
+      : 'give the issuer’s public key, or jwks, or discovery: true'
+    findings.push(required(at, 'key', value, what))
   } else if (key !== undefined) findings.push(...checkKey(at, options, key))
   else findings.push(...checkAlgorithms(at, options))
   const { dangerouslyAllowHttp: allowHttp = false } = options

@@ -16,6 +16,6 @@ export function faultOfUrl(text: string, allowHttp: boolean): string | null {
   if (hash !== '') return 'has a fragment'
   if (protocol === 'https:') return null
   if (protocol !== 'http:') return 'is not https'
-  if (!allowHttp) return 'is not https: whoever is on the way would hand out keys'
+  if (!allowHttp) return 'is not https: whoever is on the way could answer instead'
   return LOOPBACK.test(hostname) ? null : 'is plain http to another machine'
 }

@@ -40,6 +40,7 @@ export const revocationSchema: ObjectSchema = {
     redis: {
       description: 'A connected ioredis client: revocations then reach every process that uses the same server.',
       accepts: ['object'],
+      title: 'a connected ioredis client',
       examples: [
         {
           eval: () => Promise.resolve(),

@@ -107,6 +107,7 @@ export const optionsSchema: ObjectSchema = {
     store: {
       description: '`memoryStore()` or `postgresStore(pool)`; absent: `memoryStore()`.',
       accepts: ['object'],
+      title: 'memoryStore() or postgresStore(pool)',
       examples: [exampleStore],
     },
     secret: {
