@@ -52,7 +52,7 @@ interface Row {
 }
 
 /** Objects with more keys than this (directives, features) are one row that names them. */
-const MANY = 16
+const MANY = 24
 
 function* rowsOf(schema: Schema, prefix = ''): Generator<Row> {
   for (const [name, property] of Object.entries(schema.properties ?? {})) {
@@ -60,9 +60,15 @@ function* rowsOf(schema: Schema, prefix = ''): Generator<Row> {
     yield { path, schema: property, required: schema.required?.includes(name) ?? false }
     if (Object.keys(property.properties ?? {}).length > MANY) continue
     yield* rowsOf(property, `${path}.`)
-    if (property.items !== undefined) yield* rowsOf(property.items, `${path}[].`)
+    if (property.items !== undefined && !repeats(property.items, schema)) yield* rowsOf(property.items, `${path}[].`)
     if (isSchema(property.additionalProperties)) yield* rowsOf(property.additionalProperties, `${path}.*.`)
   }
+}
+
+/** Whether entries of a list have only keys that stand beside the list too: those are described there. */
+function repeats({ properties = {} }: Schema, { properties: beside = {} }: Schema): boolean {
+  const names = Object.keys(properties)
+  return names.length > 0 && names.every((name) => Object.hasOwn(beside, name))
 }
 
 function meaningOf({ description = '', properties = {} }: Schema): string {
