@@ -51,6 +51,8 @@ function tokensOf(request: FastifyRequest): Tokens & { readonly keys: KeyRing } 
 function bindingOf(tokens: Tokens, request: FastifyRequest): Binding | null {
   const session = tokens.session(request)
   if (typeof session === 'string' && session !== '') return { kind: 'session', value: session }
+  // A promise is no session: tokens would silently fall back to the cookie.
+  if (typeof session === 'object' && session !== null) throw new TypeError('`session` returns a string or null')
   const cookie = cookieOf(request.headers.cookie, tokens.cookie)
   return cookie === null || cookie === '' ? null : { kind: 'cookie', value: cookie }
 }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import cookies from '@fastify/cookie'
 import formbody from '@fastify/formbody'
 import multipart from '@fastify/multipart'
+import sessions from '@fastify/session'
 import { onSecurityEvent, type SecurityEvent } from '@portcullis/kernel'
 import Fastify, { type FastifyInstance, type LightMyRequestResponse } from 'fastify'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -264,6 +265,29 @@ describe('login and log-out', () => {
     const logout = await app.inject({ method: 'POST', url: '/logout' })
     expect(logout.headers['set-cookie']).toBe('__Host-csrf=; Max-Age=0; Path=/; Secure; HttpOnly; SameSite=Strict')
   })
+})
+
+it('binds tokens to a session of @fastify/session', async () => {
+  const app = open()
+  await app.register(cookies)
+  await app.register(sessions, { secret: randomBytes(32).toString('hex'), cookie: { secure: false } })
+  await app.register(csrf, { origins: [OURS], secrets, session: ({ session }) => session.sessionId, token: 'always' })
+  app.get('/csrf-token', (request, reply) => {
+    request.session.set('seen' as never, true as never)
+    sendToken(request, reply)
+  })
+  app.post('/', async () => 'moved')
+  const [one, other] = [await tokenFrom(app), await tokenFrom(app)]
+  const post = ({ cookie }: { cookie: string }, { token }: { token: string }) =>
+    app.inject({ method: 'POST', url: '/', headers: { cookie, 'x-csrf-token': token } })
+  expect((await post(one, one)).body).toBe('moved')
+  expect((await post(other, one)).statusCode).toBe(403)
+})
+
+it('closes the door where the session cannot be told', async () => {
+  const app = await bank({ session: (async () => 'session-7') as never, token: 'always' })
+  const answer = await app.inject({ method: 'POST', url: '/always', headers: { cookie: 'a=1', 'x-csrf-token': 'x' } })
+  expect(answer.statusCode).toBe(500)
 })
 
 describe('a careless cookie', () => {
