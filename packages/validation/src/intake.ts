@@ -2,12 +2,12 @@ import { emit, refuse, type Refusal, type Steps } from '@portcullis/kernel'
 import type { FastifyReply, FastifyRequest, RequestPayload } from 'fastify'
 import type { IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
-import type { Arrival, BodyRates } from './body-rate.ts'
+import type { BodyRates } from './body-rate.ts'
 import { errors } from './errors.ts'
 import type { Part } from './options.ts'
 import type { Policy } from './policy.ts'
 import { queryFault, type QueryFault } from './query.ts'
-import { inflated, receive, Replay, type Encoding } from './receive.ts'
+import { inflated, receive, Replay, type Encoding, type Received } from './receive.ts'
 
 /** The rest of the body is not read: nothing may follow it on this connection (RFC 9112 §9.6). */
 const CLOSE = { connection: 'close' }
@@ -25,7 +25,6 @@ const tooSlow = (received: number): Refusal =>
 /** What the body of requests meets, before anything parses it. */
 export interface Surroundings {
   readonly rates: BodyRates
-  now(): number
   /** Decide, but let pass. */
   readonly reportOnly: boolean
   /** For requests that no route serves: a body is looked at, and need not be welcome. */
@@ -91,25 +90,38 @@ export function compileIntake(policy: Policy, about: Surroundings): NonNullable<
     return undefined
   }
 
-  async function whole(request: FastifyRequest, payload: RequestPayload, encoding: Encoding | null, json: boolean) {
-    const slow = about.reportOnly ? (received: number) => void told(request, tooSlow(received)) : undefined
-    const { body: came, fault, received } = await receive(payload as Readable, policy, about.rates, about.now(), slow)
-    if (fault === 'too-slow') return tooSlow(received)
-    if (fault === 'aborted') return MALFORMED
-    // Under `reportOnly` what has come goes on, and Fastify's own limit refuses it.
-    if (fault === 'too-large') return told(request, TOO_LARGE) ?? new Replay(came, received)
-    let bytes = came
-    if (encoding !== null) {
-      const whole = await inflated(came, encoding, limit)
-      if (typeof whole === 'string') return whole === 'too-large' ? TOO_LARGE : MALFORMED
-      bytes = whole
-      // Nobody behind this step may inflate it again.
-      delete request.raw.headers['content-encoding']
-    }
-    const reason = json && scan !== null ? scan(bytes) : null
+  /** Judges bytes, and hands them on as a stream. */
+  function judge(request: FastifyRequest, bytes: Buffer, received: number): Refusal | Replay {
+    const reason = scan === null ? null : scan(bytes)
     const refusal =
       reason === null ? undefined : told(request, errors.PTC_VALIDATION_JSON_REFUSED.with({ detail: { reason } }))
     return refusal ?? new Replay(bytes, received)
+  }
+
+  async function inflate(request: FastifyRequest, came: Buffer, encoding: Encoding, json: boolean) {
+    const bytes = await inflated(came, encoding, limit)
+    if (typeof bytes === 'string') return bytes === 'too-large' ? TOO_LARGE : MALFORMED
+    // Nobody behind this step may inflate it again.
+    delete request.raw.headers['content-encoding']
+    return json ? judge(request, bytes, came.length) : new Replay(bytes, came.length)
+  }
+
+  function whole(request: FastifyRequest, payload: RequestPayload, encoding: Encoding | null, json: boolean) {
+    return new Promise<Refusal | Replay>((resolve, reject) => {
+      const slow = about.reportOnly ? (received: number) => void told(request, tooSlow(received)) : undefined
+      const done = ({ body: came, fault, received }: Received): void => {
+        try {
+          if (fault === 'too-slow') resolve(tooSlow(received))
+          else if (fault === 'aborted') resolve(MALFORMED)
+          // Under `reportOnly` what has come goes on, and Fastify's own limit refuses it.
+          else if (fault === 'too-large') resolve(told(request, TOO_LARGE) ?? new Replay(came, received))
+          else resolve(encoding === null ? judge(request, came, received) : inflate(request, came, encoding, json))
+        } catch (error) {
+          reject(error as Error)
+        }
+      }
+      receive(payload as Readable, policy, about.rates, done, slow)
+    })
   }
 
   /** Bodies that a handler reads itself: counted where they arrive. */
@@ -117,20 +129,20 @@ export function compileIntake(policy: Policy, about: Surroundings): NonNullable<
     const { raw } = request
     const { rate } = policy
     // In HTTP/2 many bodies share a connection.
-    if (rate === null || raw.httpVersionMajor !== 1 || typeof raw.socket.bytesRead !== 'number') return
-    const before = raw.socket.bytesRead
-    const arrival: Arrival = {
-      since: about.now(),
-      received: () => raw.socket.bytesRead - before,
-      held: () => raw.readableFlowing !== true && raw.readableLength > 0,
-      cut(received) {
-        const refusal = told(request, tooSlow(received))
-        if (refusal !== undefined) refuse(request, reply, refusal)
+    if (rate === null || raw.httpVersionMajor !== 1) return
+    about.rates.watch(
+      {
+        counts: 'more',
+        received: () => raw.socket.bytesRead,
+        over: () => raw.complete || raw.destroyed,
+        held: () => raw.readableFlowing !== true && raw.readableLength > 0,
+        cut(received) {
+          const refusal = told(request, tooSlow(received))
+          if (refusal !== undefined) refuse(request, reply, refusal)
+        },
       },
-    }
-    const leave = (): void => about.rates.leave(arrival)
-    raw.once('end', leave).once('close', leave)
-    about.rates.watch(arrival, rate)
+      rate,
+    )
   }
 
   return (request, reply, payload) =>

@@ -15,6 +15,7 @@ import { validators } from './validators.ts'
 
 const ticker: Ticker = {
   now: () => performance.now(),
+  soon: (look) => void setImmediate(look),
   every(ms, tick) {
     const timer = setInterval(tick, ms)
     timer.unref()
@@ -65,7 +66,7 @@ const plugin: FastifyPluginAsync<ValidationOptions> = defineRoom<ValidationOptio
       compile(options, { kind, route }) {
         const declared = route === undefined ? null : declaredBy(route)
         const policy = compilePolicy(options, { declared, limit: route?.options.bodyLimit ?? appLimit, seed })
-        const about = { rates, now: ticker.now, reportOnly: options.reportOnly === true, lenient: kind === 'not-found' }
+        const about = { rates, reportOnly: options.reportOnly === true, lenient: kind === 'not-found' }
         const own = declared === null ? undefined : { declared, options }
         if (own !== undefined) covered.push(own)
         return {

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import { brotliDecompress, gunzip, inflate, type InputType } from 'node:zlib'
-import type { Arrival, BodyRates, Rate } from './body-rate.ts'
+import type { BodyRates, Rate } from './body-rate.ts'
 
 /** A whole body, or what has come of one that is given up. */
 export interface Received {
@@ -17,42 +17,50 @@ export interface Bounds {
 }
 
 /**
- * Reads a body whole, within its bounds. Never rejects.
+ * Reads a body whole, within its bounds.
+ * @param done told once
  * @param slow told of a body that comes too slowly, instead of giving it up
  */
 export function receive(
   source: Readable,
   { limit, rate }: Bounds,
   rates: BodyRates,
-  now: number,
+  done: (received: Received) => void,
   slow?: (received: number) => void,
-): Promise<Received> {
-  return new Promise((resolve) => {
-    const chunks: Buffer[] = []
-    let received = 0
+): void {
+  let first: Buffer | null = null
+  let chunks: Buffer[] | null = null
+  let received = 0
+  let settled = false
+
+  function settle(fault: Received['fault']): void {
+    // What comes after the end, or goes wrong with it later, is nobody's any more.
+    if (settled) return
+    settled = true
+    if (fault !== null) source.off('data', onData)
+    done({ body: chunks === null ? (first ?? NOTHING) : Buffer.concat(chunks), fault, received })
+  }
+  function onData(chunk: Buffer | string): void {
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk
+    received += bytes.length
+    if (first === null) first = bytes
+    else if (chunks === null) chunks = [first, bytes]
+    else chunks.push(bytes)
+    if (received > limit) settle('too-large')
+  }
+  const onGone = (): void => settle('aborted')
+
+  if (rate !== null) {
     const cut = slow ?? (() => settle('too-slow'))
-    const arrival: Arrival = { since: now, received: () => received, cut }
-
-    function settle(fault: Received['fault']): void {
-      if (rate !== null) rates.leave(arrival)
-      source.off('data', onData).off('end', onEnd).off('error', onGone).off('close', onGone)
-      // What goes wrong with it later is nobody's any more.
-      if (fault !== null) source.on('error', () => undefined)
-      resolve({ body: chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks), fault, received })
-    }
-    function onData(chunk: Buffer | string): void {
-      const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk
-      received += bytes.length
-      chunks.push(bytes)
-      if (received > limit) settle('too-large')
-    }
-    const onEnd = (): void => settle(null)
-    const onGone = (): void => settle('aborted')
-
-    if (rate !== null) rates.watch(arrival, rate)
-    source.on('data', onData).on('end', onEnd).on('error', onGone).on('close', onGone)
-  })
+    rates.watch({ received: () => received, over: () => settled, cut }, rate)
+  }
+  source.on('data', onData)
+  source.on('end', () => settle(null))
+  source.on('error', onGone)
+  source.on('close', onGone)
 }
+
+const NOTHING = Buffer.alloc(0)
 
 /** Content codings (RFC 9110 §8.4.1). */
 export type Encoding = 'gzip' | 'deflate' | 'br'
