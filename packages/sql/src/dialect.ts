@@ -17,12 +17,14 @@ import { type PgClient, type PgPool, type PgResult, statement } from './pool.ts'
 /** The wire counts the values of a statement in 16 bits (PostgreSQL, Message Formats: Bind). */
 const MOST_VALUES = 65_535
 
+function told(error: SqlError, { onFailed }: Listeners): SqlError {
+  onFailed?.(error)
+  return error
+}
+
 /** Maps what the database or the driver throws. */
 function failed(error: unknown, listeners: Listeners): SqlError {
-  if (error instanceof SqlError) return error
-  const mapped = new SqlError(refusalOf(error), error)
-  listeners.onFailed?.(mapped)
-  return mapped
+  return told(new SqlError(refusalOf(error), error), listeners)
 }
 
 class GatedConnection implements DatabaseConnection {
@@ -39,9 +41,14 @@ class GatedConnection implements DatabaseConnection {
 
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
     this.#gate.inspect(query)
-    const { command, rowCount, rows } = await this.send(query.sql, query.parameters)
-    if (command === 'SELECT') return { rows: rows as R[] }
-    return { rows: rows as R[], numAffectedRows: BigInt(rowCount ?? 0) }
+    if (query.parameters.length > MOST_VALUES) throw told(new SqlError(errors.PTC_SQL_VALUE_REFUSED), this.#listeners)
+    try {
+      const { command, rowCount, rows } = await this.#client.query(statement(query.sql, query.parameters))
+      if (command === 'SELECT') return { rows: rows as R[] }
+      return { rows: rows as R[], numAffectedRows: BigInt(rowCount ?? 0) }
+    } catch (error) {
+      throw this.#failed(error)
+    }
   }
 
   // oxlint-disable-next-line require-yield
@@ -49,16 +56,18 @@ class GatedConnection implements DatabaseConnection {
     throw new Error('queries are not streamed: read pages, ordered by a key')
   }
 
-  /** Sends a text of ours, or one that the gate has let through. */
-  async send(text: string, values?: readonly unknown[]): Promise<PgResult> {
-    if (values !== undefined && values.length > MOST_VALUES)
-      throw failed(new SqlError(errors.PTC_SQL_VALUE_REFUSED), this.#listeners)
+  /** Sends a text of ours. */
+  async send(text: string): Promise<PgResult> {
     try {
-      return await this.#client.query(statement(text, values))
+      return await this.#client.query(statement(text))
     } catch (error) {
-      if (breaksConnection(error)) this.#broken = error as Error
-      throw failed(error, this.#listeners)
+      throw this.#failed(error)
     }
+  }
+
+  #failed(error: unknown): SqlError {
+    if (breaksConnection(error)) this.#broken = error as Error
+    return failed(error, this.#listeners)
   }
 
   markBroken(error: Error): void {
@@ -76,6 +85,7 @@ class GatedDriver implements Driver {
   readonly #pool: PgPool
   readonly #gate: Gate
   readonly #listeners: Listeners
+  readonly #connections = new WeakMap<PgClient, GatedConnection>()
 
   constructor(pool: PgPool, gate: Gate, listeners: Listeners) {
     this.#pool = pool
@@ -87,7 +97,12 @@ class GatedDriver implements Driver {
 
   async acquireConnection(): Promise<DatabaseConnection> {
     try {
-      return new GatedConnection(await this.#pool.connect(), this.#gate, this.#listeners)
+      const client = await this.#pool.connect()
+      const known = this.#connections.get(client)
+      if (known !== undefined) return known
+      const connection = new GatedConnection(client, this.#gate, this.#listeners)
+      this.#connections.set(client, connection)
+      return connection
     } catch (error) {
       throw failed(error, this.#listeners)
     }
@@ -103,7 +118,7 @@ class GatedDriver implements Driver {
   async commitTransaction(connection: DatabaseConnection): Promise<void> {
     const { command } = await own(connection).send('commit')
     // A transaction in which a statement has failed is rolled back by COMMIT, without an error.
-    if (command === 'ROLLBACK') throw failed(new SqlError(errors.PTC_SQL_FAILED), this.#listeners)
+    if (command === 'ROLLBACK') throw told(new SqlError(errors.PTC_SQL_FAILED), this.#listeners)
   }
 
   async rollbackTransaction(connection: DatabaseConnection): Promise<void> {

@@ -18,8 +18,8 @@ export interface Listeners {
 }
 
 /**
- * Admits a query by where it comes from: nodes of the builder, and texts of real templates. It compiles queries itself
- * and remembers them; what it has not compiled does not run.
+ * Admits a query by where it comes from: nodes of the builder, and texts of real templates. What it has not compiled
+ * itself does not run.
  */
 export class Gate {
   readonly #compiled = new WeakSet<object>()
@@ -39,7 +39,7 @@ export class Gate {
 
   /** @throws SqlError unless this very query was compiled here */
   inspect(query: CompiledQuery): void {
-    if (!this.#compiled.has(query)) this.refuse('forged-query')
+    if (!AdmittedQuery.isOf(this, query)) this.refuse('forged-query')
   }
 
   /** @throws SqlError */
@@ -51,6 +51,28 @@ export class Gate {
     }
     this.#listeners.onRefused?.(reason)
     throw new SqlError(errors.PTC_SQL_QUERY_REFUSED.with({ detail: { reason } }), new Error(`refused: ${reason}`))
+  }
+}
+
+/** A query that a gate has compiled: a private name, which no data and no copy has, says so. */
+class AdmittedQuery implements CompiledQuery {
+  readonly #gate: Gate
+  readonly query: RootOperationNode
+  readonly queryId: QueryId
+  readonly sql: string
+  readonly parameters: readonly unknown[]
+
+  constructor(gate: Gate, { query, queryId, sql, parameters }: CompiledQuery) {
+    this.#gate = gate
+    this.query = query
+    this.queryId = queryId
+    this.sql = sql
+    this.parameters = parameters
+    Object.freeze(this)
+  }
+
+  static isOf(gate: Gate, query: object): boolean {
+    return #gate in query && query.#gate === gate
   }
 }
 
@@ -73,8 +95,6 @@ class GatedCompiler extends PostgresQueryCompiler {
 
   override compileQuery(node: RootOperationNode, queryId: QueryId): CompiledQuery {
     if (!isStatement(node)) this.#gate.refuse('no-statement')
-    const query = super.compileQuery(node, queryId)
-    this.#gate.remember(query)
-    return query
+    return new AdmittedQuery(this.#gate, super.compileQuery(node, queryId))
   }
 }

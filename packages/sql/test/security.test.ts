@@ -6,6 +6,7 @@ import { stage, withoutPostgres } from './stage.ts'
 
 const at = stage()
 const refused: string[] = []
+const failures: string[] = []
 let pool: pg.Pool
 let plain: Kysely<any>
 let database: SecureDatabase<any>
@@ -31,7 +32,10 @@ beforeAll(() => {
     },
     end: () => pool.end(),
   }
-  database = secureDatabase<any>(listening, { onRefused: (reason) => refused.push(reason) })
+  database = secureDatabase<any>(listening, {
+    onRefused: (reason) => refused.push(reason),
+    onFailed: ({ code }) => failures.push(code),
+  })
 })
 afterAll(() => pool?.end())
 
@@ -265,11 +269,13 @@ describe.skipIf(withoutPostgres)('an attack', () => {
     await expect(plain.selectFrom('posts').select('id').where('id', 'in', ids).execute()).rejects.toThrow(
       /bind|message|parameter/,
     )
+    failures.length = 0
     const error: unknown = await posts()
       .where('id', 'in', ids)
       .execute()
       .catch((thrown: unknown) => thrown)
     expect(error).toMatchObject({ code: 'PTC_SQL_VALUE_REFUSED', statusCode: 400 })
+    expect(failures).toEqual(['PTC_SQL_VALUE_REFUSED'])
     expect(sent).toEqual([])
   })
 
