@@ -156,6 +156,8 @@ export function finding(error: ErrorObject): Finding {
       )
     case 'minItems':
       return instead(`needs at least ${String(error.schema)} ${error.schema === 1 ? 'entry' : 'entries'}`)
+    case 'minProperties':
+      return instead(`needs at least ${String(error.schema)} ${error.schema === 1 ? 'key' : 'keys'}`)
     case 'maxItems':
       return instead(
         `takes at most ${String(error.schema)} entries`,

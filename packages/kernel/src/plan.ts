@@ -91,6 +91,7 @@ export class Planner {
           fix: [{ op: 'remove', path: `/${key}` }],
         })
       } else if (given === false) plan.delete(concern)
+      else if (given === null) mistakes.push(nothing(key))
       else mistakes.push(...lay(key, registration, given, plan))
     }
     return mistakes
@@ -117,6 +118,12 @@ const notAnObject: Mistake = {
   rule: 'type',
   message: 'must be an object of policies by concern',
   fix: [{ op: 'remove', path: '' }],
+}
+
+/** Read as options, null would be `{}`, which for auth admits any identity. */
+function nothing(key: string): Mistake {
+  const message = 'must be an object or false, not null; remove it'
+  return { path: key, rule: 'type', message, fix: [{ op: 'remove', path: `/${key}` }] }
 }
 
 function unknownConcern(key: string, security: object, known: readonly string[]): Mistake {

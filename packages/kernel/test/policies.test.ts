@@ -226,6 +226,13 @@ it.each(['secrity', 'Security', 'securty'])('refuses a policy under config.%s, w
   await expect(app.ready()).rejects.toThrow(new RegExp(`GET / config\\.${key} .*did you mean .security`))
 })
 
+it('refuses null as a policy: it would count as an empty one', async () => {
+  const app = Fastify()
+  app.register(marking('headers'))
+  app.get('/', { config: { security: { headers: null } as never } }, async () => 'x')
+  await expect(app.ready()).rejects.toThrow('GET / headers  must be an object or false, not null; remove it')
+})
+
 it.each(['securityLevel', 'securitySchemes', 'secure', 'sec', 'severity'])(
   "leaves config.%s, a user's own, alone",
   async (key) => {
