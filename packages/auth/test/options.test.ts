@@ -354,6 +354,26 @@ describe('options that are refused, with a fix that boots', () => {
   })
 })
 
+describe('the message', () => {
+  const { key: _key, ...keyless } = jwt
+  it.each<[string, object, string]>([
+    ['asks for a secret where HS256 needs one', { jwt: { ...keyless, algorithms: ['HS256'] } }, 'give the secret'],
+    ['asks for a client where a URL stands', { jwt, revocation: { redis: 'redis://a' } }, 'a connected ioredis client'],
+    [
+      'does not speak of keys where answers are asked for',
+      { introspection: opaque({ endpoint: 'http://id.example.com/introspect' }) },
+      'whoever is on the way could answer instead',
+    ],
+  ])('%s', async (_name, options, said) => {
+    expect(((await refusalOf(options)) as Refused & Error).message).toContain(said)
+  })
+
+  it('counts what a step-up lacks', async () => {
+    const refused = (await refusalOf({ jwt }, { stepUp: {} })) as Refused & Error
+    expect(refused.message).toContain('auth.stepUp  needs at least 1 key; write stepUp: { maxAge: 300 }')
+  })
+})
+
 describe('options that are accepted', () => {
   it.each<[string, AuthOptions]>([
     ['ES256', { jwt }],
