@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import postgres, { contains, databaseOf, oneOf, orderBy, sql } from '@portcullis/sql'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { startEmbeddedDatabase } from '../../apps/demo/src/database/embedded.ts'
+import { openPool } from '../../apps/demo/src/database/pool.ts'
 import type { Figure, Size } from '../proof.ts'
 import { prepare } from '../sql-app.ts'
 
@@ -75,18 +75,9 @@ function routes(app: FastifyInstance): void {
   )
 }
 
-interface Pool {
-  query(text: string): Promise<{ rows: unknown[] }>
-  on(event: 'error', listener: () => void): void
-  end(): Promise<void>
-}
-
 /** What everybody has written once: the positive control of the scan. */
 function vulnerable(app: FastifyInstance, url: string): void {
-  const require = createRequire(import.meta.resolve('@portcullis/sql'))
-  const { Pool } = require('pg') as { Pool: new (options: { connectionString: string; max: number }) => Pool }
-  const pool = new Pool({ connectionString: url, max: 4 })
-  pool.on('error', () => undefined)
+  const pool = openPool(url, 'vulnerable')
   app.addHook('onClose', () => pool.end())
   app.get<{ Querystring: { id: string } }>('/vulnerable', async ({ query }) => {
     const { rows } = await pool.query(`select name from items where id = ${query.id}`)

@@ -138,25 +138,6 @@ describe('a refusal', () => {
     expect((await app.inject('/')).body).toBe(problem)
   })
 
-  it('is brought along by an error that a handler throws, past its status and message', async () => {
-    const app = Fastify()
-    await app.register(headers, {})
-    const limited = errors.PTC_TEST_LIMITED.with({ retryAfter: 7 })
-    for (const statusCode of [409, 500, undefined])
-      app.get(`/${statusCode}`, () => {
-        throw Object.assign(new Error('of the database'), { statusCode, refusal: limited })
-      })
-    app.get('/none', () => {
-      throw Object.assign(new Error('mine'), { statusCode: 409, refusal: { code: 'PTC_FORGED' } })
-    })
-    for (const url of ['/409', '/500', '/undefined']) {
-      const answer = await app.inject(url)
-      expect([answer.statusCode, answer.headers['retry-after'], answer.json().code]).toEqual([429, '7', limited.code])
-      expect(answer.body).not.toContain('of the database')
-    }
-    expect((await app.inject('/none')).json().message).toBe('mine')
-  })
-
   it('is only told under reportOnly', async () => {
     const told: SecurityEvent[] = []
     const app = Fastify()

@@ -4,7 +4,7 @@ import { connect, type AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { afterEach, expect, it } from 'vitest'
 import { serverOptions } from '../src/index.ts'
-import { errors, refusing } from './rooms.ts'
+import { errors, marking, refusing } from './rooms.ts'
 
 const apps: FastifyInstance[] = []
 afterEach(async () => {
@@ -68,4 +68,24 @@ it('is formatted once for all refusals made of it', async () => {
   const bodies = [(await app.inject('/')).body, (await app.inject('/')).body]
   expect(bodies).toEqual(['{"says":"Later."}', '{"says":"Later."}'])
   expect(formatted).toBe(1)
+})
+
+it('that an error brings along is the answer, past its status and message', async () => {
+  const app = Fastify()
+  apps.push(app)
+  await app.register(marking('headers'), {})
+  const limited = errors.PTC_TEST_LIMITED.with({ retryAfter: 7 })
+  for (const statusCode of [409, 500, undefined])
+    app.get(`/${statusCode}`, () => {
+      throw Object.assign(new Error('of the database'), { statusCode, refusal: limited })
+    })
+  app.get('/none', () => {
+    throw Object.assign(new Error('mine'), { statusCode: 409, refusal: { code: 'PTC_FORGED' } })
+  })
+  for (const url of ['/409', '/500', '/undefined']) {
+    const answer = await app.inject(url)
+    expect([answer.statusCode, answer.headers['retry-after'], answer.json().code]).toEqual([429, '7', limited.code])
+    expect(answer.body).not.toContain('of the database')
+  }
+  expect((await app.inject('/none')).json().message).toBe('mine')
 })

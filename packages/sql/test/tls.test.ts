@@ -14,10 +14,9 @@ function certificate(host: string): { key: string; cert: string } {
   const folder = mkdtempSync(join(tmpdir(), 'portcullis-sql-tls-'))
   try {
     const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
-    const made = spawnSync('openssl', [
-      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'],
-      ...['-subj', `/CN=${host}`, '-addext', `subjectAltName=DNS:${host}`, '-keyout', key, '-out', cert],
-    ])
+    const request = 'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2'.split(' ')
+    const subject = ['-subj', `/CN=${host}`, '-addext', `subjectAltName=DNS:${host}`]
+    const made = spawnSync('openssl', [...request, ...subject, '-keyout', key, '-out', cert])
     if (made.status !== 0) throw new Error(String(made.error ?? made.stderr))
     return { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') }
   } finally {
