@@ -54,6 +54,12 @@ const table = {
     event: rejected,
     meaning: 'The encoded body could not be inflated.',
   },
+  PTC_VALIDATION_FILE_TYPE: {
+    status: 415,
+    sentence: 'The file is of no type that is accepted here.',
+    event: rejected,
+    meaning: '`acceptFile` found another type in the content of an uploaded file than those accepted.',
+  },
   PTC_VALIDATION_JSON_REFUSED: {
     status: 400,
     sentence: 'The JSON of the request body is not accepted.',

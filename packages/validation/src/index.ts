@@ -1,6 +1,7 @@
 export { default } from './plugin.ts'
 export { errors } from './errors.ts'
 export { events } from './events.ts'
+export { acceptFile, fileTypeOf, multipartLimits, type FilePart, type FileType, type MultipartBounds } from './files.ts'
 export { optionsSchema, routeSchema } from './options.ts'
 export type { BodyRateOptions, JsonOptions, Part, PrefixedRoute } from './options.ts'
 export type { ValidationOptions, ValidationRoute } from './options.ts'

@@ -54,8 +54,11 @@ const plugin: FastifyPluginAsync<ValidationOptions> = defineRoom<ValidationOptio
 
     return {
       prepare(route) {
-        if (isOff(route)) return
         const { options: own, scope } = route
+        const { body, query, params, headers } = declaredBy(route)
+        // A report changes nothing; schemas that Fastify's own compiler cannot read need this one.
+        const leave = options.reportOnly === true && ![body, query, params, headers].some(isStandard)
+        if (leave || isOff(route)) return
         // A compiler of the app's own is its author's decision.
         if (scope.validatorCompiler === undefined) own.validatorCompiler ??= compilerOf(scope)
         const responses = Object.values(declaredBy(route).response)

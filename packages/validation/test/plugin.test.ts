@@ -167,6 +167,13 @@ describe('@portcullis/validation', () => {
     expect(seen).toMatchObject([{ outcome: 'observed', detail: { reason: 'duplicate-member' } }])
   })
 
+  it('under reportOnly leaves schemas to the validator of the app', async () => {
+    const app = await guarded({ reportOnly: true })
+    app.post('/', { schema: { body: note } }, async (request) => request.body)
+    const answer = await app.inject({ method: 'POST', url: '/', headers: json, payload: '{"text":1,"more":2}' })
+    expect(answer.json()).toEqual({ text: '1' })
+  })
+
   it('judges bodies that no route serves, and leaves the 404 to the app', async () => {
     const app = await guarded()
     const send = (payload: string, type = 'application/json') =>

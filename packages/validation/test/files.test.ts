@@ -1,0 +1,58 @@
+import multipart from '@fastify/multipart'
+import { expect, it } from 'vitest'
+import { acceptFile, fileTypeOf, multipartLimits } from '../src/index.ts'
+import { guarded } from './apps.ts'
+
+const png = Buffer.concat([Buffer.from('89504e470d0a1a0a', 'hex'), Buffer.alloc(3000, 'x')])
+
+it.each([
+  ['89504e470d0a1a0a', 'image/png'],
+  ['ffd8ffe000104a464946', 'image/jpeg'],
+  [Buffer.from('GIF89a').toString('hex'), 'image/gif'],
+  [Buffer.from('RIFF\n\n..WEBPVP8 ', 'latin1').toString('hex'), 'image/webp'],
+  [Buffer.from('%PDF-1.7').toString('hex'), 'application/pdf'],
+  ['504b0304', 'application/zip'],
+  ['1f8b08', 'application/gzip'],
+  [Buffer.from('<svg onload=alert(1)>').toString('hex'), null],
+  [Buffer.from('MZ').toString('hex'), null],
+  ['', null],
+])('tells %s for %s', (hex, type) => {
+  expect(fileTypeOf(Buffer.from(hex, 'hex'))).toBe(type)
+})
+
+async function upload(body: Buffer, name = 'cat.png', type = 'image/png') {
+  const app = await guarded({ mediaTypes: ['multipart/form-data'] })
+  await app.register(multipart, multipartLimits({ fileSize: 10_000 }))
+  app.post('/', { schema: { body: {} }, validatorCompiler: () => () => true }, async (request) => {
+    const part = await request.file()
+    if (part === undefined) return { none: true }
+    const found = await acceptFile(part, ['image/png', 'image/jpeg'])
+    return { found, bytes: (await part.toBuffer()).length }
+  })
+  const head = `--x\r\nContent-Disposition: form-data; name="f"; filename="${name}"\r\nContent-Type: ${type}\r\n\r\n`
+  const payload = Buffer.concat([Buffer.from(head), body, Buffer.from('\r\n--x--\r\n')])
+  return app.inject({
+    method: 'POST',
+    url: '/',
+    headers: { 'content-type': 'multipart/form-data; boundary=x' },
+    payload,
+  })
+}
+
+it('accepts a file by its content, whatever it is called, and leaves it whole', async () => {
+  expect((await upload(png, 'cat.txt', 'text/plain')).json()).toEqual({ found: 'image/png', bytes: png.length })
+})
+
+it.each([
+  ['a page that poses as an image', Buffer.from('<script>alert(1)</script>'.repeat(100))],
+  ['a file of another type', Buffer.from('%PDF-1.7 …')],
+  ['two bytes', Buffer.from('MZ')],
+  ['nothing', Buffer.alloc(0)],
+])('refuses %s with 415', async (_name, body) => {
+  const answer = await upload(body)
+  expect([answer.statusCode, answer.json<{ code: string }>().code]).toEqual([415, 'PTC_VALIDATION_FILE_TYPE'])
+})
+
+it('bounds files', async () => {
+  expect((await upload(Buffer.concat([png, Buffer.alloc(20_000)]))).statusCode).toBe(413)
+})
