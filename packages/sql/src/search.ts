@@ -4,9 +4,6 @@ import { namesOf, sql } from './sql.ts'
 /** A column or any other expression of the builder or of a template. */
 export type Operand = Expression<unknown>
 
-/** Which way rows are sorted. */
-export type Direction = 'asc' | 'desc'
-
 /** What `orderBy` allows. */
 export interface OrderByRules<Name extends string> {
   /** The columns that users may sort by; `table.column` is two identifiers. */
