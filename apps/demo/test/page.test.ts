@@ -2,9 +2,12 @@
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { visitCookie } from '../src/browser-app/visit.ts'
+import { seededUsers } from '../src/database/seed.ts'
 import { refreshCookie } from '../src/user-service/refresh-cookie.ts'
 import { startChromium } from './chromium.ts'
 import { type StandingDemo, standDemo } from './standing-demo.ts'
+
+type Credentials = { readonly username: string; readonly password: string }
 
 let demo: StandingDemo
 let browser: Browser | null = null
@@ -37,11 +40,11 @@ async function openPage(skip: (note: string) => never): Promise<{ page: Page; co
   return { page, complaints }
 }
 
-async function signIn(page: Page): Promise<void> {
-  await page.fill('#login [name=username]', 'masum')
-  await page.fill('#login [name=password]', 'correct-horse-7')
+async function signIn(page: Page, { username, password } = seededUsers[0] as Credentials): Promise<void> {
+  await page.fill('#login [name=username]', username)
+  await page.fill('#login [name=password]', password)
   await page.click('#login button')
-  await page.waitForFunction(() => document.querySelector('#who')?.textContent?.includes('masum'))
+  await page.waitForFunction((name) => document.querySelector('#who')?.textContent?.includes(name), username)
   await page.waitForSelector('#posts article')
 }
 
@@ -154,6 +157,29 @@ describe('the page, in Chromium', () => {
     await page.waitForFunction(() => document.querySelectorAll('#key-list li').length === 0)
     await expect.poll(async () => (await use()).status, { timeout: 8000, interval: 200 }).toBe(401)
     expect(complaints).toEqual([])
+  })
+
+  it('does nothing in the name of who has signed in meanwhile, in another tab', async ({ skip }) => {
+    const { page } = await openPage(skip)
+    await signIn(page)
+    const tab = await page.context().newPage()
+    await tab.goto(demo.addresses.app)
+    await tab.waitForSelector('#posts article')
+    await tab.click('#logout')
+    await isSignedOut(tab)
+    await signIn(tab, seededUsers[1])
+
+    await page.fill('#post [name=title]', 'In my name')
+    await page.fill('#post [name=body]', 'or in hers?')
+    await page.click('#post button')
+    await page.waitForFunction(
+      () =>
+        document.querySelector('#status')?.textContent !== '' ||
+        document.querySelector('#posts h3')?.textContent === 'In my name',
+    )
+    expect(await page.textContent('#status')).toBe('Somebody else has signed in here: nothing was done.')
+    expect(await page.textContent('#who')).toMatch(/^alice/)
+    expect(await demo.sql(`select 1 from portcullis_users.posts where title = 'In my name'`)).toEqual([])
   })
 
   it('shows markup that somebody posted as the text it is', async ({ skip }) => {

@@ -26,13 +26,20 @@ const refresh = () =>
     return ok
   })
 
-/** Asks, with the next access token if this one has expired. */
+/** Whose token it is. Nobody checks it here: the API does. */
+const subjectOf = (jwt) => JSON.parse(atob(jwt.split('.')[1].replaceAll('-', '+').replaceAll('_', '/'))).sub
+
+/** Asks, with the next access token if this one has expired. The cookie may be another user's by then: tabs share it. */
 async function callOn(method, path, body) {
   const result = await call(method, path, body)
   const expired = result.status === 401 && token !== null && /^PTC_AUTH_(?!STEP_UP)/.test(result.answer.code)
   if (!expired) return result
+  const user = subjectOf(token)
   token = null
-  return (await refresh()) ? call(method, path, body) : result
+  if (!(await refresh())) return result
+  if (subjectOf(token) === user) return call(method, path, body)
+  await show()
+  throw new Error('Somebody else has signed in here: nothing was done.')
 }
 
 /** Asks for the password in a dialog until it is right. The token that it gives is good for this, until the next refresh. */
@@ -48,7 +55,8 @@ function stepUp() {
     at('cancel').onclick = () => dialog.close('')
     form.onsubmit = async (event) => {
       event.preventDefault()
-      const { ok, answer } = await callOn('POST', '/step-up', Object.fromEntries(new FormData(form)))
+      const asked = callOn('POST', '/step-up', Object.fromEntries(new FormData(form)))
+      const { ok, answer } = await asked.catch((error) => ({ ok: false, answer: { error: error.message } }))
       if (ok) {
         token = answer.access_token
         dialog.close('right')
