@@ -5,7 +5,7 @@ const words = (list: string): ReadonlySet<string> => new Set(list.split(' '))
 
 /** Attributes whose value is shown, compared or counted, but neither run nor fetched (HTML, attribute index; ARIA). */
 const TEXT = words(
-  'abbr accept accept-charset alt autocapitalize autocomplete charset checked class cols colspan content controls ' +
+  'abbr accept accept-charset alt autocapitalize autocomplete checked class cols colspan content controls ' +
     'coords datetime decoding dir dirname disabled download draggable enctype enterkeyhint fetchpriority for headers ' +
     'height hidden high hreflang id inert inputmode itemprop kind label lang list loading loop low max maxlength ' +
     'media method min minlength multiple muted name nonce novalidate open optimum pattern placeholder playsinline ' +

@@ -10,6 +10,9 @@ const RAW: ReadonlySet<string> = new Set('style xmp iframe noembed noframes nosc
 const RCDATA: ReadonlySet<string> = new Set(['textarea', 'title'])
 const JSON_TYPE = /^application\/(?:[a-z0-9.-]+\+)?json$/
 
+/** What may become another tag, or a comment, by what follows it. */
+const UNFINISHED = /^<[/a-z!-]*$/i
+
 /** A link up to a value that is not its beginning: its origin must stand there, whole. */
 const FIXED_ORIGIN = /^(?:https?:\/\/[^/?#\s\\]+[/?#]|(?:mailto|tel):|\/(?![/\\])|\.{1,2}\/|[?#]|[A-Za-z0-9_-]+[/?#])/
 
@@ -132,7 +135,7 @@ export class Tokenizer {
       return less + end[0].length
     }
     // Inside SVG these elements hold markup: both readings must agree. HTML §13.2.5.17: `<!--` changes what ends a script.
-    if (this.#mode === 'rcdata' || part.startsWith('<!--', less) || less === part.length - 1)
+    if (this.#mode === 'rcdata' || part.startsWith('<!--', less) || UNFINISHED.test(part.slice(less)))
       throw new UnsafePlace(`behind a < in <${this.#element}>`)
     return less + 1
   }

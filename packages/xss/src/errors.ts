@@ -28,8 +28,9 @@ const table = {
     meaning: 'A `$ref` in a response schema cannot be followed, in an app whose schemas name rich text.',
   },
   PTC_XSS_SCHEMA_LATE: {
-    boot: 'the response schema of %s was given to it by an onRoute hook; write it on the route, for its rich text to be seen',
-    meaning: 'A response schema with rich text was added after the room had seen the route.',
+    boot: 'an onRoute hook has replaced the response schema or the preSerialization hooks of %s, whose rich text would leave as it was written',
+    meaning:
+      'A response schema with rich text was added after the room had seen the route, or its hook was taken away.',
   },
 } as const
 

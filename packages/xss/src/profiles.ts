@@ -1,4 +1,4 @@
-import type { IOptions } from 'sanitize-html'
+import sanitize, { type IOptions } from 'sanitize-html'
 
 /** What is left of somebody else's HTML: its words, its emphasis and lists, or a whole article's structure. */
 export type Profile = 'text' | 'basic' | 'article'
@@ -47,7 +47,7 @@ const link: IOptions['transformTags'] = {
 }
 
 /** sanitize-html's options of each profile. */
-export const profiles: Readonly<Record<Profile, IOptions>> = {
+const profiles: Readonly<Record<Profile, IOptions>> = {
   text: { ...base, allowedTags: [], allowedAttributes: {} },
   basic: { ...base, allowedTags: basicTags, allowedAttributes: { a: ['href', 'rel'] }, transformTags: link },
   article: {
@@ -68,4 +68,22 @@ export const profiles: Readonly<Record<Profile, IOptions>> = {
       img: (tagName, attribs) => ({ tagName, attribs: { ...attribs, loading: 'lazy' } }),
     },
   },
+}
+
+/** Whether there is a profile of that name. */
+export function isProfile(name: string): name is Profile {
+  return Object.hasOwn(profiles, name)
+}
+
+/**
+ * Sanitises by a profile. Its options do not leave this file: our declarations would ask every user for the types of
+ * sanitize-html.
+ * @param watch told of each element that opens and closes; what it throws ends the work
+ */
+export function sanitizeBy(
+  profile: Profile,
+  html: string,
+  watch: { readonly onOpenTag: () => void; readonly onCloseTag: () => void },
+): string {
+  return sanitize(html, { ...profiles[profile], ...watch })
 }

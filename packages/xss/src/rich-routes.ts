@@ -14,15 +14,13 @@ export class RichRoute {
   readonly route: DeclaredRoute
   /** By the key under which Fastify finds the response's schema; null: this one has no rich text. */
   #transforms: ReadonlyMap<string, Transform | null> | null = null
-  readonly #hooked: boolean
 
   constructor(route: DeclaredRoute) {
     this.route = route
     const { options } = route
     const before = [options.preSerialization ?? []].flat()
     // The HEAD twin of a GET route is made of the GET route's options, its hook included.
-    this.#hooked = responsesOf(route) !== null || before.some((hook) => placed.has(hook))
-    if (responsesOf(route) === null || before.some((hook) => placed.has(hook))) return
+    if (responsesOf(route) === null || this.#isHooked()) return
     const hook: PreSerialization = (_request, reply, payload, done) => {
       try {
         done(null, this.#transformOf(reply.statusCode)?.(payload) ?? payload)
@@ -57,8 +55,13 @@ export class RichRoute {
       return [status.toLowerCase(), run] as const
     })
     if (transforms.every(([, run]) => run === null)) return
-    if (!this.#hooked) throw new errors.PTC_XSS_SCHEMA_LATE(name)
+    if (!this.#isHooked()) throw new errors.PTC_XSS_SCHEMA_LATE(name)
     this.#transforms = new Map(transforms)
+  }
+
+  /** Hooks of others may have given the route its schema, or other hooks, since. */
+  #isHooked(): boolean {
+    return [this.route.options.preSerialization ?? []].flat().some((hook) => placed.has(hook))
   }
 
   /** Fastify takes a status's own schema, then its class's, then the default one. */

@@ -1,7 +1,6 @@
 import { Buffer } from 'node:buffer'
-import sanitize from 'sanitize-html'
 import { escapeHtml } from './escape.ts'
-import { type Profile, profiles } from './profiles.ts'
+import { isProfile, type Profile, sanitizeBy } from './profiles.ts'
 
 /** How `sanitizeHtml` sanitises. */
 export interface SanitizeOptions {
@@ -29,15 +28,13 @@ const TOO_DEEP = new Error('too deep')
 export function sanitizeHtml(html: string, options: SanitizeOptions = {}): string {
   const { profile = 'basic', maxBytes = MAX_BYTES, maxDepth = MAX_DEPTH } = options
   if (typeof html !== 'string') throw new TypeError('sanitizeHtml takes a string')
-  const chosen = Object.hasOwn(profiles, profile) ? profiles[profile] : undefined
-  if (chosen === undefined) throw new TypeError('profile is one of text, basic, article')
+  if (!isProfile(profile)) throw new TypeError('profile is one of text, basic, article')
   if (!MARKUP.test(html)) return html
   if (html.length > maxBytes || Buffer.byteLength(html) > maxBytes) return escapeHtml(html)
   // The parser looks for the end of an element among all that are open: without a bound on them, in quadratic time.
   let depth = 0
   try {
-    return sanitize(html, {
-      ...chosen,
+    return sanitizeBy(profile, html, {
       onOpenTag: () => {
         depth += 1
         if (depth > maxDepth) throw TOO_DEEP

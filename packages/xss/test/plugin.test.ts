@@ -1,6 +1,8 @@
+import { once } from 'node:events'
+import { connect, type IncomingHttpHeaders } from 'node:http2'
 import { Readable } from 'node:stream'
 import { onSecurityEvent, type SecurityEvent } from '@portcullis/kernel'
-import Fastify, { type FastifyInstance } from 'fastify'
+import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify'
 import { afterEach, describe, expect, it } from 'vitest'
 import { app as example } from '../example.ts'
 import xss, { attachment, hijack, type XssOptions } from '../src/index.ts'
@@ -154,6 +156,35 @@ describe('hijack', () => {
         'nosniff',
       ])
     }
+  })
+
+  it('guards the head over HTTP/2 too', async () => {
+    const app = Fastify({ http2: true })
+    app.get('/', (_request, reply) => {
+      const raw = hijack(reply as unknown as FastifyReply)
+      raw.setHeader('content-type', 'text/html')
+      raw.write(html)
+      raw.end()
+    })
+    app.get('/head', (_request, reply) => {
+      hijack(reply as unknown as FastifyReply)
+        .writeHead(200, { 'Content-Type': 'text/html' })
+        .end(html)
+    })
+    await app.listen({ host: '127.0.0.1', port: 0 })
+    const session = connect(app.listeningOrigin)
+    for (const path of ['/', '/head']) {
+      const stream = session.request({ ':path': path })
+      const [headers] = (await once(stream, 'response')) as [IncomingHttpHeaders]
+      stream.resume()
+      expect([path, headers['content-type'], headers['x-content-type-options']]).toEqual([
+        path,
+        'application/octet-stream',
+        'nosniff',
+      ])
+    }
+    session.destroy()
+    await app.close()
   })
 
   it('keeps several fields of one name, and adds nothing to an answer without a body', async () => {

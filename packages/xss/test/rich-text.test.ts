@@ -128,16 +128,18 @@ describe('a response schema', () => {
     await expect(answer(schema, {})).rejects.toMatchObject({ code: expect.stringMatching(code) })
   })
 
-  it('refuses to boot when a hook gives rich text to a route that the room has seen without', async () => {
-    const late = (app: FastifyInstance): void => {
-      app.addHook('onRoute', (route) => {
-        route.schema = { response: { 200: object({ a: rich }) } }
-      })
-    }
+  it.each<[string, object, object]>([
+    ['gives rich text to a route', {}, { schema: { response: { 200: object({ a: rich }) } } }],
+    [
+      'takes away what would sanitise it',
+      { schema: { response: { 200: object({ a: rich }) } } },
+      { preSerialization: [] },
+    ],
+  ])('refuses to boot when a hook %s that the room has seen', async (_what, given, late) => {
     const app = Fastify()
     await app.register(xss)
-    late(app)
-    app.get('/', async () => ({ a: bad }))
+    app.addHook('onRoute', (route) => void Object.assign(route, late))
+    app.get('/', given, async () => ({ a: bad }))
     await expect(app.ready()).rejects.toMatchObject({ code: 'PTC_XSS_SCHEMA_LATE' })
     await app.close()
   })

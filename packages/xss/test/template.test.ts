@@ -126,6 +126,8 @@ describe('a template', () => {
     ['a script that never ends', () => page`<script>${''}`],
     ['an attribute that is written twice', () => page`<p title="a" title="${x}">x</p>`],
     ['CDATA', () => page`<svg><![CDATA[${x}]]></svg>`],
+    ['the end of a script that may follow', () => page`<script type="application/json"></scr${x}</script>`],
+    ['the charset', () => page`<meta charset="${x}">`],
     ['an instruction', () => page`<?php ${x} ?>`],
     ['behind a stray <', () => page`a < ${x}`],
     ['an invalid escape', () => page`\u${x}`],
