@@ -40,7 +40,9 @@ async function boot(options: SecurityOptions): Promise<readonly Mistake[]> {
     await app.ready()
     return []
   } catch (error) {
-    const { mistakes } = error as { mistakes?: readonly Mistake[] }
+    const { code, mistakes } = error as { code?: string; mistakes?: readonly Mistake[] }
+    // The options are right: there is no database at the address that the fix gives as an example.
+    if (code === 'PTC_SQL_UNREACHABLE') return []
     if (mistakes === undefined) throw error
     return mistakes
   } finally {
