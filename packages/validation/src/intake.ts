@@ -90,12 +90,10 @@ export function compileIntake(policy: Policy, about: Surroundings): NonNullable<
     return undefined
   }
 
-  /** Judges bytes, and hands them on as a stream. */
-  function judge(request: FastifyRequest, bytes: Buffer, received: number): Refusal | Replay {
+  /** Looks at the bytes of JSON. */
+  function judge(request: FastifyRequest, bytes: Buffer): Refusal | undefined {
     const reason = scan === null ? null : scan(bytes)
-    const refusal =
-      reason === null ? undefined : told(request, errors.PTC_VALIDATION_JSON_REFUSED.with({ detail: { reason } }))
-    return refusal ?? new Replay(bytes, received)
+    return reason === null ? undefined : told(request, errors.PTC_VALIDATION_JSON_REFUSED.with({ detail: { reason } }))
   }
 
   async function inflate(request: FastifyRequest, came: Buffer, encoding: Encoding, json: boolean) {
@@ -103,24 +101,32 @@ export function compileIntake(policy: Policy, about: Surroundings): NonNullable<
     if (typeof bytes === 'string') return bytes === 'too-large' ? TOO_LARGE : MALFORMED
     // Nobody behind this step may inflate it again.
     delete request.raw.headers['content-encoding']
-    return json ? judge(request, bytes, came.length) : new Replay(bytes, came.length)
+    return (json ? judge(request, bytes) : undefined) ?? new Replay(bytes, came.length)
   }
 
   function whole(request: FastifyRequest, payload: RequestPayload, encoding: Encoding | null, json: boolean) {
-    return new Promise<Refusal | Replay>((resolve, reject) => {
+    return new Promise<Refusal | Replay | undefined>((resolve, reject) => {
       const slow = about.reportOnly ? (received: number) => void told(request, tooSlow(received)) : undefined
-      const done = ({ body: came, fault, received }: Received): void => {
+      const done = ({ body: came, fault, received, left }: Received): void => {
         try {
           if (fault === 'too-slow') resolve(tooSlow(received))
           else if (fault === 'aborted') resolve(MALFORMED)
           // Under `reportOnly` what has come goes on, and Fastify's own limit refuses it.
           else if (fault === 'too-large') resolve(told(request, TOO_LARGE) ?? new Replay(came, received))
-          else resolve(encoding === null ? judge(request, came, received) : inflate(request, came, encoding, json))
+          else if (encoding !== null) resolve(inflate(request, came, encoding, json))
+          else {
+            const refusal = judge(request, came)
+            // Nobody else will read what was left.
+            if (left && refusal !== undefined) request.raw.resume()
+            resolve(refusal ?? (left ? undefined : new Replay(came, received)))
+          }
         } catch (error) {
           reject(error as Error)
         }
       }
-      receive(payload as Readable, policy, about.rates, done, slow)
+      // A stream that another step has put there need not hold what Content-Length says.
+      const length = encoding === null && payload === request.raw ? Number(request.raw.headers['content-length']) : NaN
+      receive(payload as Readable, { limit, rate: policy.rate, length }, about.rates, done, slow)
     })
   }
 

@@ -7,6 +7,8 @@ export interface Received {
   readonly body: Buffer
   readonly fault: null | 'too-large' | 'too-slow' | 'aborted'
   readonly received: number
+  /** Whether the body stands in its stream again, unread. */
+  readonly left: boolean
 }
 
 /** Bounds of a body. */
@@ -14,6 +16,8 @@ export interface Bounds {
   /** Bytes. */
   readonly limit: number
   readonly rate: Rate | null
+  /** Content-Length, if the body is to be left in its stream once that much has come; else NaN. */
+  readonly length: number
 }
 
 /**
@@ -23,7 +27,7 @@ export interface Bounds {
  */
 export function receive(
   source: Readable,
-  { limit, rate }: Bounds,
+  { limit, rate, length }: Bounds,
   rates: BodyRates,
   done: (received: Received) => void,
   slow?: (received: number) => void,
@@ -33,12 +37,14 @@ export function receive(
   let received = 0
   let settled = false
 
+  const whole = (): Buffer => (chunks === null ? (first ?? NOTHING) : Buffer.concat(chunks))
+
   function settle(fault: Received['fault']): void {
     // What comes after the end, or goes wrong with it later, is nobody's any more.
     if (settled) return
     settled = true
     if (fault !== null) source.off('data', onData)
-    done({ body: chunks === null ? (first ?? NOTHING) : Buffer.concat(chunks), fault, received })
+    done({ body: whole(), fault, received, left: false })
   }
   function onData(chunk: Buffer | string): void {
     const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk
@@ -47,6 +53,15 @@ export function receive(
     else if (chunks === null) chunks = [first, bytes]
     else chunks.push(bytes)
     if (received > limit) settle('too-large')
+    else if (received === length) {
+      // All of it is here, and the stream has not ended: it can have it back, and needs no stand-in.
+      settled = true
+      const body = whole()
+      source.off('data', onData)
+      source.pause()
+      source.unshift(body)
+      done({ body, fault: null, received, left: true })
+    }
   }
   const onGone = (): void => settle('aborted')
 

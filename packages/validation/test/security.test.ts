@@ -196,4 +196,33 @@ describe('refusals', () => {
     expect(text).toMatch(/^HTTP\/1\.1 400 /)
     expect(text).not.toContain('smuggled')
   })
+
+  it('of a body that was read leave the connection in order for the next request', async () => {
+    const app = bare(serverOptions())
+    await app.register(validation)
+    app.post('/', { schema: { body: anything } }, async (request) => ({
+      members: Object.keys(request.body as object).length,
+    }))
+    const { socket, answer } = await wire(await portOf(app))
+    const send = (body: string, last = false) =>
+      socket.write(
+        `POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n` +
+          `${last ? 'Connection: close\r\n' : ''}\r\n${body}`,
+      )
+    const filler = 'x'.repeat(200_000)
+    send(`{"a":"${filler}","a":1}`)
+    send('{"a":1}')
+    send(`{"a":"${filler}","b":1}`)
+    send('{"a":1,"a":2}')
+    send('{"a":1,"b":2,"c":3}', true)
+    const text = await answer()
+    expect([...text.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status)).toEqual([
+      '400',
+      '200',
+      '200',
+      '400',
+      '200',
+    ])
+    expect([...text.matchAll(/"members":(\d)/g)].map(([, count]) => count)).toEqual(['1', '2', '3'])
+  })
 })
