@@ -79,6 +79,17 @@ describe('signing out everywhere', () => {
     await expect.poll(async () => isSignedIn((await demo.signIn(masum)).token), { timeout: 10_000 }).toBe(true)
   })
 
+  it('is open to a user whose quota a thief of his token spends', async () => {
+    const json = { username: 'robbed', email: 'robbed@example.com', password: 'a long enough secret' }
+    await demo.call('POST', '/register', { json })
+    const { token } = await demo.signIn(json)
+    const ask = () => demo.call('GET', '/users/profile', { token, from: '127.6.1.1' })
+    await Promise.all(Array.from({ length: 100 }, ask))
+    expect((await ask()).status).toBe(429)
+    expect((await demo.call('POST', '/logout/everywhere', { token })).status).toBe(204)
+    expect((await ask()).status).toBe(401)
+  })
+
   it('needs an access token: a cookie alone, which browsers send by themselves, ends nothing', async () => {
     const { token, cookie } = await demo.signIn(alice)
     expect((await demo.call('POST', '/logout/everywhere', { headers: { cookie } })).status).toBe(401)

@@ -58,7 +58,8 @@ export const routes: GatewayRoute[] = [
     path: '/logout/everywhere',
     service: 'user-service',
     rewrite: '/api/logout/everywhere',
-    security: forSignedIn('sessions:manage'),
+    // Not by user: whoever stole a token could spend that, and keep the user from ending it.
+    security: { ...forSignedIn('sessions:manage'), rateLimit: { policies: [perAddress] } },
     bodyLimit: 0,
   },
   {
