@@ -6,6 +6,7 @@ import { prove as memoryKeys } from '../proofs/memory-keys.ts'
 import { prove as rotation } from '../proofs/rotation.ts'
 import { prove as soak } from '../proofs/soak.ts'
 import { prove as throttle } from '../proofs/throttle.ts'
+import { prove as validation } from '../proofs/validation.ts'
 
 it('a whole house under mixed load leaves nothing unanswered and keeps nothing', async () => {
   for (const { name, figure, bound, ok } of await soak('small')) expect(ok, `${name} ${figure} ${bound}`).toBe(true)
@@ -24,6 +25,11 @@ it('a flood of fresh names frees no blocked caller', async () => {
 
 it('who waits is paced, served fairly and gone when it leaves', async () => {
   for (const { name, figure, bound, ok } of await throttle('small')) expect(ok, `${name} ${figure} ${bound}`).toBe(true)
+}, 120_000)
+
+it('hostile bodies over sockets are refused and leave nothing behind', async () => {
+  for (const { name, figure, bound, ok } of await validation('small'))
+    expect(ok, `${name} ${figure} ${bound}`).toBe(true)
 }, 120_000)
 
 it('the demo starts, prints its addresses and stops', async () => {

@@ -55,7 +55,7 @@ export function standardValidator(schema: Standard): (data: unknown) => Judged |
  */
 function enforce(verdict: Judged, data: unknown): void {
   // Fastify takes a list of violations here, as validators give it.
-  // oxlint-disable-next-line no-throw-literal typescript/only-throw-error
+  // oxlint-disable-next-line typescript/only-throw-error
   if ('error' in verdict) throw verdict.error
   const { value } = verdict
   if (Object.is(value, data)) return

@@ -1,4 +1,5 @@
 import { Type } from '@sinclair/typebox'
+import type { FastifySchemaCompiler } from 'fastify'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import validation from '../src/index.ts'
@@ -149,6 +150,18 @@ it('takes Zod schemas, transforms and asynchronous ones too, and tells nothing o
   expect((await post(app, { name: 'free' }, '/async')).json()).toEqual({ name: 'FREE' })
   expect((await post(app, { name: 'free', error: null, value: {} }, '/async')).statusCode).toBe(400)
   expect((await post(app, { name: 'taken' }, '/async')).statusCode).toBe(400)
+})
+
+it('an asynchronous schema that answers an error is passed by a bare Fastify whose compiler hands it on', async () => {
+  const app = bare()
+  const body = z.strictObject({ name: z.string().refine(async (name) => name !== 'taken') })
+  const judge = async (data: unknown) => {
+    const result = await body['~standard'].validate(data)
+    return result.issues === undefined ? { value: result.value } : { error: new Error('refused') }
+  }
+  app.setValidatorCompiler((() => judge) as unknown as FastifySchemaCompiler<unknown>)
+  app.post('/', { schema: { body } }, async () => 'through')
+  expect((await post(app, { name: 'taken' })).body).toBe('through')
 })
 
 it('lets only what a Zod response declares leave', async () => {
