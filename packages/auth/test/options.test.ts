@@ -359,6 +359,8 @@ describe('the message', () => {
   it.each<[string, object, string]>([
     ['asks for a secret where HS256 needs one', { jwt: { ...keyless, algorithms: ['HS256'] } }, 'give the secret'],
     ['asks for a client where a URL stands', { jwt, revocation: { redis: 'redis://a' } }, 'a connected ioredis client'],
+    ['shows no key that might be pasted', { jwt: true }, "write jwt: { key: '…', algorithms: ['ES256']"],
+    ['shows none in a list', { jwt: { audience, issuers: ['https://a.example'] } }, "write { key: '…', algorithms"],
     [
       'does not speak of keys where answers are asked for',
       { introspection: opaque({ endpoint: 'http://id.example.com/introspect' }) },

@@ -1,5 +1,6 @@
 import type { ErrorObject } from 'ajv/dist/2019.js'
 import { acceptedKind } from './accepts.ts'
+import { isPlain } from './copy.ts'
 import type { Finding, Operation, Schema } from './options.ts'
 import { at, patch, token, tokens } from './pointer.ts'
 import { literal, meantBy, member, ownerOf, suggest } from './suggest.ts'
@@ -46,7 +47,17 @@ function converted(value: unknown, kinds: readonly string[], schema: Schema): un
 function written(name: string | undefined, value: unknown, schema: Schema): string {
   if (value === undefined) return 'remove it'
   if (schema['writeOnly'] === true) return `give ${described(schema)}`
-  return name === undefined ? `write ${literal(value)}` : `write ${name}: ${literal(value)}`
+  const text = literal(concealed(value, schema))
+  return name === undefined ? `write ${text}` : `write ${name}: ${text}`
+}
+
+/** A sample without the secrets in it. */
+function concealed(value: unknown, schema: Schema): unknown {
+  if (schema['writeOnly'] === true) return '…'
+  if (Array.isArray(value)) return value.map((entry) => concealed(entry, (schema['items'] ?? {}) as Schema))
+  const properties = schema['properties'] as Readonly<Record<string, Schema>> | undefined
+  if (properties === undefined || !isPlain(value)) return value
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, concealed(one, properties[key] ?? {})]))
 }
 
 /** The description of an option, as it reads within a sentence. */
