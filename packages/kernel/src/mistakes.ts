@@ -1,9 +1,9 @@
 import type { ErrorObject } from 'ajv/dist/2019.js'
 import { acceptedKind } from './accepts.ts'
-import { isPlain } from './copy.ts'
 import type { Finding, Operation, Schema } from './options.ts'
 import { at, patch, token, tokens } from './pointer.ts'
 import { literal, meantBy, member, ownerOf, suggest } from './suggest.ts'
+import { written } from './written.ts'
 
 /** A value that the schema admits, for fixes: an example, the default, or the smallest thing of its type. */
 export function sample(schema: Schema): unknown {
@@ -41,29 +41,6 @@ function converted(value: unknown, kinds: readonly string[], schema: Schema): un
     if (item['type'] === typeof value) return [value]
   }
   return undefined
-}
-
-/** What to write, in words that can be pasted. A secret is described: an example of one must not end up in use. */
-function written(name: string | undefined, value: unknown, schema: Schema): string {
-  if (value === undefined) return 'remove it'
-  if (schema['writeOnly'] === true) return `give ${described(schema)}`
-  const text = literal(concealed(value, schema))
-  return name === undefined ? `write ${text}` : `write ${name}: ${text}`
-}
-
-/** A sample without the secrets in it. */
-function concealed(value: unknown, schema: Schema): unknown {
-  if (schema['writeOnly'] === true) return '…'
-  if (Array.isArray(value)) return value.map((entry) => concealed(entry, (schema['items'] ?? {}) as Schema))
-  const properties = schema['properties'] as Readonly<Record<string, Schema>> | undefined
-  if (properties === undefined || !isPlain(value)) return value
-  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, concealed(one, properties[key] ?? {})]))
-}
-
-/** The description of an option, as it reads within a sentence. */
-function described({ description }: Schema): string {
-  const text = typeof description === 'string' ? description : 'your own'
-  return text.replace(/^[A-Z](?![A-Z])/, (first) => first.toLowerCase()).replace(/\.$/, '')
 }
 
 /** A key that stands one level too high. */
