@@ -1,33 +1,39 @@
 import { defineErrors, defineEvents, defineRoom, onSecurityEvent, serverOptions } from '@portcullis/kernel'
-import Fastify, { type FastifyPluginAsync, type FastifyRequest } from 'fastify'
+import Fastify, { type FastifyPluginAsync } from 'fastify'
 
-interface ThrottleOptions {
-  /** Requests that may be in progress at once. */
-  limit?: number
+interface WafOptions {
+  /** Words of user agents that are refused, in lower case. */
+  agents?: readonly string[]
 }
 
-const events = defineEvents({ 'throttle.shed': { severity: 'warning', meaning: 'Too many were in progress.' } })
+const events = defineEvents({ 'waf.matched': { severity: 'warning', meaning: 'A scanner named itself.' } })
 const errors = defineErrors({
-  PTC_THROTTLE_FULL: { status: 503, sentence: 'Try again.', event: events['throttle.shed'], meaning: 'It is full.' },
+  PTC_WAF_MATCHED: { status: 403, sentence: 'Not allowed.', event: events['waf.matched'], meaning: 'It is a scanner.' },
 })
-const limit = { type: 'integer', minimum: 1, examples: [100], description: 'Requests that may be in progress at once.' }
+const agents = {
+  type: 'array',
+  items: { type: 'string', minLength: 3, examples: ['sqlmap'] },
+  examples: [['sqlmap']],
+  description: 'Words of user agents that are refused, in lower case.',
+}
 
-const throttle: FastifyPluginAsync<ThrottleOptions> = defineRoom<ThrottleOptions>({
-  concern: 'throttle',
-  optionsSchema: { type: 'object', additionalProperties: false, properties: { limit: { ...limit, default: 100 } } },
-  routeSchema: { type: 'object', additionalProperties: false, properties: { limit } },
+const waf: FastifyPluginAsync<WafOptions> = defineRoom<WafOptions>({
+  concern: 'waf',
+  optionsSchema: {
+    type: 'object',
+    additionalProperties: false,
+    properties: { agents: { ...agents, default: ['sqlmap', 'nikto'] } },
+  },
+  routeSchema: { type: 'object', additionalProperties: false, properties: { agents } },
   errors,
   events,
   setup: () => ({
-    compile(policy) {
-      const running = new Set<FastifyRequest>()
+    compile({ agents: words = [] }) {
       return {
-        onRequest(request) {
-          if (running.size >= (policy.limit as number)) return errors.PTC_THROTTLE_FULL.with({ retryAfter: 1 })
-          running.add(request)
-          return undefined
+        onRequest({ headers }) {
+          const agent = headers['user-agent']?.toLowerCase()
+          return words.some((word) => agent?.includes(word)) ? errors.PTC_WAF_MATCHED : undefined
         },
-        close: (request) => void running.delete(request),
       }
     },
   }),
@@ -35,19 +41,16 @@ const throttle: FastifyPluginAsync<ThrottleOptions> = defineRoom<ThrottleOptions
 
 declare module 'fastify' {
   interface RouteSecurity {
-    throttle?: ThrottleOptions | false
+    waf?: WafOptions | false
   }
 }
 
 export const app = Fastify(serverOptions({ logger: import.meta.main }))
 
 onSecurityEvent(app, ({ type, code }) => app.log.warn({ code }, type))
-await app.register(throttle, { limit: 1_000 })
+await app.register(waf)
 
-app.get('/search', { config: { security: { throttle: { limit: 2 } } } }, async () => {
-  await new Promise((resolve) => setTimeout(resolve, 20))
-  return { found: [] }
-})
-app.get('/health', { config: { security: { throttle: false } } }, async () => 'ok')
+app.get('/search', { config: { security: { waf: { agents: ['curl', 'sqlmap'] } } } }, async () => ({ found: [] }))
+app.get('/health', { config: { security: { waf: false } } }, async () => 'ok')
 
 if (import.meta.main) await app.listen({ port: 3000 })
