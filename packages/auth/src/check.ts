@@ -36,37 +36,9 @@ export function check(options: Readonly<AuthOptions & AuthRoute>): Finding[] {
   if (introspection !== undefined) findings.push(...checkIntrospection(introspection))
   if (clientCertificate !== undefined) findings.push(...checkCertificates(clientCertificate))
   if (resourceMetadata !== undefined) findings.push(...checkResourceMetadata(resourceMetadata))
-  findings.push(...checkRoute('', options, accepted), ...checkPrefixes(routes, accepted))
-  return findings
-}
-
-function checkPrefixes(
-  routes: NonNullable<AuthOptions['routes']>,
-  accepted: ReturnType<typeof acceptedSchemes>,
-): Finding[] {
-  const findings: Finding[] = []
-  const seen = new Set<string>()
-  for (const [index, { prefix, policy }] of routes.entries()) {
-    const at = `/routes/${index}`
-    const bare = prefix.replace(/\/$/, '')
-    if (seen.has(bare)) {
-      findings.push({
-        at: `${at}/prefix`,
-        rule: 'repeated-prefix',
-        message: `is '${prefix}', as an earlier entry has it; remove this one`,
-        fix: [{ op: 'remove', path: at }],
-      })
-      continue
-    }
-    seen.add(bare)
-    if ((policy as unknown) === true) {
-      findings.push({
-        at: `${at}/policy`,
-        rule: 'type',
-        message: 'is true, which says nothing; write policy: {} for any identity',
-        fix: [{ op: 'replace', path: `${at}/policy`, value: {} }],
-      })
-    } else if (policy !== false) findings.push(...checkRoute(`${at}/policy`, policy, accepted))
+  findings.push(...checkRoute('', options, accepted))
+  for (const [index, { policy }] of routes.entries()) {
+    if (typeof policy === 'object') findings.push(...checkRoute(`/routes/${index}/policy`, policy, accepted))
   }
   return findings
 }

@@ -1,4 +1,4 @@
-import type { ObjectSchema, RoomOptions } from '@portcullis/kernel'
+import type { ObjectSchema, PrefixOptions, RoomOptions } from '@portcullis/kernel'
 import { type ApiKeyOptions, apiKeySchema } from './api-key-options.ts'
 import type { BasicIdentity, VerifyBasic } from './basic.ts'
 import { type ClientCertificateOptions, clientCertificateSchema } from './client-certificate.ts'
@@ -17,15 +17,8 @@ export interface BasicOptions {
   verify: VerifyBasic
 }
 
-/** A policy for routes that write none, by the prefix of their URL in whole path segments. */
-export interface PrefixedRoute {
-  prefix: string
-  /** As a route would write it; `false` opens them to everybody. */
-  policy: AuthRoute | false
-}
-
 /** Options of the registration. At least one kind of credential. */
-export interface AuthOptions extends RoomOptions {
+export interface AuthOptions extends PrefixOptions<AuthRoute>, RoomOptions {
   jwt?: JwtOptions
   /** Refuse tokens before they expire. Default: tokens are good until they expire. */
   revocation?: RevocationOptions
@@ -34,8 +27,6 @@ export interface AuthOptions extends RoomOptions {
   introspection?: IntrospectionOptions
   clientCertificate?: ClientCertificateOptions
   session?: SessionOptions
-  /** Policies for routes that write none, by prefix: routes of other plugins. Default: none. */
-  routes?: PrefixedRoute[]
   /** What this API says of itself to clients (RFC 9728). Default: nothing. */
   resourceMetadata?: ResourceMetadataOptions
   /** Names the protection space in challenges. Default: `api`. */
@@ -78,33 +69,6 @@ export const optionsSchema: ObjectSchema = {
       examples: [{ identities: [{ name: 'DNS:billing.internal', subject: 'billing' }] }],
     },
     session: { ...sessionSchema, examples: [{ find: () => null }] },
-    routes: {
-      description: 'Policies for routes that write none, by prefix (the longest wins): routes of other plugins.',
-      type: 'array',
-      default: [],
-      items: {
-        type: 'object',
-        additionalProperties: false,
-        required: ['prefix', 'policy'],
-        examples: [{ prefix: '/docs', policy: false }],
-        properties: {
-          prefix: {
-            description: 'Begins the URLs of the routes, in whole path segments.',
-            type: 'string',
-            pattern: '^/\\S*$',
-            title: 'a path such as /docs',
-            examples: ['/docs'],
-          },
-          policy: {
-            description: 'As a route would write it; `false` opens them to everybody.',
-            accepts: ['object', 'boolean'],
-            additionalProperties: false,
-            properties: routeSchema.properties,
-            examples: [false],
-          },
-        },
-      },
-    },
     resourceMetadata: { ...resourceMetadataSchema, examples: [{ resource: 'https://api.example.com' }] },
     realm: {
       description: 'Names the protection space in challenges.',

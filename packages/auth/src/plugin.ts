@@ -1,4 +1,4 @@
-import { defineRoom, type PrefixPolicy } from '@portcullis/kernel'
+import { defineRoom } from '@portcullis/kernel'
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import { check } from './check.ts'
 import { rememberClosed } from './closed-routes.ts'
@@ -27,8 +27,7 @@ const plugin: FastifyPluginAsync<AuthOptions> = defineRoom<AuthOptions, AuthRout
     ...(session === undefined ? [] : ['csrf']),
     ...(clientCertificate === undefined ? [] : ['https']),
   ],
-  policiesByPrefix: ({ routes = [] }) =>
-    routes.map(({ prefix, policy }, index): PrefixPolicy => ({ prefix, policy, at: `/routes/${index}/prefix` })),
+  policiesByPrefix: true,
   async setup(options, app) {
     const { jwt, introspection, resourceMetadata, lookUpTimeout = 5 } = options
     const clock = jwt?.clock ?? Date.now

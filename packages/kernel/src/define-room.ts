@@ -3,8 +3,9 @@ import fp from 'fastify-plugin'
 import { refuseToBoot } from './boot.ts'
 import { compileOptions, type Inspection } from './compile-options.ts'
 import { errors } from './kernel-errors.ts'
-import type { ObjectSchema } from './options.ts'
+import type { Finding, ObjectSchema, Schema } from './options.ts'
 import { concerns } from './order.ts'
+import { checkPrefixes, type PrefixOptions, prefixPoliciesOf, prefixSchema } from './prefix-options.ts'
 import { ROOM, type Inspector, type RoomDefinition, type RoomOptions, type RoomPlugin } from './room.ts'
 import { nearest, stateOf, type Registration, type State } from './state.ts'
 
@@ -23,7 +24,10 @@ const everyRoom = {
 } as const
 
 function withEveryRoom(schema: ObjectSchema, names: readonly (keyof typeof everyRoom)[]): ObjectSchema {
-  const added = Object.fromEntries(names.map((name) => [name, everyRoom[name]]))
+  return withProperties(schema, Object.fromEntries(names.map((name) => [name, everyRoom[name]])))
+}
+
+function withProperties(schema: ObjectSchema, added: Readonly<Record<string, Schema>>): ObjectSchema {
   return { ...schema, properties: { ...schema.properties, ...added } }
 }
 
@@ -38,12 +42,19 @@ export function defineRoom<Options extends object, Route extends object = Option
   const { concern } = definition
   if (!concerns.has(concern)) throw new errors.PTC_ROOM_UNKNOWN(concern)
   const name = `@portcullis/${concern}`
-  const optionsSchema = withEveryRoom(definition.optionsSchema, ['enabled', 'reportOnly'])
   const routeSchema = definition.routeSchema && withEveryRoom(definition.routeSchema, ['reportOnly'])
+  const byPrefix = definition.policiesByPrefix === true && routeSchema !== undefined
+  const optionsSchema = withEveryRoom(
+    byPrefix
+      ? withProperties(definition.optionsSchema, { routes: prefixSchema(routeSchema) })
+      : definition.optionsSchema,
+    ['enabled', 'reportOnly'],
+  )
 
-  const check = definition.check as ((options: object) => never[]) | undefined
+  const rules = definition.check as ((options: object) => Finding[]) | undefined
+  const check = byPrefix ? (options: object) => [...checkPrefixes(options), ...(rules?.(options) ?? [])] : rules
   const inspect = compileOptions<Options & RoomOptions>(optionsSchema, check)
-  const crossed = rulesOnly(check)
+  const crossed = rulesOnly(rules)
   const route = routeSchema && compileOptions<Record<string, unknown>>(routeSchema, undefined, { defaults: false })
 
   async function plugin(app: FastifyInstance, given: unknown): Promise<void> {
@@ -81,7 +92,7 @@ export function defineRoom<Options extends object, Route extends object = Option
       check: crossed,
       schema: optionsSchema,
       requires: definition.requires?.(options) ?? [],
-      byPrefix: definition.policiesByPrefix?.(options) ?? [],
+      byPrefix: byPrefix ? prefixPoliciesOf(options as PrefixOptions<object>) : [],
       heeds: definition.heeds ?? [],
       perRoute: definition.perRoute ?? false,
       room: null,
@@ -113,7 +124,7 @@ export function defineRoom<Options extends object, Route extends object = Option
 }
 
 /** A merged policy is well-formed already: only the rules between fields can break. */
-function rulesOnly(check: ((options: object) => never[]) | undefined): Inspector {
+function rulesOnly(check: ((options: object) => Finding[]) | undefined): Inspector {
   const anything: ObjectSchema = { type: 'object', additionalProperties: {} }
   return compileOptions<Record<string, unknown>>(anything, check, { defaults: false }) as (
     given: unknown,

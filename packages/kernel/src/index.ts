@@ -10,18 +10,10 @@ export { defineEvents, type Events, type Outcome, type SecurityEventKind, type S
 export { emit, onSecurityEvent, type SecurityEvent, type SecurityEventListener } from './events.ts'
 export type { Accepted, Finding, Mistake, ObjectSchema, Operation, Schema } from './options.ts'
 export type { Problem, Refusal, RefusalDetails } from './refusal.ts'
+export type { PrefixedRoute, PrefixOptions } from './prefix-options.ts'
 export { reconfigure } from './reconfigure.ts'
 export { refuse } from './refuse.ts'
-export type {
-  DeclaredRoute,
-  PrefixPolicy,
-  Room,
-  RoomDefinition,
-  RoomOptions,
-  RoomPlugin,
-  RouteReport,
-  Subject,
-} from './room.ts'
+export type { DeclaredRoute, Room, RoomDefinition, RoomOptions, RoomPlugin, RouteReport, Subject } from './room.ts'
 export { routesAt, type RouteFact } from './routes.ts'
 export { serverOptions, type SecureServerOptions } from './server-options.ts'
 export type { Phase, Step, Steps, Verdict } from './steps.ts'

@@ -2,7 +2,7 @@ import { refuseToBoot } from './boot.ts'
 import { isPlain } from './copy.ts'
 import { camel } from './concern-key.ts'
 import type { Mistake } from './options.ts'
-import type { PrefixPolicy } from './room.ts'
+import { bare, type PrefixPolicy } from './prefix-options.ts'
 import type { Registration, State } from './state.ts'
 import { suggest } from './suggest.ts'
 
@@ -62,8 +62,8 @@ export class Prefixes {
 
 /** Whether a URL is under a prefix, in whole path segments. */
 function covers(prefix: string, url: string): boolean {
-  const bare = prefix.endsWith('/') ? prefix.slice(0, -1) : prefix
-  return url === bare || url.startsWith(`${bare}/`)
+  const own = bare(prefix)
+  return url === own || url.startsWith(`${own}/`)
 }
 
 function mistake({ at, prefix }: PrefixPolicy, urls: readonly string[]): Mistake {

@@ -71,10 +71,10 @@ export interface RoomDefinition<Options extends object, Route extends object = O
   /** Whether `compile` is called for each route, and shown it, instead of once per distinct policy. */
   readonly perRoute?: boolean
   /**
-   * Policies for routes that write none, by the prefix of their URL: routes of other plugins. The longest prefix wins; a
-   * prefix that no route has is a mistake at boot.
+   * Adds the option `routes` (`PrefixOptions`): policies for routes that write none, by the prefix of their URL. The
+   * longest prefix wins; a prefix that no route has is a mistake at boot. Needs a `routeSchema`.
    */
-  policiesByPrefix?(options: Readonly<Options>): readonly PrefixPolicy[]
+  readonly policiesByPrefix?: boolean
   /** Concerns whose absence in the same scope or above fails boot. */
   requires?(options: Readonly<Options>): readonly string[]
   /**
@@ -87,16 +87,6 @@ export interface RoomDefinition<Options extends object, Route extends object = O
     options: Readonly<Options>,
     app: FastifyInstance,
   ): Room<Options & Partial<Route>> | Promise<Room<Options & Partial<Route>>>
-}
-
-/** A policy for routes that write none. */
-export interface PrefixPolicy {
-  /** Whole path segments: `/docs` is for `/docs`, `/docs/` and `/docs/json`, not for `/docsets`. */
-  readonly prefix: string
-  /** What such a route would write itself. */
-  readonly policy: object | false
-  /** JSON Pointer to the prefix in the options. */
-  readonly at: string
 }
 
 /** Options that every room has. */

@@ -7,7 +7,8 @@ import { errors } from './kernel-errors.ts'
 import type { ObjectSchema } from './options.ts'
 import type { Refusal, Problem } from './refusal.ts'
 import type { Body } from './problem.ts'
-import type { Inspector, PrefixPolicy, Room } from './room.ts'
+import type { PrefixPolicy } from './prefix-options.ts'
+import type { Inspector, Room } from './room.ts'
 import type { RouteRecord } from './record.ts'
 
 /** Where an app keeps its kernel: one symbol on the root instance, shared by all copies of the kernel. */

@@ -1,13 +1,11 @@
 import Fastify from 'fastify'
 import { describe, expect, it } from 'vitest'
-import { defineRoom, describeSecurity, type Mistake, type ObjectSchema, type PrefixPolicy } from '../src/index.ts'
+import { defineRoom, describeSecurity, type Mistake, type ObjectSchema, type PrefixOptions } from '../src/index.ts'
 
 interface Level {
   level?: string
 }
-interface Options extends Level {
-  routes?: readonly { readonly prefix: string; readonly policy: Level | false }[]
-}
+interface Options extends Level, PrefixOptions<Level> {}
 
 const level = { type: 'string', enum: ['low', 'high'], description: 'How high.' } as const
 const schema: ObjectSchema = {
@@ -15,12 +13,6 @@ const schema: ObjectSchema = {
   additionalProperties: false,
   properties: {
     level: { ...level, default: 'high' },
-    routes: {
-      type: 'array',
-      default: [],
-      description: 'Policies by prefix.',
-      items: { type: 'object', additionalProperties: true as never, examples: [{}] },
-    },
   },
 }
 const room = defineRoom<Options, Level>({
@@ -31,8 +23,7 @@ const room = defineRoom<Options, Level>({
     additionalProperties: false,
     properties: { level: { ...level, examples: ['low'] } },
   },
-  policiesByPrefix: ({ routes = [] }) =>
-    routes.map((one, index): PrefixPolicy => ({ ...one, at: `/routes/${index}/prefix` })),
+  policiesByPrefix: true,
   async setup() {
     return { compile: () => ({}) }
   },
@@ -92,8 +83,20 @@ describe('a policy by prefix', () => {
     ])
   })
 
-  it('that is mistaken is told once, with the route', async () => {
+  it('that is mistaken is told once, where it stands', async () => {
     const mistakes = await mistakesOf([{ prefix: '/docs', policy: { level: 'hihg' } }], { '/docs': undefined })
-    expect(mistakes).toMatchObject([{ route: 'GET /docs', path: 'waf.level', rule: 'enum' }])
+    expect(mistakes).toMatchObject([{ path: 'routes[0].policy.level', rule: 'enum' }])
+  })
+
+  it('that says nothing, or stands twice, is a mistake with its fix', async () => {
+    const routes = [
+      { prefix: '/docs', policy: true as never },
+      { prefix: '/docs/', policy: false as const },
+    ]
+    const mistakes = await mistakesOf(routes, { '/docs': undefined })
+    expect(mistakes.map(({ path, rule, fix }) => [path, rule, fix])).toEqual([
+      ['routes[1].prefix', 'repeated-prefix', [{ op: 'remove', path: '/routes/1' }]],
+      ['routes[0].policy', 'type', [{ op: 'replace', path: '/routes/0/policy', value: {} }]],
+    ])
   })
 })

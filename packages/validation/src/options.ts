@@ -1,4 +1,4 @@
-import type { ObjectSchema, RoomOptions } from '@portcullis/kernel'
+import type { ObjectSchema, PrefixOptions, RoomOptions } from '@portcullis/kernel'
 import type { Ajv } from 'ajv'
 import type { AdmittedFault } from './path.ts'
 
@@ -44,17 +44,8 @@ export interface ValidationRoute {
   dangerouslyTrustJson?: boolean
 }
 
-/** A policy for routes that write none, by the prefix of their URL in whole path segments. */
-export interface PrefixedRoute {
-  prefix: string
-  /** As a route would write it; `false` switches the room off there. */
-  policy: ValidationRoute | false
-}
-
 /** Options of `@portcullis/validation`. */
-export interface ValidationOptions extends RoomOptions, ValidationRoute {
-  /** Policies for routes that write none, by prefix: routes of other plugins. Default: none. */
-  routes?: PrefixedRoute[]
+export interface ValidationOptions extends PrefixOptions<ValidationRoute>, RoomOptions, ValidationRoute {
   /** Refuse to boot if a part of a route has no schema. Default: false: such parts are listed, and closed. */
   strict?: boolean
   /** What happens to schemas that leave more open than they seem. Default: `warn`. */
@@ -218,33 +209,6 @@ export const optionsSchema: ObjectSchema = {
       accepts: ['function'],
       examples: ['(instance) => {}'],
       description: 'Called with each Ajv instance: for keywords and formats of your own.',
-    },
-    routes: {
-      description: 'Policies for routes that write none, by prefix (the longest wins): routes of other plugins.',
-      type: 'array',
-      default: [],
-      items: {
-        type: 'object',
-        additionalProperties: false,
-        required: ['prefix', 'policy'],
-        examples: [{ prefix: '/docs', policy: false }],
-        properties: {
-          prefix: {
-            description: 'Begins the URLs of the routes, in whole path segments.',
-            type: 'string',
-            pattern: '^/\\S*$',
-            title: 'a path such as /docs',
-            examples: ['/docs'],
-          },
-          policy: {
-            description: 'As a route would write it; `false` switches the room off there.',
-            accepts: ['object', 'boolean'],
-            additionalProperties: false,
-            properties: partial,
-            examples: [false],
-          },
-        },
-      },
     },
   },
 }

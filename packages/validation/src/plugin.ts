@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { defineRoom, refuseToBoot, type DeclaredRoute, type Mistake, type PrefixPolicy } from '@portcullis/kernel'
+import { defineRoom, refuseToBoot, type DeclaredRoute, type Mistake } from '@portcullis/kernel'
 import type { FastifyInstance, FastifyPluginAsync, FastifySchemaCompiler } from 'fastify'
 import { BodyRates, type Ticker } from './body-rate.ts'
 import { coverageOf, gaps, havePatterns, looseEnds, missingResponses, type Covered } from './coverage.ts'
@@ -31,8 +31,7 @@ const plugin: FastifyPluginAsync<ValidationOptions> = defineRoom<ValidationOptio
   errors,
   events,
   perRoute: true,
-  policiesByPrefix: ({ routes = [] }) =>
-    routes.map(({ prefix, policy }, index): PrefixPolicy => ({ prefix, policy, at: `/routes/${index}/prefix` })),
+  policiesByPrefix: true,
   setup(options, app) {
     const rates = new BodyRates(ticker)
     const seed = randomBytes(4).readInt32LE()

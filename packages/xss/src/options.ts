@@ -1,4 +1,4 @@
-import type { ObjectSchema, RoomOptions, Schema } from '@portcullis/kernel'
+import type { ObjectSchema, PrefixOptions, RoomOptions, Schema } from '@portcullis/kernel'
 import type { Profile } from './profiles.ts'
 
 /** What a route may change: the documents it answers with, each `true` where it is meant. */
@@ -19,18 +19,8 @@ export interface XssRoute {
   richText?: Profile
 }
 
-/** A policy for routes that write none, by the prefix of their URL in whole path segments. */
-export interface PrefixedRoute {
-  prefix: string
-  /** As a route would write it; `false`: its answers are not guarded. */
-  policy: XssRoute | false
-}
-
 /** Options of `@portcullis/xss`. */
-export interface XssOptions extends RoomOptions, XssRoute {
-  /** Policies for routes that write none, by prefix: routes of other plugins. Default: none. */
-  routes?: PrefixedRoute[]
-}
+export interface XssOptions extends PrefixOptions<XssRoute>, RoomOptions, XssRoute {}
 
 const kinds: Readonly<Record<string, string>> = {
   html: 'Let HTML, XHTML and answers of several parts (`multipart/*`, `message/*`) leave.',
@@ -71,32 +61,5 @@ export const optionsSchema: ObjectSchema = {
   additionalProperties: false,
   properties: {
     ...properties((schema, value) => ({ ...schema, default: value })),
-    routes: {
-      description: 'Policies for routes that write none, by prefix (the longest wins): routes of other plugins.',
-      type: 'array',
-      default: [],
-      items: {
-        type: 'object',
-        additionalProperties: false,
-        required: ['prefix', 'policy'],
-        examples: [{ prefix: '/docs', policy: { html: true } }],
-        properties: {
-          prefix: {
-            description: 'Begins the URLs of the routes, in whole path segments.',
-            type: 'string',
-            pattern: '^/\\S*$',
-            title: 'a path such as /docs',
-            examples: ['/docs'],
-          },
-          policy: {
-            description: 'As a route would write it; `false`: their answers are not guarded.',
-            accepts: ['object', 'boolean'],
-            additionalProperties: false,
-            properties: routeSchema.properties,
-            examples: [{ html: true }],
-          },
-        },
-      },
-    },
   },
 }

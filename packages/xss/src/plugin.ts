@@ -17,8 +17,7 @@ const plugin: FastifyPluginAsync<XssOptions> = defineRoom<XssOptions, XssRoute>(
   routeSchema,
   errors,
   events,
-  policiesByPrefix: ({ routes = [] }) =>
-    routes.map(({ prefix, policy }, index) => ({ prefix, policy, at: `/routes/${index}/prefix` })),
+  policiesByPrefix: true,
   setup() {
     const rich = new Map<string, RichRoute[]>()
     return {
