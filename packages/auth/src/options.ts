@@ -6,7 +6,7 @@ import { EXAMPLE_INTROSPECTION, type IntrospectionOptions, introspectionSchema }
 import { EXAMPLE_JWT, type JwtOptions, jwtSchema } from './jwt-options.ts'
 import { type ResourceMetadataOptions, resourceMetadataSchema } from './resource-metadata.ts'
 import { type RevocationOptions, revocationSchema } from './revocation-options.ts'
-import { type AuthRoute, routeSchema } from './route-options.ts'
+import type { AuthRoute } from './route-options.ts'
 import { type SessionOptions, sessionSchema } from './session.ts'
 
 export type { ApiKeyOptions, BasicIdentity, VerifyBasic }

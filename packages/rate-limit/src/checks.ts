@@ -1,17 +1,13 @@
-import type { Finding } from '@portcullis/kernel'
+import { checkApiKeyField, checkPartition, type Finding } from '@portcullis/kernel'
 import { checkAddresses } from './address-list.ts'
 import { loginGuardFindings } from './login/login-options.ts'
 import type { RateLimitOptions, RateLimitRoute } from './options.ts'
 import type { PolicyOptions } from './policy-options.ts'
 import { holdsBurst, parsePolicy } from './policy.ts'
 import { storeFindings } from './stores/store-options.ts'
-import { keysOf } from './subject.ts'
 
 const AsyncFunction = (async () => {}).constructor
 const waits = (value: unknown): boolean => typeof value === 'function' && value instanceof AsyncFunction
-
-/** `Bearer x` is `bearer  x`, and a cookie is found wherever it stands. */
-const RESPELT = new Set(['authorization', 'proxy-authorization', 'cookie'])
 
 function replace(at: string, rule: string, message: string, value: unknown): Finding {
   return { at, rule, message, fix: [{ op: 'replace', path: at, value }] }
@@ -51,17 +47,7 @@ function inPolicy(at: string, given: PolicyOptions): Finding[] {
     const message = `must return a number, not a promise; write ${name}: ${instead}`
     found.push(replace(`${at}/${name}`, 'synchronous-amount', message, instead))
   }
-  const keys = keysOf(partitionBy)
-  for (const [index, key] of keys.entries()) {
-    const place = Array.isArray(partitionBy) ? `${at}/partitionBy/${index}` : `${at}/partitionBy`
-    if (waits(key)) {
-      const message = "must return a string or null, not a promise; write 'ip'"
-      found.push(replace(place, 'synchronous-partition', message, 'ip'))
-    } else if (typeof key === 'object' && 'header' in key && RESPELT.has(key.header)) {
-      const message = `is '${key.header}', in which one credential has many spellings and each would be a quota; write 'identity'`
-      found.push(replace(place, 'respelt-field', message, 'identity'))
-    }
-  }
+  found.push(...checkPartition(`${at}/partitionBy`, partitionBy))
   return found
 }
 
@@ -84,11 +70,7 @@ export function findings(options: Readonly<Partial<RateLimitOptions & RateLimitR
   }
   found.push(...checkAddresses('/allow', options.allow ?? []), ...checkAddresses('/deny', options.deny ?? []))
   found.push(...loginGuardFindings(options.loginGuard))
-  const field = options.apiKeyField
-  if (field !== undefined && RESPELT.has(field)) {
-    const message = `is '${field}', in which one credential has many spellings and each would be a quota; write apiKeyField: 'x-api-key', or partitionBy: 'identity'`
-    found.push(replace('/apiKeyField', 'respelt-field', message, 'x-api-key'))
-  }
+  found.push(...checkApiKeyField(options.apiKeyField))
   found.push(...storeFindings(options.store, options.policies ?? [], options.loginGuard !== undefined))
   return found
 }

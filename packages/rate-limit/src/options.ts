@@ -1,4 +1,4 @@
-import type { ObjectSchema, RoomOptions } from '@portcullis/kernel'
+import { apiKeyFieldSchema, type ObjectSchema, type RoomOptions } from '@portcullis/kernel'
 import { loginGuardSchema, type LoginGuardOptions } from './login/login-options.ts'
 import { policySchema, type PolicyOptions } from './policy-options.ts'
 import { onStoreErrorSchema, storeSchema, type OnStoreError, type StoreOptions } from './stores/store-options.ts'
@@ -60,13 +60,7 @@ export const optionsSchema: ObjectSchema = {
   required: ['policies'],
   properties: {
     policies,
-    apiKeyField: {
-      type: 'string',
-      title: 'a header field name in lower case',
-      pattern: '^[a-z0-9-]{1,64}$',
-      default: 'x-api-key',
-      description: 'Header field of API keys.',
-    },
+    apiKeyField: apiKeyFieldSchema,
     allow,
     deny,
     nearing: {

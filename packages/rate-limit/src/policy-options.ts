@@ -1,21 +1,9 @@
-import type { ObjectSchema } from '@portcullis/kernel'
+import { partitionSchema, type BodyKey, type ObjectSchema, type PartitionKey as Key } from '@portcullis/kernel'
 import type { FastifyRequest } from 'fastify'
 import { MOST_UNITS } from './amount.ts'
 
-/**
- * Whose quota a request spends. `ip`: the client address (IPv6 by /64). `api-key`: the key sent in `apiKeyField`.
- * `identity`: the authenticated caller. `global`: everybody's together. A header field (lower case), or a member of the
- * validated body that is a string or a number. A function returns a name for the caller, or null.
- * Whoever has no key, identity, field, member or name is counted by address.
- */
-export type PartitionKey =
-  | 'ip'
-  | 'identity'
-  | 'api-key'
-  | 'global'
-  | { header: string }
-  | { body: string }
-  | ((request: FastifyRequest) => string | null)
+/** Whose quota a request spends: also a member of the validated body that is a string or a number. */
+export type PartitionKey = Key | BodyKey
 
 /** One key, or several that name a caller together: `['ip', { body: 'email' }]` counts by pair. */
 export type PartitionBy = PartitionKey | readonly PartitionKey[]
@@ -71,33 +59,6 @@ export interface PolicyOptions {
 
 const METHODS = ['DELETE', 'GET', 'OPTIONS', 'PATCH', 'POST', 'PUT', 'QUERY'] as const
 
-const partitionKey = {
-  accepts: ['function', 'string', 'object'],
-  title: '"ip", "identity", "api-key", "global", { header }, { body } or a function',
-  pattern: '^(?:ip|identity|api-key|global)$',
-  synonyms: { user: 'identity', apiKey: 'api-key', key: 'api-key', address: 'ip', all: 'global' },
-  additionalProperties: false,
-  minProperties: 1,
-  maxProperties: 1,
-  properties: {
-    header: {
-      type: 'string',
-      title: 'a header field name in lower case',
-      pattern: '^[a-z0-9-]{1,64}$',
-      description: 'A header field: whatever it says is the name.',
-      examples: ['x-tenant'],
-    },
-    body: {
-      type: 'string',
-      minLength: 1,
-      maxLength: 64,
-      description: 'A member of the validated body, a string or a number.',
-      examples: ['email'],
-    },
-  },
-  examples: ['ip'],
-} as const
-
 /** JSON Schema of one quota. */
 export const policySchema = {
   type: 'object',
@@ -142,11 +103,7 @@ export const policySchema = {
       description: 'Units that one request spends, or a function `(request) => number`.',
     },
     partitionBy: {
-      ...partitionKey,
-      accepts: [...partitionKey.accepts, 'array'],
-      minItems: 1,
-      maxItems: 4,
-      items: partitionKey,
+      ...partitionSchema(true),
       default: 'ip',
       description:
         'Whose quota is spent: `ip`, `identity`, `api-key`, `global`, `{ header }`, `{ body }`, a function `(request) => string | null`, or a list of these. Whoever has none is counted by address.',

@@ -1,3 +1,4 @@
+import type { CallerOf } from '@portcullis/kernel'
 import type { FastifyRequest } from 'fastify'
 import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
@@ -5,7 +6,7 @@ import { policyField } from '../src/fields.ts'
 import { sentenceOf } from '../src/exceeded.ts'
 import type { PartitionBy } from '../src/policy-options.ts'
 import { parsePolicy, sameQuota } from '../src/policy.ts'
-import { compileSubject, type SubjectOf } from '../src/subject.ts'
+import { compileSubject } from '../src/subject.ts'
 
 const quota = { name: 'q', limit: 5, window: 60 }
 
@@ -56,7 +57,7 @@ describe('a policy', () => {
 })
 
 /** The namer of a partition. */
-const naming = (partitionBy: PartitionBy, told: (error: unknown) => void = never): SubjectOf =>
+const naming = (partitionBy: PartitionBy, told: (error: unknown) => void = never): CallerOf =>
   compileSubject({ partitionBy, per: [] }, 'x-api-key', told)
 const never = (): never => {
   throw new Error('not expected')

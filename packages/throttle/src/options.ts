@@ -1,21 +1,10 @@
-import type { ObjectSchema, RoomOptions } from '@portcullis/kernel'
-import type { FastifyRequest } from 'fastify'
-
-/**
- * Who counts as one. `ip`: the client address (IPv6 by /64). `identity`: the authenticated caller. `api-key`: the key
- * sent in `apiKeyField`. `global`: everybody together. A header field (lower case). A function returns a name, or null.
- * Whoever has no key, identity, field or name counts by address.
- */
-export type PartitionKey =
-  | 'ip'
-  | 'identity'
-  | 'api-key'
-  | 'global'
-  | { header: string }
-  | ((request: FastifyRequest) => string | null)
-
-/** One key, or several that name a caller together. No body: who waits for its pace has not sent it yet. */
-export type PartitionBy = PartitionKey | readonly PartitionKey[]
+import {
+  apiKeyFieldSchema,
+  partitionSchema,
+  type ObjectSchema,
+  type PartitionBy,
+  type RoomOptions,
+} from '@portcullis/kernel'
 
 /** A pace: what comes faster waits. */
 export interface RateOptions {
@@ -97,30 +86,8 @@ export interface ThrottleOptions extends RoomOptions {
   apiKeyField?: string
 }
 
-const partitionKey = {
-  accepts: ['function', 'string', 'object'],
-  title: '"ip", "identity", "api-key", "global", { header } or a function',
-  pattern: '^(?:ip|identity|api-key|global)$',
-  additionalProperties: false,
-  minProperties: 1,
-  properties: {
-    header: {
-      type: 'string',
-      title: 'a header field name in lower case',
-      pattern: '^[a-z0-9-]{1,64}$',
-      description: 'A header field: whatever it says is the name.',
-      examples: ['x-tenant'],
-    },
-  },
-} as const
-
-const partitionBy = {
-  ...partitionKey,
-  accepts: [...partitionKey.accepts, 'array'],
-  minItems: 1,
-  maxItems: 4,
-  items: { ...partitionKey, examples: ['ip'] },
-} as const
+// No body: who waits for its pace has not sent it yet.
+const partitionBy = partitionSchema(false)
 
 const integer = (minimum: number, maximum: number | undefined, rest: object): Record<string, unknown> => ({
   type: 'integer',
@@ -219,13 +186,7 @@ export const optionsSchema: ObjectSchema = {
   properties: {
     ...rules,
     queue: { ...queue, default: {} },
-    apiKeyField: {
-      type: 'string',
-      title: 'a header field name in lower case',
-      pattern: '^[a-z0-9-]{1,64}$',
-      default: 'x-api-key',
-      description: 'Header field of API keys.',
-    },
+    apiKeyField: apiKeyFieldSchema,
   },
 }
 

@@ -1,15 +1,20 @@
-import type { Finding, Mistake, Schema } from '@portcullis/kernel'
+import {
+  checkApiKeyField,
+  checkPartition,
+  partitionKeys,
+  type Finding,
+  type Mistake,
+  type Schema,
+} from '@portcullis/kernel'
 import type {
   ConcurrencyOptions,
   DelayAfterOptions,
-  PartitionBy,
   QueueOptions,
   RateOptions,
   ShedOptions,
   ThrottleOptions,
   ThrottleRoute,
 } from './options.ts'
-import { keysOf } from './caller.ts'
 import { optionsSchema } from './options.ts'
 
 /** What is asked of one route, complete. A rule that is off is null. */
@@ -56,7 +61,7 @@ export function parsePolicy(given: Given): Policy {
 
 /** Whether places can only be taken once it is known who asks. */
 export const takesPlacesLate = ({ concurrency }: Policy): boolean =>
-  concurrency !== null && keysOf(concurrency.partitionBy).includes('identity')
+  concurrency !== null && partitionKeys(concurrency.partitionBy).includes('identity')
 
 /** Milliseconds that one request can wait, over all rules. */
 export function longestWaitMs({ rate, concurrency, delayAfter, queue }: Policy): number {
@@ -101,11 +106,6 @@ export function mistakeOf({ at, rule, message, fix }: Finding, route?: string): 
   return { path, rule, message, fix: moved, ...(route === undefined ? {} : { route }) }
 }
 
-const AsyncFunction = (async () => {}).constructor
-
-/** `Bearer x` is `bearer  x`, and a cookie is found wherever it stands. */
-const RESPELT = new Set(['authorization', 'proxy-authorization', 'cookie'])
-
 const LIMITS = { rate: 10, concurrency: 100, delayAfter: 100 } as const
 
 const WAITS = [
@@ -114,23 +114,6 @@ const WAITS = [
 ] as const
 /** Milliseconds. */
 const LONGEST = 600_000
-
-/** What is wrong with a `partitionBy`. */
-function inPartition(at: string, partitionBy: PartitionBy): Finding[] {
-  return keysOf(partitionBy).flatMap((key, index) => {
-    const path = Array.isArray(partitionBy) ? `${at}/${index}` : at
-    const wrong = (rule: string, message: string, value: string): Finding[] => [
-      { at: path, rule, message: `${message}; write '${value}'`, fix: [{ op: 'replace', path, value }] },
-    ]
-    if (typeof key === 'function' && key instanceof AsyncFunction)
-      return wrong('synchronous-partition', 'must return a string or null, not a promise', 'ip')
-    if (typeof key === 'object' && RESPELT.has(key.header)) {
-      const message = `is '${key.header}', in which one credential has many spellings and each would be a caller`
-      return wrong('respelt-field', message, 'identity')
-    }
-    return []
-  })
-}
 
 /** Rules between fields. */
 export function findings(options: Given): Finding[] {
@@ -166,17 +149,9 @@ export function findings(options: Given): Finding[] {
     })
   }
   for (const name of ['rate', 'concurrency', 'delayAfter', 'queue'] as const) {
-    const partition = (options[name] as { partitionBy?: PartitionBy } | undefined)?.partitionBy
-    if (partition !== undefined) found.push(...inPartition(`/${name}/partitionBy`, partition))
+    const partition = (options[name] as { partitionBy?: unknown } | undefined)?.partitionBy
+    if (partition !== undefined) found.push(...checkPartition(`/${name}/partitionBy`, partition))
   }
-  const field = 'apiKeyField' in options ? options.apiKeyField : undefined
-  if (field !== undefined && RESPELT.has(field)) {
-    found.push({
-      at: '/apiKeyField',
-      rule: 'respelt-field',
-      message: `is '${field}', in which one credential has many spellings and each would be a caller; write apiKeyField: 'x-api-key', or partitionBy: 'identity'`,
-      fix: [{ op: 'replace', path: '/apiKeyField', value: 'x-api-key' }],
-    })
-  }
+  found.push(...checkApiKeyField('apiKeyField' in options ? options.apiKeyField : undefined))
   return found
 }

@@ -1,11 +1,17 @@
 import { isDeepStrictEqual } from 'node:util'
-import { emit, type Refusal, type Step } from '@portcullis/kernel'
+import {
+  compilePartition,
+  emit,
+  partitionKeys,
+  type CallerOf,
+  type PartitionBy,
+  type Refusal,
+  type Step,
+} from '@portcullis/kernel'
 import type { FastifyRequest } from 'fastify'
 import type { Timers } from './alarm.ts'
 import { Attendance } from './attendance.ts'
-import { compileCaller, keysOf, type CallerOf } from './caller.ts'
 import { events } from './events.ts'
-import type { PartitionBy } from './options.ts'
 import { Pacer } from './pacer.ts'
 import { Places } from './places.ts'
 import type { Policy, WaitingRule } from './policy.ts'
@@ -56,7 +62,7 @@ export class Stages {
     const subject = this.#caller(rule, asked.partitionBy)
     // In a line of one's own there is nobody to be fair to.
     const caller =
-      rule !== 'delayAfter' && keysOf(asked.partitionBy).every((key) => key === 'global')
+      rule !== 'delayAfter' && partitionKeys(asked.partitionBy).every((key) => key === 'global')
         ? this.#caller('queue', policy.queue.partitionBy)
         : subject
     const keeperOf = this.#keeperOf(rule, policy)
@@ -110,7 +116,8 @@ export class Stages {
   }
 
   #caller(rule: string, partitionBy: PartitionBy): CallerOf {
-    return compileCaller(partitionBy, this.#parts.apiKeyField, (error) => this.#parts.onThrow(rule, error))
+    const { apiKeyField, onThrow } = this.#parts
+    return compilePartition(partitionBy, { apiKeyField, onThrow: (error) => onThrow(rule, error) })
   }
 
   /** What a route has from its scope it shares with it; what it changes is its own. */

@@ -49,7 +49,7 @@ describe('the options', () => {
     [
       { concurrency: { limit: 1, partitionBy: 'user' } },
       'concurrency.partitionBy',
-      { op: 'replace', path: '/concurrency/partitionBy', value: 'global' },
+      { op: 'replace', path: '/concurrency/partitionBy', value: 'identity' },
     ],
     [
       { rate: { limit: 1, partitionBy: async () => 'x' } },
