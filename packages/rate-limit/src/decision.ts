@@ -67,7 +67,7 @@ export function counted(quota: Quota, maxKeys: number, onOverflow?: () => void):
 }
 
 /**
- * Spends one unit within a window that is running and not used up; undefined if there is none, and nothing is spent.
+ * Decides on one unit within a window that is running; undefined if there is none, and nothing is spent.
  * The returned decision is valid until the next call.
  */
 export function runningWindow({ quota, table }: Counted): (subject: string, now: number) => Decision | undefined {
@@ -76,8 +76,8 @@ export function runningWindow({ quota, table }: Counted): (subject: string, now:
   const decision: Decision = [part]
   return (subject, now) => {
     table.judge(subject, now, 1, standing)
-    if (!standing.allowed || standing.before === quota.limit) return undefined
-    table.commit(subject, now, 1, standing)
+    if (standing.before === quota.limit) return undefined
+    if (standing.allowed) table.commit(subject, now, 1, standing)
     part.subject = subject
     return decision
   }

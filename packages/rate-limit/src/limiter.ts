@@ -128,7 +128,7 @@ export class Limiters {
       return (request, reply) => {
         first(request, charge)
         const { subject } = charge
-        // The engine opens windows and refuses; one unit more of a window that it opened needs no promise.
+        // The engine opens windows; what follows within one needs no promise, a flood of refusals least of all.
         const decision = within(subject, clock())
         return decision === undefined ? byEngine(subject, reply, conclude) : settle(reply, decision)
       }
