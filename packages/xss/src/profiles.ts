@@ -38,12 +38,12 @@ const base: IOptions = {
   enforceHtmlBoundary: false,
 }
 
-/** A link of a stranger's vouches for nothing, and gets no handle on our window. */
+/**
+ * A link of a stranger's vouches for nothing, and gets no handle on our window. Whether its address stays is decided
+ * later, and must not change what a second pass makes of it.
+ */
 const link: IOptions['transformTags'] = {
-  a: (tagName, { href }) => ({
-    tagName,
-    attribs: href === undefined ? {} : { href, rel: 'nofollow ugc noopener noreferrer' },
-  }),
+  a: (tagName, { href = '' }) => ({ tagName, attribs: { href, rel: 'nofollow ugc noopener noreferrer' } }),
 }
 
 /** sanitize-html's options of each profile. */
