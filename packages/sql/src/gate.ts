@@ -22,7 +22,6 @@ export interface Listeners {
  * itself does not run.
  */
 export class Gate {
-  readonly #compiled = new WeakSet<object>()
   readonly #listeners: Listeners
 
   constructor(listeners: Listeners) {
@@ -31,10 +30,6 @@ export class Gate {
 
   compiler(): PostgresQueryCompiler {
     return new GatedCompiler(this)
-  }
-
-  remember(query: CompiledQuery): void {
-    this.#compiled.add(query)
   }
 
   /** @throws SqlError unless this very query was compiled here */
