@@ -1,7 +1,11 @@
+import fc from 'fast-check'
 import { afterEach, beforeEach, expect, vi } from 'vitest'
 
 // What a library prints, its user has to read: a test that makes us print fails.
 const methods = ['log', 'info', 'warn', 'error', 'debug'] as const
+
+// A run is decided by what is in the tree, not by luck; `pnpm prove properties` tries other seeds.
+fc.configureGlobal({ seed: Number(process.env.PROPERTY_SEED ?? 1) })
 
 beforeEach(() => {
   for (const method of methods) vi.spyOn(console, method)
