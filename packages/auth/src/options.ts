@@ -1,13 +1,13 @@
 import type { ObjectSchema, PrefixOptions, RoomOptions } from '@portcullis/kernel'
-import { type ApiKeyOptions, apiKeySchema } from './api-key-options.ts'
-import type { BasicIdentity, VerifyBasic } from './basic.ts'
-import { type ClientCertificateOptions, clientCertificateSchema } from './client-certificate.ts'
-import { EXAMPLE_INTROSPECTION, type IntrospectionOptions, introspectionSchema } from './introspection-options.ts'
-import { EXAMPLE_JWT, type JwtOptions, jwtSchema } from './jwt-options.ts'
-import { type ResourceMetadataOptions, resourceMetadataSchema } from './resource-metadata.ts'
-import { type RevocationOptions, revocationSchema } from './revocation-options.ts'
-import type { AuthRoute } from './route-options.ts'
-import { type SessionOptions, sessionSchema } from './session.ts'
+import { type ApiKeyOptions, apiKeySchema } from './api-keys/options.ts'
+import type { BasicIdentity, VerifyBasic } from './clients/basic.ts'
+import { type ClientCertificateOptions, clientCertificateSchema } from './clients/certificate.ts'
+import { EXAMPLE_INTROSPECTION, type IntrospectionOptions, introspectionSchema } from './introspection/options.ts'
+import { EXAMPLE_JWT, type JwtOptions, jwtSchema } from './jwt/options.ts'
+import { type ResourceMetadataOptions, resourceMetadataSchema } from './answers/resource-metadata.ts'
+import { type RevocationOptions, revocationSchema } from './revocation/options.ts'
+import type { AuthRoute } from './access/route-options.ts'
+import { type SessionOptions, sessionSchema } from './clients/session.ts'
 
 export type { ApiKeyOptions, BasicIdentity, VerifyBasic }
 

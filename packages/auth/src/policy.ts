@@ -1,10 +1,10 @@
 import type { Refusal } from '@portcullis/kernel'
 import type { RequestSecurity, SecurityIdentity } from 'fastify'
-import { isRepeated } from './authorization.ts'
-import type { ChallengeParts } from './challenge.ts'
+import { isRepeated } from './access/authorization.ts'
+import type { ChallengeParts } from './answers/challenge.ts'
 import type { Fault, Fields, Scheme, Strategy } from './identity.ts'
-import { Refusals } from './refusals.ts'
-import { isStrong, type StepUp } from './step-up.ts'
+import { Refusals } from './answers/refusals.ts'
+import { isStrong, type StepUp } from './access/step-up.ts'
 
 /** Who a policy is for. */
 export type Admission = 'declared' | 'undeclared' | 'not-found'

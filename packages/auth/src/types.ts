@@ -1,4 +1,4 @@
-import type { AuthRoute } from './route-options.ts'
+import type { AuthRoute } from './access/route-options.ts'
 
 declare module 'fastify' {
   /**

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
-import { apiKeyStrategy, type ApiKeyParts } from '../src/api-key.ts'
-import { type ApiKeyEntry, apiKeyReader, createApiKey, hashApiKey, rotateApiKey } from '../src/api-key-format.ts'
-import { ApiKeyUses, type ApiKeyUse } from '../src/api-key-uses.ts'
+import { apiKeyStrategy, type ApiKeyParts } from '../src/api-keys/strategy.ts'
+import { type ApiKeyEntry, apiKeyReader, createApiKey, hashApiKey, rotateApiKey } from '../src/api-keys/format.ts'
+import { ApiKeyUses, type ApiKeyUse } from '../src/api-keys/uses.ts'
 import type { Outcome } from '../src/identity.ts'
 import { ManualClock } from './manual-clock.ts'
 

@@ -79,7 +79,7 @@ describe('what a look-up throws', () => {
     process.on('unhandledRejection', listen)
     try {
       let reject: (error: Error) => void = () => {}
-      const { ask } = await import('../src/look-up.ts')
+      const { ask } = await import('../src/remote/look-up.ts')
       const never = new Promise<never>((_resolve, refuse) => (reject = refuse))
       const answer = await ask(
         () => never,

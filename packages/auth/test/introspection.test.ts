@@ -4,8 +4,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { JwtOptions } from '../src/index.ts'
 import { get, guarded, jwt } from './apps.ts'
 import { AuthorizationServer } from './authorization-server.ts'
-import { introspectionStrategy } from '../src/introspection.ts'
-import type { IntrospectionOptions } from '../src/introspection-options.ts'
+import { introspectionStrategy } from '../src/introspection/strategy.ts'
+import type { IntrospectionOptions } from '../src/introspection/options.ts'
 import { audience, issuer, token } from './forge.ts'
 
 let server: AuthorizationServer

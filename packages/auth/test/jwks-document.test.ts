@@ -1,8 +1,8 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { readJwks } from '../src/jwks-document.ts'
-import { maxAgeOf } from '../src/remote-json.ts'
-import { faultOfUrl } from '../src/remote-url.ts'
+import { readJwks } from '../src/keys/jwks-document.ts'
+import { maxAgeOf } from '../src/remote/json.ts'
+import { faultOfUrl } from '../src/remote/url.ts'
 import { ed25519, es256, type Members, rsa } from './forge.ts'
 
 const es = es256.publicKey.export({ format: 'jwk' })

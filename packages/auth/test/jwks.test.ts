@@ -1,6 +1,6 @@
 import { createRemoteJWKSet, customFetch, jwtVerify } from 'jose'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { KnownKey } from '../src/known-keys.ts'
+import type { KnownKey } from '../src/keys/known-keys.ts'
 import { IdentityProvider, makeKey, type ProviderKey } from './identity-provider.ts'
 import { verifying, type Verifying } from './verifying.ts'
 

@@ -1,7 +1,7 @@
 import { createHmac, createPublicKey, createSecretKey, randomBytes, X509Certificate } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { readKey } from '../src/verification-key.ts'
+import { readKey } from '../src/jwt/verification-key.ts'
 import { get, guarded, jwt, official } from './apps.ts'
 import { claims, es256, hmacToken, pem, rsa, secret, signed, token, withHs256 } from './forge.ts'
 

@@ -6,7 +6,7 @@ import { boot, clone, patched, type Refused, refusalOf } from './booting.ts'
 import { audience, es256, issuer, pem, rsa, secret } from './forge.ts'
 
 // No test asks a real issuer.
-vi.mock('../src/remote-json.ts', async (original) => ({
+vi.mock('../src/remote/json.ts', async (original) => ({
   ...(await original<object>()),
   fetchRemote: () => Promise.reject(new Error('away')),
 }))

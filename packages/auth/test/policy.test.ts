@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { credentialsOf, isRepeated } from '../src/authorization.ts'
-import { challengeOf } from '../src/challenge.ts'
+import { credentialsOf, isRepeated } from '../src/access/authorization.ts'
+import { challengeOf } from '../src/answers/challenge.ts'
 import { identityOf, type Scheme, type Strategy } from '../src/identity.ts'
-import { ask } from '../src/look-up.ts'
+import { ask } from '../src/remote/look-up.ts'
 import { compileGate } from '../src/policy.ts'
 
 const strategies: Strategy[] = (['jwt', 'api-key', 'basic'] as Scheme[]).map((scheme) => ({

@@ -7,7 +7,7 @@ import { type Members, rsa, signed, withRs256 } from './forge.ts'
 
 const fetched = vi.hoisted(() => ({ urls: [] as string[], body: Buffer.alloc(0) }))
 // The keys of the providers are ours here; what their tokens look like is theirs.
-vi.mock('../src/remote-json.ts', async (original) => ({
+vi.mock('../src/remote/json.ts', async (original) => ({
   ...(await original<object>()),
   fetchRemote: async ({ url }: { url: string }) => {
     fetched.urls.push(url)

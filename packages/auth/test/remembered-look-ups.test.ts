@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type LookUpParts, RememberedLookUps } from '../src/remembered-look-ups.ts'
+import { type LookUpParts, RememberedLookUps } from '../src/remote/remembered-look-ups.ts'
 
 interface Pending {
   readonly key: string

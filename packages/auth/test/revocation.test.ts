@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import Fastify from 'fastify'
 import { describe, expect, it } from 'vitest'
 import auth, { type AuthOptions, revoke, revokeSubject } from '../src/index.ts'
-import { memberOf, readMember, type Revocation, RevokedTokens } from '../src/revoked-tokens.ts'
+import { memberOf, readMember, type Revocation, RevokedTokens } from '../src/revocation/revoked-tokens.ts'
 import { get, jwt } from './apps.ts'
 import { issuer, token } from './forge.ts'
 

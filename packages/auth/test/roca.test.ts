@@ -1,6 +1,6 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { isRoca } from '../src/roca.ts'
+import { isRoca } from '../src/jwt/roca.ts'
 
 describe('a modulus', () => {
   it('that is a power of 65537 modulo small primes has the mark of the broken generator', () => {

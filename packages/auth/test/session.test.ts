@@ -8,7 +8,7 @@ import auth, {
   type FindSession,
   type SessionEntry,
 } from '../src/index.ts'
-import { cookieOf } from '../src/session.ts'
+import { cookieOf } from '../src/clients/session.ts'
 import { jwt } from './apps.ts'
 import { token } from './forge.ts'
 import { csrf } from './neighbours.ts'

@@ -1,11 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { trustedIssuers } from '../src/issuers.ts'
-import { decodeCanonical, hasPlainMembers, isShallow, readEncodedObject } from '../src/json-object.ts'
-import { jwtStrategy } from '../src/jwt.ts'
-import { givenKey } from '../src/key-sources.ts'
-import { scopesOf, type TokenRules } from '../src/token.ts'
-import { VerifiedTokens } from '../src/verified-tokens.ts'
+import { trustedIssuers } from '../src/jwt/issuers.ts'
+import { decodeCanonical, hasPlainMembers, isShallow, readEncodedObject } from '../src/jwt/json-object.ts'
+import { jwtStrategy } from '../src/jwt/strategy.ts'
+import { givenKey } from '../src/keys/sources.ts'
+import { scopesOf, type TokenRules } from '../src/jwt/token.ts'
+import { VerifiedTokens } from '../src/jwt/verified-tokens.ts'
 import { audience, encode, es256, issuer, token } from './forge.ts'
 
 const rules: TokenRules = {

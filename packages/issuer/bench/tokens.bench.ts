@@ -3,7 +3,7 @@ import fastifyJwt from '@fastify/jwt'
 import Fastify from 'fastify'
 import { importPKCS8, SignJWT } from 'jose'
 import { measure } from '../../../bench/measure.ts'
-import { memoryStore } from '../src/memory-store.ts'
+import { memoryStore } from '../src/stores/memory.ts'
 import issuer, { type Declined, type Grant, hashPassword, refresh, signIn, verifyPassword } from '../src/index.ts'
 
 const { privateKey, publicKey } = generateKeyPairSync('ec', {

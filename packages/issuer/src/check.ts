@@ -1,7 +1,7 @@
 import type { Finding } from '@portcullis/kernel'
 import type { IssuerOptions, JwksOptions, KeysOptions, RefreshTokenOptions } from './options.ts'
 import { exampleSecret, exampleStore } from './options-schema.ts'
-import type { PasswordHashOptions } from './password-options.ts'
+import type { PasswordHashOptions } from './passwords/options.ts'
 
 /** The least that OWASP's Password Storage Cheat Sheet recommends for Argon2id: KiB by passes, with one lane. */
 const LEAST: readonly (readonly [passes: number, memoryKiB: number])[] = [

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { ObjectSchema } from '@portcullis/kernel'
-import { type IssuerStore, memoryStore } from './memory-store.ts'
-import { passwordSchema } from './password-options.ts'
+import { type IssuerStore, memoryStore } from './stores/memory.ts'
+import { passwordSchema } from './passwords/options.ts'
 
 /** Stands in fixes. An example is pasted: a fixed one would be everybody's. */
 export const exampleSecret: string = randomBytes(32).toString('base64url')

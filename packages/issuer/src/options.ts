@@ -1,6 +1,6 @@
-import type { PasswordHashOptions } from './password-options.ts'
-import type { Standing } from './sessions.ts'
-import type { IssuerStore } from './store.ts'
+import type { PasswordHashOptions } from './passwords/options.ts'
+import type { Standing } from './sessions/sessions.ts'
+import type { IssuerStore } from './stores/store.ts'
 
 /** Lifetimes of refresh tokens, in seconds. */
 export interface RefreshTokenOptions {

@@ -1,11 +1,11 @@
-import type { AccessTerms } from './access-token.ts'
-import type { RingRules } from './key-ring.ts'
-import type { HashParameters } from './password-hash.ts'
-import { PATIENCE } from './patience.ts'
-import type { PasswordRules } from './password-rules.ts'
+import type { AccessTerms } from './sessions/access-token.ts'
+import type { RingRules } from './keys/key-ring.ts'
+import type { HashParameters } from './passwords/hash.ts'
+import { PATIENCE } from './stores/patience.ts'
+import type { PasswordRules } from './passwords/rules.ts'
 import type { IssuerOptions, JwksOptions, KeysOptions, RefreshTokenOptions } from './options.ts'
-import type { PasswordHashOptions } from './password-options.ts'
-import type { SessionRules } from './sessions.ts'
+import type { PasswordHashOptions } from './passwords/options.ts'
+import type { SessionRules } from './sessions/sessions.ts'
 
 /** What the options decide, by who needs to know. */
 export interface IssuerPolicy {

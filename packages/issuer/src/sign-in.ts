@@ -1,11 +1,11 @@
 import { emit } from '@portcullis/kernel'
-import { RESERVED } from './access-token.ts'
+import { RESERVED } from './sessions/access-token.ts'
 import { type Asker, attempt, declined, type Declined, type Desk, deskOf, revokeTokens } from './desk.ts'
 import { errors } from './errors.ts'
 import { events } from './events.ts'
-import type { PasswordAccount } from './password-hash.ts'
-import { canonicalPassword, faultOf, type PasswordFault } from './password-rules.ts'
-import type { AccessGrant, Grant, Standing } from './sessions.ts'
+import type { PasswordAccount } from './passwords/hash.ts'
+import { canonicalPassword, faultOf, type PasswordFault } from './passwords/rules.ts'
+import type { AccessGrant, Grant, Standing } from './sessions/sessions.ts'
 
 const SENTENCES: Readonly<Record<Exclude<PasswordFault, 'short' | 'long'>, string>> = {
   malformed: 'The password is not valid text.',

@@ -1,8 +1,8 @@
 import { emit } from '@portcullis/kernel'
 import { type Asker, attempt, declined, type Declined, deskOf, revokeTokens } from './desk.ts'
 import { events } from './events.ts'
-import type { Grant } from './sessions.ts'
-import type { EndedSession } from './store.ts'
+import type { Grant } from './sessions/sessions.ts'
+import type { EndedSession } from './stores/store.ts'
 import { mustBeStanding } from './sign-in.ts'
 
 /**

@@ -1,4 +1,4 @@
-/** Writes `src/common-passwords-list.ts` from the list of @zxcvbn-ts/language-common: run it after that was updated. */
+/** Writes `src/passwords/common-passwords-list.ts` from the list of @zxcvbn-ts/language-common: run it after that was updated. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { brotliCompressSync, constants } from 'node:zlib'
@@ -18,7 +18,7 @@ if (import.meta.main) {
   const text = Buffer.from(sourceList().join('\n'))
   const packed = brotliCompressSync(text, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } }).toString('base64')
   writeFileSync(
-    join(import.meta.dirname, '../src/common-passwords-list.ts'),
+    join(import.meta.dirname, '../src/passwords/common-passwords-list.ts'),
     `/** Common passwords of eight characters or more, one a line, brotli, base64. Written by test/common-list.ts from
  *  @zxcvbn-ts/language-common 4.1.3 (MIT License, Copyright (c) 2012-2016 Dan Wheeler and Dropbox, Inc., zxcvbn-ts). */
 export const COMMON_PASSWORDS: string =

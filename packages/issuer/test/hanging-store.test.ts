@@ -1,6 +1,6 @@
 import { afterEach, expect, it, vi } from 'vitest'
 import { memoryStore, refresh, sessions, signIn } from '../src/index.ts'
-import type { IssuerStore } from '../src/memory-store.ts'
+import type { IssuerStore } from '../src/stores/memory.ts'
 import { codeOf, given, headerOf, stage } from './stage.ts'
 
 afterEach(() => void vi.useRealTimers())

@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import { inspect } from 'node:util'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { memoryStore, rotateKeys, signIn } from '../src/index.ts'
-import type { StoredKey } from '../src/store.ts'
+import type { StoredKey } from '../src/stores/store.ts'
 import { deskOf } from '../src/desk.ts'
 import { claimsOf, given, headerOf, smallest, stage, testClock } from './stage.ts'
 

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { accessClaims } from '../src/access-token.ts'
-import { isDue, publicJwk, createKeyPair, completed, pruned, rotated } from '../src/key-ring.ts'
-import { createRefreshToken, hashRefreshToken, judge, successorOf } from '../src/refresh-token.ts'
-import type { FoundToken, StoredKey } from '../src/store.ts'
-import { createWrapping } from '../src/wrapping.ts'
+import { accessClaims } from '../src/sessions/access-token.ts'
+import { isDue, publicJwk, createKeyPair, completed, pruned, rotated } from '../src/keys/key-ring.ts'
+import { createRefreshToken, hashRefreshToken, judge, successorOf } from '../src/sessions/refresh-token.ts'
+import type { FoundToken, StoredKey } from '../src/stores/store.ts'
+import { createWrapping } from '../src/keys/wrapping.ts'
 
 const session: FoundToken['session'] = {
   id: 's',

@@ -60,7 +60,7 @@ describe('a stolen refresh token', () => {
   it('from a copy of the database opens nothing: there are only hashes', async () => {
     const { app } = await stage()
     const { refreshToken } = given(await signIn(app, { subject: 'user-1' }))
-    const { hashRefreshToken } = await import('../src/refresh-token.ts')
+    const { hashRefreshToken } = await import('../src/sessions/refresh-token.ts')
     expect(reasonOf(await refresh(app, hashRefreshToken(refreshToken)))).toBe('ended')
     given(await refresh(app, refreshToken))
   })

@@ -1,0 +1,89 @@
+import { hash } from 'node:crypto'
+import { credentialsOf } from '../access/authorization.ts'
+import type { Outcome, Strategy } from '../identity.ts'
+import type { KeySource, Vouched } from '../keys/sources.ts'
+import { faultOfTimes, identityOfToken, type ReadToken, readToken, type TokenRules } from './token.ts'
+import { type VerifiedToken, VerifiedTokens } from './verified-tokens.ts'
+
+/** What is no longer accepted although it verifies. */
+export interface RevocationList {
+  /** Another number whenever something was added. */
+  readonly version: number
+  /** False while the list may lack something and the policy is to refuse then. */
+  readonly certain: boolean
+  /** Seconds after `iat` for which a revocation is certain to be remembered: older tokens are refused. */
+  readonly maxTokenAge: number
+  covers(claims: Readonly<Record<string, unknown>>): boolean
+}
+
+/** What the JWT strategy is made of. */
+export interface JwtParts {
+  readonly rules: TokenRules
+  /** Where the keys are, by issuer. */
+  readonly sources: ReadonlyMap<string, KeySource>
+  /** Verified tokens remembered; 0 remembers none. */
+  readonly cacheSize: number
+  readonly revocations?: RevocationList | undefined
+  /** Milliseconds since the epoch. */
+  readonly clock: () => number
+}
+
+/** Bearer tokens (RFC 6750 §2.1) that are JWTs. */
+export function jwtStrategy({ rules, sources, cacheSize, revocations, clock }: JwtParts): Strategy {
+  const remembered = new VerifiedTokens(cacheSize)
+  const { clockTolerance, maxBytes } = rules
+
+  function verify(token: string): Outcome | Promise<Outcome> {
+    if (token.length > maxBytes) return 'too-large'
+    if (revocations?.certain === false) return 'unavailable'
+    const now = Math.floor(clock() / 1000)
+    // The hash covers the signature too, so that a re-encoded or re-signed token is another entry.
+    // One character a byte makes the shortest string.
+    const key = hash('sha256', token, 'binary')
+    const known = remembered.get(key)
+    if (known !== undefined) {
+      if (known.voucher.trusted) return recall(key, known, now)
+      remembered.delete(key)
+    }
+
+    const read = readToken(token, rules)
+    if (typeof read === 'string') return read
+    const { iss, exp, nbf = 0, iat } = read.claims
+    // Without `iat` nobody knows whether it was issued before its subject was revoked.
+    if (revocations !== undefined && (iat === undefined || iat > now + clockTolerance)) return 'claims'
+    const mayAsk = faultOfTimes(exp, nbf, now, clockTolerance) === null
+    const vouched = (sources.get(iss) as KeySource).verify(token, read, mayAsk)
+    return vouched instanceof Promise ? vouched.then((settled) => admit(key, read, settled)) : admit(key, read, vouched)
+  }
+
+  function recall(key: string, known: VerifiedToken, now: number): Outcome {
+    const { identity } = known
+    const fault = faultOfTimes(known.expires, known.notBefore, now, clockTolerance)
+    if (fault !== null) {
+      if (fault === 'expired') remembered.delete(key)
+      return fault
+    }
+    if (revocations !== undefined && known.compared !== revocations.version) {
+      const { version } = revocations
+      if (revocations.covers(identity.claims)) {
+        remembered.delete(key)
+        return 'revoked'
+      }
+      known.compared = version
+    }
+    return identity
+  }
+
+  function admit(key: string, read: ReadToken, vouched: Vouched): Outcome {
+    if (typeof vouched === 'string') return vouched
+    const { exp, nbf: notBefore = 0, iat = 0 } = read.claims
+    const expires = revocations === undefined ? exp : Math.min(exp, iat + revocations.maxTokenAge)
+    const entry: VerifiedToken = { identity: identityOfToken(read), voucher: vouched, expires, notBefore, compared: -1 }
+    // Time has passed, and revocations may have come, while somebody was asked.
+    const outcome = recall(key, entry, Math.floor(clock() / 1000))
+    if (outcome === entry.identity) remembered.set(key, entry)
+    return outcome
+  }
+
+  return { scheme: 'jwt', find: (fields) => credentialsOf(fields, 'bearer'), verify }
+}
