@@ -27,7 +27,7 @@ export function members(): Member[] {
   const folders = ['packages', 'apps'].flatMap((group) =>
     readdirSync(join(root, group)).map((name) => `${group}/${name}`),
   )
-  return [...folders, 'integration', 'bench']
+  return [...folders, 'integration', 'bench', 'test-servers']
     .toSorted()
     .filter((folder) => existsSync(join(root, folder, 'package.json')))
     .map((folder) => ({ folder, manifest: JSON.parse(read(`${folder}/package.json`)) as Manifest }))

@@ -3,11 +3,12 @@ import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { request, type RequestOptions } from 'node:https'
-import { createServer, type AddressInfo } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import https, { certificateStatus, plaintextAddress, tlsServerOptions } from '@portcullis/https'
 import { onSecurityEvent } from '@portcullis/kernel'
+import { freePort } from '@portcullis/test-servers/free-port'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { makeCertificate } from '../../packages/https/test/authority.ts'
 import type { Figure, Size } from '../proof.ts'
@@ -208,15 +209,6 @@ async function answerNames(): Promise<{ port: number; close(): void }> {
   socket.bind(0, '127.0.0.1')
   await once(socket, 'listening')
   return { port: socket.address().port, close: () => socket.close() }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 function fetchText(options: RequestOptions): Promise<{ status: number; text: string }> {

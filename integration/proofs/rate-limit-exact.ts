@@ -1,4 +1,4 @@
-import { RedisServer } from '../../packages/rate-limit/test/redis-server.ts'
+import { RedisServer } from '@portcullis/test-servers/redis'
 import type { Figure, Size } from '../proof.ts'
 import { LimitedProcesses } from '../test/limited-processes.ts'
 

@@ -4,10 +4,8 @@ import { performance } from 'node:perf_hooks'
 import auth, { revoke } from '@portcullis/auth'
 import Fastify from 'fastify'
 import { audience, issuer, pem, token } from '../../packages/auth/test/forge.ts'
-import { hasRedis, RedisServer } from '../../packages/rate-limit/test/redis-server.ts'
+import { RedisServer } from '@portcullis/test-servers/redis'
 import type { Figure, Size } from '../proof.ts'
-
-export { hasRedis }
 
 const iat = Math.floor(Date.now() / 1000) - 10
 const tokenOf = (jti: string): string => token({ iat, jti })

@@ -1,7 +1,8 @@
+import { hasRedis } from '@portcullis/test-servers/redis'
 import { expect, it } from 'vitest'
 import { prove as hostileTokens } from '../proofs/hostile-tokens.ts'
 import { prove as jwksChaos } from '../proofs/jwks-chaos.ts'
-import { hasRedis, prove as revocation } from '../proofs/revocation.ts'
+import { prove as revocation } from '../proofs/revocation.ts'
 import { given as hasVectors, prove as wycheproof } from '../proofs/wycheproof.ts'
 import type { Figure } from '../proof.ts'
 
@@ -18,7 +19,7 @@ it('an issuer that is flooded for, hangs, is down or sends too much disturbs no 
   hold(await jwksChaos('small'))
 }, 120_000)
 
-it.skipIf(!hasRedis)(
+it.runIf(hasRedis)(
   'what is revoked in one process is refused in another, and stays so',
   async () => {
     hold(await revocation('small'))

@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { once } from 'node:events'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
+import { freePort } from '@portcullis/test-servers/free-port'
 import type { FastifyInstance } from 'fastify'
 import { afterAll, expect, it, onTestFinished } from 'vitest'
 
@@ -20,15 +19,6 @@ async function paste<T>(code: string): Promise<T> {
   const file = join(folder, `pasted-${randomUUID()}.ts`)
   writeFileSync(file, code)
   return (await import(/* @vite-ignore */ file)) as T
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const { port } = probe.address() as AddressInfo
-  probe.close()
-  await once(probe, 'close')
-  return port
 }
 
 /** What a reader has around the code: accounts. */

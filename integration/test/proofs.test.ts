@@ -1,3 +1,4 @@
+import { required } from '@portcullis/test-servers/installed'
 import { expect, it } from 'vitest'
 import { installed as authorityInstalled, prove as acme } from '../proofs/acme.ts'
 import { prove as demoStart } from '../proofs/demo-start.ts'
@@ -41,8 +42,7 @@ it('certificates change under load, and the policy of the server does not', asyn
   for (const { name, figure, bound, ok } of await rotation('small')) expect(ok, `${name} ${figure} ${bound}`).toBe(true)
 }, 120_000)
 
-// A machine without the authority says so; the continuous run installs it.
-it.skipIf(!authorityInstalled() && process.env['CI'] === undefined)(
+it.runIf(required('pebble', authorityInstalled()))(
   'a real ACME authority issues, renews, disappears and comes back (needs the Debian package pebble)',
   async () => {
     for (const { name, figure, bound, ok } of await acme('small')) expect(ok, `${name} ${figure} ${bound}`).toBe(true)

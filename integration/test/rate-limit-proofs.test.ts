@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
-import { hasMemcached } from '../../packages/rate-limit/test/memcached-server.ts'
-import { hasRedis } from '../../packages/rate-limit/test/redis-server.ts'
+import { hasMemcached } from '@portcullis/test-servers/memcached'
+import { hasRedis } from '@portcullis/test-servers/redis'
 import { prove as exact } from '../proofs/rate-limit-exact.ts'
 import { prove as outages } from '../proofs/rate-limit-outages.ts'
 import { prove as cluster } from '../proofs/redis-cluster.ts'

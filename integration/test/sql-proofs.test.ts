@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process'
+import { requiredProgram } from '@portcullis/test-servers/installed'
 import { expect, it } from 'vitest'
 import { prove as fuzz } from '../proofs/sql-fuzz.ts'
 import { prove as sqlmap } from '../proofs/sqlmap.ts'
@@ -9,10 +9,7 @@ it('values of every kind in every place of a statement bring no word of the data
   for (const { name, figure, bound, ok } of figures) expect(ok, `${name} ${figure} ${bound}`).toBe(true)
 }, 120_000)
 
-const missing = spawnSync('sqlmap', ['--version']).error !== undefined && process.env['CI'] === undefined
-if (missing) process.stdout.write('skipped: sqlmap is not installed\n')
-
-it.skipIf(missing)(
+it.runIf(requiredProgram('sqlmap', '--version'))(
   'sqlmap finds an injection in a concatenated query, and none in ours',
   async () => {
     const figures = await sqlmap('small')

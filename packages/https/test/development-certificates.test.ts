@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { checkServerIdentity, connect } from 'node:tls'
 import { promisify } from 'node:util'
+import { requiredProgram } from '@portcullis/test-servers/installed'
 import { describe, expect, it } from 'vitest'
 import { makeLeaf } from '../src/certificate-authority.ts'
 import { developmentCertificates, tlsServerOptions } from '../src/index.ts'
@@ -13,17 +14,11 @@ import { folder } from './tls.ts'
 
 const run = promisify(execFile)
 const DAY = 86_400_000
-const openssl = await run('openssl', ['version']).then(
-  () => true,
-  () => false,
-)
-if (!openssl && process.env['CI'] !== undefined) throw new Error('openssl is missing')
-if (!openssl) process.stderr.write('skipped: openssl is missing, strict verification is not tested\n')
 
 const hosts = ['localhost', '127.0.0.1', '::1', 'api.portcullis.localhost', '*.portcullis.localhost']
 
 describe('development certificates', () => {
-  it.skipIf(!openssl).each([
+  it.runIf(requiredProgram('openssl', 'version')).each([
     ['localhost', hosts],
     ['user-service.local', ['user-service.local']],
     ['10.0.0.1', ['10.0.0.1', 'fd00::1']],

@@ -1,8 +1,9 @@
+import { hasPostgres } from '@portcullis/test-servers/postgres'
 import Fastify, { type FastifyInstance } from 'fastify'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import postgres, { databaseOf, sql } from '../src/index.ts'
-import { RIGHTS, stage, withoutPostgres } from './stage.ts'
+import { RIGHTS, stage } from './stage.ts'
 
 const at = stage()
 let pool: pg.Pool
@@ -10,7 +11,7 @@ let bare: FastifyInstance
 let app: FastifyInstance
 
 beforeAll(async () => {
-  if (withoutPostgres) return
+  if (!hasPostgres) return
   // One connection, so that the next user gets the same.
   pool = new pg.Pool({ connectionString: at.url, max: 1 })
   pool.on('error', () => undefined)
@@ -30,7 +31,7 @@ afterAll(async () => {
   await pool?.end()
 })
 
-describe.skipIf(withoutPostgres)('a caller', () => {
+describe.runIf(hasPostgres)('a caller', () => {
   it.each([
     ['a title that is taken', 'one', 'duplicate key value violates unique constraint', 409],
     ['a NUL byte', '\0', 'invalid byte sequence for encoding', 400],

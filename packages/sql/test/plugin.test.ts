@@ -1,9 +1,10 @@
 import { onSecurityEvent, type SecurityEvent } from '@portcullis/kernel'
+import { hasPostgres } from '@portcullis/test-servers/postgres'
 import Fastify, { type FastifyInstance } from 'fastify'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import postgres, { databaseOf, SqlError, type SqlOptions, sql } from '../src/index.ts'
-import { RIGHTS, stage, withoutPostgres } from './stage.ts'
+import { RIGHTS, stage } from './stage.ts'
 
 const at = stage()
 
@@ -16,7 +17,7 @@ async function appWith(options: Partial<SqlOptions> = {}): Promise<FastifyInstan
   return Object.assign(app, { raised })
 }
 
-describe.skipIf(withoutPostgres)('the room', () => {
+describe.runIf(hasPostgres)('the room', () => {
   let app: FastifyInstance & { raised: SecurityEvent[] }
   beforeAll(async () => {
     app = Object.assign(Fastify() as FastifyInstance, { raised: [] as SecurityEvent[] })
@@ -143,7 +144,7 @@ describe.skipIf(withoutPostgres)('the room', () => {
   })
 })
 
-describe.skipIf(withoutPostgres)('at boot', () => {
+describe.runIf(hasPostgres)('at boot', () => {
   async function refusal(options: Partial<SqlOptions>): Promise<string> {
     const error: unknown = await appWith(options).then(
       () => undefined,

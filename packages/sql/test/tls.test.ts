@@ -2,12 +2,12 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { requiredProgram } from '@portcullis/test-servers/installed'
+import { hasPostgres, type PostgresServer, startPostgres } from '@portcullis/test-servers/postgres'
 import Fastify from 'fastify'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import postgres, { databaseOf, sql } from '../src/index.ts'
-import { type PostgresServer, startPostgres } from './postgres-server.ts'
-import { withoutPostgres } from './stage.ts'
 
 /** A certificate that vouches for itself, for one host. */
 function certificate(host: string): { key: string; cert: string } {
@@ -24,12 +24,11 @@ function certificate(host: string): { key: string; cert: string } {
   }
 }
 
-const missing = withoutPostgres || (spawnSync('openssl', ['version']).error !== undefined && !process.env['CI'])
-if (missing) process.stdout.write('skipped: no PostgreSQL or no openssl\n')
+const isPossible = hasPostgres && requiredProgram('openssl', 'version')
 
-describe.skipIf(missing)('a server that speaks TLS', () => {
-  const good = missing ? { key: '', cert: '' } : certificate('localhost')
-  const foreign = missing ? { key: '', cert: '' } : certificate('other.example')
+describe.runIf(isPossible)('a server that speaks TLS', () => {
+  const good = isPossible ? certificate('localhost') : { key: '', cert: '' }
+  const foreign = isPossible ? certificate('other.example') : { key: '', cert: '' }
   let server: PostgresServer
   let impostor: PostgresServer
   beforeAll(async () => {

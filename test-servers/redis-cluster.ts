@@ -1,11 +1,12 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Redis } from 'ioredis'
-import { freePort } from '../../packages/rate-limit/test/free-port.ts'
+import { freePort } from './free-port.ts'
+import { launchRedis } from './redis.ts'
 
 interface Node {
   readonly port: number
@@ -90,32 +91,18 @@ export class RedisCluster {
 }
 
 async function startNode(folder: string, number: number): Promise<Node> {
-  const port = await clusterPort()
-  const options = {
+  // Nodes talk to each other on a second port, ten thousand above.
+  const port = await freePort()
+  const child = await launchRedis({
     port,
-    bind: '127.0.0.1',
     dir: folder,
-    save: '',
-    appendonly: 'no',
     'cluster-enabled': 'yes',
     'cluster-config-file': `nodes-${number}.conf`,
     'cluster-node-timeout': 1000,
     'repl-diskless-sync-delay': 0,
-  }
-  const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)])
-  const child = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] })
-  for await (const chunk of child.stdout) if (String(chunk).includes('Ready to accept connections')) break
-  // Nobody reads on: a full pipe would stop the server.
-  child.stdout.resume()
+  })
+  if (child.exitCode !== null) throw new Error('a node does not start')
   const client = new Redis({ port, host: '127.0.0.1', retryStrategy: () => 100 })
   client.on('error', () => {})
   return { port, child, client }
-}
-
-/** Nodes talk to each other on a second port, ten thousand above. */
-async function clusterPort(): Promise<number> {
-  for (;;) {
-    const port = await freePort()
-    if (port < 55_000) return port
-  }
 }
