@@ -9,11 +9,21 @@ export interface Asked {
   readonly security: object
 }
 
+/** As much of Node's TLS socket as tells of a certificate. */
+interface Shown {
+  readonly authorized?: boolean
+  readonly authorizationError?: unknown
+  getPeerX509Certificate?(): unknown
+}
+
 /** Whether the client showed a certificate: as the https room says, or as Node's TLS socket does. */
 export function hasCertificate({ security, raw }: Asked): boolean {
   const { clientCertificate } = security as { clientCertificate?: object | null }
   if (clientCertificate !== undefined) return clientCertificate !== null
-  return (raw as { socket?: { authorized?: boolean } }).socket?.authorized === true
+  const { socket } = raw as { socket?: Shown }
+  if (socket?.authorized === true) return true
+  // One that Node cannot verify may be one that the app knows by its fingerprint.
+  return socket?.authorizationError != null && socket.getPeerX509Certificate?.() !== undefined
 }
 
 /** Whether a body follows (RFC 9112 §6.3); in HTTP/2 its length need not be told (RFC 9113 §8.1.1). */

@@ -10,7 +10,8 @@ export function takeFrom(body: unknown): string | undefined {
   if (typeof body !== 'object' || body === null || !Object.hasOwn(body, MEMBER)) return undefined
   const members = body as { [MEMBER]?: unknown }
   const carried = members[MEMBER]
-  delete members[MEMBER]
+  // A parser may have frozen it: then it stays.
+  Reflect.deleteProperty(members, MEMBER)
   if (typeof carried === 'string') return carried
   const value = typeof carried === 'object' && carried !== null ? (carried as { value?: unknown }).value : undefined
   return typeof value === 'string' ? value : ''

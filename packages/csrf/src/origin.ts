@@ -44,5 +44,14 @@ export function mistakeIn(text: string): OriginMistake | null {
   }
   if (url.protocol !== 'https:' && url.protocol !== 'http:')
     return { wrong: 'is neither https nor http', instead: null }
+  if (url.protocol === 'http:' && !isLoopback(url.hostname)) {
+    const instead = new URL(url.origin.replace(/^http:/, 'https:')).origin
+    return { wrong: 'is plain http, where anybody on the way can write the page', instead }
+  }
   return url.origin === text ? null : { wrong: 'is not what browsers send', instead: url.origin }
+}
+
+/** Names and addresses that browsers take for this machine (Secure Contexts §3.1), as URLs write them. */
+function isLoopback(host: string): boolean {
+  return /^(?:(?:.+\.)?localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(host)
 }

@@ -23,7 +23,7 @@ export function stepsWith(
   /** Tells of cookies that any handler or plugin has set, once each. */
   function inspect(request: FastifyRequest, set: string | readonly string[]): void {
     for (const one of typeof set === 'string' ? [set] : set) {
-      const found = carelessnessOf(one)
+      const found = carelessnessOf(one, Date.now())
       if (found === null) continue
       const key = `${found.cookie} ${found.missing.join()}`
       if (told.has(key) || told.size === TOLD) continue

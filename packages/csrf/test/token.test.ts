@@ -68,6 +68,7 @@ describe('the member of a body', () => {
     [{ a: { csrf_token: 'x' } }, undefined, { a: { csrf_token: 'x' } }],
     [Object.create({ csrf_token: 'x' }), undefined, {}],
     ['csrf_token=x', undefined, 'csrf_token=x'],
+    [Object.freeze({ csrf_token: 'x' }), 'x', { csrf_token: 'x' }],
     [null, undefined, null],
   ])('of %j is %j, and %j is left', (body, token, left) => {
     expect(takeFrom(body)).toBe(token)
