@@ -141,7 +141,14 @@ export class Compiler {
     for (const [concern, { registration, policy, declared }] of plan) {
       links.set(concern, this.#link(registration, policies, { kind: 'route', declared }, record))
       for (const method of record.methods)
-        this.#report(registration, { method, url: record.url, declared, policy: policy as never, concerns })
+        this.#report(registration, {
+          route: record,
+          method,
+          url: record.url,
+          declared,
+          policy: policy as never,
+          concerns,
+        })
     }
     return links
   }

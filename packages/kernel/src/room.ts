@@ -28,6 +28,8 @@ export interface DeclaredRoute {
 
 /** One route, as a room's `ready` sees it. */
 export interface RouteReport<Policy> {
+  /** The route that `prepare` was shown. Routes of one URL may differ by host and version. */
+  readonly route: DeclaredRoute
   readonly method: string
   readonly url: string
   readonly declared: boolean
