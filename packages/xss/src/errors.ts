@@ -27,10 +27,9 @@ const table = {
     boot: 'a response schema of %s refers to %s, which is not found; rich text behind it would leave as it was written',
     meaning: 'A `$ref` in a response schema cannot be followed, in an app whose schemas name rich text.',
   },
-  PTC_XSS_SCHEMA_LATE: {
-    boot: 'an onRoute hook has replaced the response schema or the preSerialization hooks of %s, whose rich text would leave as it was written',
-    meaning:
-      'A response schema with rich text was added after the room had seen the route, or its hook was taken away.',
+  PTC_XSS_SCHEMA_ENCODED: {
+    boot: 'a response schema of %s has rich text in contentEncoding %s, which nobody can sanitise; send it as text, or leave its contentMediaType out',
+    meaning: 'A string with `contentMediaType: text/html` has a `contentEncoding` too, such as `base64`.',
   },
 } as const
 

@@ -1,4 +1,4 @@
-import { defineRoom } from '@portcullis/kernel'
+import { defineRoom, type DeclaredRoute } from '@portcullis/kernel'
 import type { FastifyPluginAsync } from 'fastify'
 import { errors } from './errors.ts'
 import { events } from './events.ts'
@@ -19,7 +19,7 @@ const plugin: FastifyPluginAsync<XssOptions> = defineRoom<XssOptions, XssRoute>(
   events,
   policiesByPrefix: true,
   setup() {
-    const rich = new Map<string, RichRoute[]>()
+    const rich = new Map<DeclaredRoute, RichRoute>()
     return {
       compile(options) {
         const policy = compilePolicy(options)
@@ -27,7 +27,7 @@ const plugin: FastifyPluginAsync<XssOptions> = defineRoom<XssOptions, XssRoute>(
           onSend(_request, reply, payload) {
             if (payload === undefined || payload === null) return undefined
             // Fetch §3.6: without it a script element runs JSON and text, and browsers guess at the rest.
-            if (!reply.hasHeader('x-content-type-options')) reply.header('x-content-type-options', 'nosniff')
+            reply.header('x-content-type-options', 'nosniff')
             const { type, refused, kind } = policy(reply.getHeader('content-type'))
             if (refused !== null) {
               const detail = kind === null ? { reason: refused } : { reason: refused, kind }
@@ -39,13 +39,10 @@ const plugin: FastifyPluginAsync<XssOptions> = defineRoom<XssOptions, XssRoute>(
         }
       },
       prepare(route) {
-        const made = new RichRoute(route)
-        rich.set(route.url, [...(rich.get(route.url) ?? []), made])
+        rich.set(route, new RichRoute(route))
       },
       ready(routes) {
-        for (const { method, url, policy } of routes)
-          for (const one of rich.get(url) ?? [])
-            if (one.route.methods.includes(method)) one.settle(policy.richText ?? 'basic')
+        for (const { route, policy } of routes) rich.get(route)?.settle(policy.richText ?? 'basic')
       },
     }
   },

@@ -2,25 +2,19 @@ import type { DeclaredRoute } from '@portcullis/kernel'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { errors } from './errors.ts'
 import type { Profile } from './profiles.ts'
-import { compileRichText, mayBeRich, type Transform } from './rich-text.ts'
+import { compileRichText, type JsonSchema, mayBeRich, type Transform } from './rich-text.ts'
 
 type Done = (error: Error | null, payload?: unknown) => void
 type PreSerialization = (request: FastifyRequest, reply: FastifyReply, payload: unknown, done: Done) => void
 
-const placed = new WeakSet<object>()
-
-/** One route whose answers may hold rich text: sanitised after every hook of the user's, before the serializer. */
+/** One route whose answers may hold rich text: sanitised after every hook of others, before the serializer. */
 export class RichRoute {
-  readonly route: DeclaredRoute
+  readonly #route: DeclaredRoute
   /** By the key under which Fastify finds the response's schema; null: this one has no rich text. */
   #transforms: ReadonlyMap<string, Transform | null> | null = null
 
   constructor(route: DeclaredRoute) {
-    this.route = route
-    const { options } = route
-    const before = [options.preSerialization ?? []].flat()
-    // The HEAD twin of a GET route is made of the GET route's options, its hook included.
-    if (responsesOf(route) === null || this.#isHooked()) return
+    this.#route = route
     const hook: PreSerialization = (_request, reply, payload, done) => {
       try {
         done(null, this.#transformOf(reply.statusCode)?.(payload) ?? payload)
@@ -28,40 +22,38 @@ export class RichRoute {
         done(error as Error)
       }
     }
-    placed.add(hook)
-    options.preSerialization = [...before, hook] as NonNullable<typeof options.preSerialization>
+    keepLast(route.options, hook, () => this.#mayBeRich())
   }
 
   /** Reads the route's response schemas. */
   settle(profile: Profile): void {
-    const responses = responsesOf(this.route)
-    if (responses === null) return
-    const shared = this.route.scope.getSchemas()
-    if (!mayBeRich(responses, shared)) return
-    const name = `${this.route.methods.join('|')} ${this.route.url}`
+    if (!this.#mayBeRich()) return
+    const { methods, url, scope } = this.#route
+    const name = `${methods.join('|')} ${url}`
     const reading = {
       profile,
-      shared,
+      shared: scope.getSchemas(),
       unknownProfile(mediaType: string): never {
         throw new errors.PTC_XSS_PROFILE_UNKNOWN(mediaType)
+      },
+      encoded(encoding: string): never {
+        throw new errors.PTC_XSS_SCHEMA_ENCODED(name, encoding)
       },
       unresolved(ref: string): never {
         throw new errors.PTC_XSS_SCHEMA_UNRESOLVED(name, ref)
       },
     }
-    const transforms = Object.entries(responses).map(([status, response]) => {
-      const found = schemasOf(response).flatMap((schema) => compileRichText(schema, reading) ?? [])
+    const transforms = responsesOf(this.#route).map(([status, schemas]) => {
+      const found = schemas.flatMap((schema) => compileRichText(schema, reading) ?? [])
       const run = found.length === 0 ? null : (value: unknown) => found.reduce((current, next) => next(current), value)
       return [status.toLowerCase(), run] as const
     })
-    if (transforms.every(([, run]) => run === null)) return
-    if (!this.#isHooked()) throw new errors.PTC_XSS_SCHEMA_LATE(name)
-    this.#transforms = new Map(transforms)
+    if (transforms.some(([, run]) => run !== null)) this.#transforms = new Map(transforms)
   }
 
-  /** Hooks of others may have given the route its schema, or other hooks, since. */
-  #isHooked(): boolean {
-    return [this.route.options.preSerialization ?? []].flat().some((hook) => placed.has(hook))
+  #mayBeRich(): boolean {
+    const responses = responsesOf(this.#route)
+    return responses.length > 0 && mayBeRich(responses, this.#route.scope.getSchemas())
   }
 
   /** Fastify takes a status's own schema, then its class's, then the default one. */
@@ -74,14 +66,69 @@ export class RichRoute {
   }
 }
 
-function responsesOf({ options }: DeclaredRoute): Record<string, unknown> | null {
-  const response = options.schema?.response
-  return typeof response === 'object' && response !== null ? (response as Record<string, unknown>) : null
+/**
+ * Keeps a hook behind those that onRoute hooks add to the route later, or put in their place: tracing wraps every hook
+ * of a route, and what a hook behind ours adds to an answer would leave as it was written. Fastify reads the list when
+ * all routes are known.
+ */
+function keepLast(options: DeclaredRoute['options'], hook: PreSerialization, isNeeded: () => boolean): void {
+  let given: unknown[] = []
+  let taken = 0
+  const hooks: unknown[] = []
+  const put = (value: unknown): void => {
+    if (value === hooks) return
+    // People share lists of hooks between routes: theirs is read, not written to.
+    given = Array.isArray(value) ? value : [value ?? []].flat()
+    taken = 0
+    hooks.length = 0
+  }
+  put(options.preSerialization)
+  Object.defineProperty(options, 'preSerialization', {
+    enumerable: true,
+    configurable: true,
+    set: put,
+    get() {
+      const added = given.slice(taken)
+      taken = given.length
+      const others = [...hooks, ...added].filter((one) => one !== hook)
+      hooks.splice(0, hooks.length, ...others, ...(isNeeded() ? [hook] : []))
+      return hooks
+    },
+  })
 }
 
-/** A response has one schema, or one for each media type. */
-function schemasOf(response: unknown): unknown[] {
-  const content = (response as { content?: unknown } | null)?.content
-  if (typeof content !== 'object' || content === null) return [response]
-  return Object.values(content).map((one) => (one as { schema?: unknown }).schema)
+/** A route's response schemas, by status: each has one, or one for each media type. */
+function responsesOf({ options }: DeclaredRoute): [status: string, schemas: (JsonSchema | null)[]][] {
+  const response = options.schema?.response
+  if (typeof response !== 'object' || response === null) return []
+  return Object.entries(response).map(([status, one]) => {
+    const content = (one as { content?: unknown } | null)?.content
+    const schemas =
+      typeof content === 'object' && content !== null
+        ? Object.values(content).map(({ schema }: { schema?: unknown }) => schema)
+        : [one]
+    return [status, schemas.map(jsonSchemaOf)]
+  })
+}
+
+/** How fluent-json-schema marks its own, as Fastify knows it. */
+const FLUENT = Symbol.for('fluent-schema-object')
+
+/**
+ * Zod and others tell their JSON Schema by the Standard Schema interface; null for what tells none.
+ * What it gives out is what leaves; what it takes in is what it was given, where the two differ and one is no JSON.
+ */
+function jsonSchemaOf(schema: unknown): JsonSchema | null {
+  if ((typeof schema !== 'object' && typeof schema !== 'function') || schema === null) return null
+  if ('isFluentSchema' in schema || FLUENT in schema) return schema.valueOf() as JsonSchema
+  if (!('~standard' in schema)) return schema as JsonSchema
+  const { jsonSchema } = schema['~standard'] as { jsonSchema?: Record<'input' | 'output', (how: object) => JsonSchema> }
+  for (const side of ['output', 'input'] as const) {
+    try {
+      return jsonSchema?.[side]({ target: 'draft-2020-12' }) ?? null
+    } catch {
+      // Transforms have none on this side.
+    }
+  }
+  return null
 }

@@ -15,6 +15,8 @@ export interface Reading {
   readonly shared: Readonly<Record<string, unknown>>
   /** Called for a `contentMediaType` whose profile is none; throws. */
   unknownProfile(mediaType: string): never
+  /** Called for rich text that is encoded, which no sanitizer reads; throws. */
+  encoded(encoding: string): never
   /** Called for a `$ref` that leads nowhere; throws. */
   unresolved(ref: string): never
 }
@@ -23,11 +25,37 @@ export interface Reading {
 const RICH = /^text\/html[ \t]*(?:;(.*))?$/i
 const PROFILE = /(?:^|;)[ \t]*profile="?([^";\s]*)"?[ \t]*(?:;|$)/i
 
+/** RFC 2045 §6.2: encodings under which text is itself. */
+const IDENTITY = /^(?:7bit|8bit|binary)$/i
+
+/** Whether an object has words for itself. Dates have their own in JSON. */
+function callsItself(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || value instanceof Date) return false
+  const { toString } = value as { toString?: unknown }
+  return typeof toString === 'function' && toString !== Object.prototype.toString
+}
+
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** Whether any part of these schemas names a media type: if none does, there is nothing to read. */
-export const mayBeRich = (...schemas: unknown[]): boolean => JSON.stringify(schemas).includes('"contentMediaType"')
+export function mayBeRich(...schemas: unknown[]): boolean {
+  // Schemas may hold one another.
+  const reached = new Set<unknown>(schemas)
+  for (const one of reached) {
+    if (!isJson(one)) continue
+    if (Object.hasOwn(one, 'contentMediaType')) return true
+    for (const member of Object.values(one)) reached.add(member)
+  }
+  return false
+}
+
+/** What JSON has members for; a schema of another make is no JSON Schema. */
+function isJson(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null) return false
+  const made = Object.getPrototypeOf(value) as object | null
+  return Array.isArray(value) || made === null || Object.getPrototypeOf(made) === null
+}
 
 /**
  * Compiles what a response schema says of rich text: each string with `contentMediaType: 'text/html'` is sanitised,
@@ -80,8 +108,17 @@ class Compiler {
     const profile = PROFILE.exec(rich[1] ?? '')?.[1] ?? this.#reading.profile
     if (profile !== 'text' && profile !== 'basic' && profile !== 'article')
       return this.#reading.unknownProfile(String(mediaType))
+    const encoding = schema['contentEncoding']
+    if (typeof encoding === 'string' && !IDENTITY.test(encoding)) return this.#reading.encoded(encoding)
     this.#marked = true
-    return (value) => (typeof value === 'string' ? sanitizeHtml(value, { profile }) : value)
+    const isWritten = [schema['type']].flat().includes('string')
+    const sanitised: Transform = (value) => {
+      if (typeof value === 'string') return sanitizeHtml(value, { profile })
+      // Where a schema says string, the serializer writes a list, bytes and other objects as what they call themselves.
+      if (Array.isArray(value)) return value.map(sanitised)
+      return isWritten && callsItself(value) ? sanitizeHtml(String(value), { profile }) : value
+    }
+    return sanitised
   }
 
   #referred(schema: JsonSchema, document: unknown): Transform | null {
@@ -103,7 +140,7 @@ class Compiler {
   #object(schema: JsonSchema, document: unknown): Transform | null {
     const own = compiled(schema['properties'], (one) => this.#compile(one, document))
     const patterns = compiled(schema['patternProperties'], (one) => this.#compile(one, document)).map(
-      ([pattern, transform]) => [new RegExp(pattern, 'u'), transform] as const,
+      ([pattern, transform]) => [regExpOf(pattern), transform] as const,
     )
     const others = this.#compile(schema['additionalProperties'], document)
     if (own.length === 0 && patterns.length === 0 && others === null) return null
@@ -129,8 +166,10 @@ class Compiler {
   }
 
   #array(schema: JsonSchema, document: unknown): Transform | null {
-    const { items } = schema
-    const tuple = Array.isArray(items) ? items.map((one) => this.#compile(one, document)) : []
+    const { items, prefixItems } = schema
+    // JSON Schema 2020-12 calls prefixItems and items what was items and additionalItems before.
+    const first = [prefixItems, items].find((some) => Array.isArray(some)) as unknown[] | undefined
+    const tuple = first?.map((one) => this.#compile(one, document)) ?? []
     const others = this.#compile(Array.isArray(items) ? schema['additionalItems'] : items, document)
     if (others === null && tuple.every((one) => one === null)) return null
     return (given) => {
@@ -184,12 +223,21 @@ function follow(document: unknown, pointer: string): unknown {
 
 /** The schema of this `$id` within others. */
 function identified(within: unknown, id: string): unknown {
-  if (typeof within !== 'object' || within === null) return undefined
-  const own = (within as { $id?: unknown }).$id
-  if (own === id || own === `${id}#`) return within
-  for (const one of Object.values(within)) {
-    const found = identified(one, id)
-    if (found !== undefined) return found
+  const reached = new Set([within])
+  for (const one of reached) {
+    if (!isJson(one)) continue
+    const { $id, $anchor } = one as { $id?: unknown; $anchor?: unknown }
+    if ($id === id || $id === `${id}#` || (typeof $anchor === 'string' && `#${$anchor}` === id)) return one
+    for (const member of Object.values(one)) reached.add(member)
   }
   return undefined
+}
+
+/** Ajv reads patterns by code points; the serializer takes those too that are none then. */
+function regExpOf(pattern: string): RegExp {
+  try {
+    return new RegExp(pattern, 'u')
+  } catch {
+    return new RegExp(pattern)
+  }
 }

@@ -27,6 +27,14 @@ describe('a response schema', () => {
   it.each<[string, object, unknown, unknown]>([
     ['a member', object({ a: rich, b: { type: 'string' } }), { a: bad, b: bad }, { a: '<b>b</b>', b: bad }],
     ['a list', { type: 'array', items: rich }, [bad, 'x'], ['<b>b</b>', 'x']],
+    ['a list of different things', { type: 'array', items: [{ type: 'string' }, rich] }, ['x', bad], ['x', '<b>b</b>']],
+    ['a list in the words of 2020-12', { type: 'array', prefixItems: [rich] }, [bad], ['<b>b</b>']],
+    [
+      'members by a pattern without code points',
+      { type: 'object', patternProperties: { '^\\-a': rich } },
+      { '-a': bad },
+      { '-a': '<b>b</b>' },
+    ],
     ['a list of objects', { type: 'array', items: object({ a: rich }) }, [{ a: bad }], [{ a: '<b>b</b>' }]],
     ['other members', { type: 'object', additionalProperties: rich }, { z: bad }, { z: '<b>b</b>' }],
     ['members by pattern', { type: 'object', patternProperties: { '^a': rich } }, { ab: bad }, { ab: '<b>b</b>' }],
@@ -114,15 +122,70 @@ describe('a response schema', () => {
     await app.close()
   })
 
-  it('comes after every hook that changes the payload', async () => {
-    const change = (app: FastifyInstance): void => {
-      app.addHook('preSerialization', async () => ({ a: bad }))
-    }
+  const changes = async (): Promise<unknown> => ({ a: bad })
+  it.each<[string, (app: FastifyInstance) => void]>([
+    ['of the app', (app) => void app.addHook('preSerialization', changes)],
+    [
+      'put behind ours',
+      (app) =>
+        void app.addHook('onRoute', (route) => {
+          route.preSerialization = [...[route.preSerialization ?? []].flat(), changes]
+        }),
+    ],
+    [
+      'added to the list of the route',
+      (app) =>
+        void app.addHook('onRoute', (route) => {
+          const hooks: (typeof changes)[] = []
+          route.preSerialization = hooks
+          hooks.push(changes)
+        }),
+    ],
+    [
+      'added to ours',
+      (app) =>
+        void app.addHook('onRoute', (route) => {
+          route.preSerialization = route.preSerialization ?? []
+          ;(route.preSerialization as unknown[]).push(changes)
+        }),
+    ],
+    [
+      'in its place',
+      (app) =>
+        void app.addHook('onRoute', (route) => {
+          route.preSerialization = changes
+        }),
+    ],
+    [
+      'around it',
+      (app) =>
+        void app.addHook('onRoute', (route) => {
+          const hooks = [route.preSerialization ?? []].flat() as ((...given: unknown[]) => unknown)[]
+          route.preSerialization = hooks.map(
+            (hook) =>
+              (...given: unknown[]) =>
+                hook(...given),
+          ) as never
+          app.addHook('preSerialization', changes)
+        }),
+    ],
+  ])('comes after every hook that changes the payload: one %s', async (_where, change) => {
     expect(await answer(object({ a: rich }), { a: '' }, {}, change)).toEqual({ a: '<b>b</b>' })
+  })
+
+  it('leaves the lists of hooks alone that routes share', async () => {
+    const hooks = [changes]
+    const app = Fastify()
+    await app.register(xss)
+    app.get('/', { schema: { response: { 200: object({ a: rich }) } }, preSerialization: hooks }, changes)
+    await app.ready()
+    expect(hooks).toEqual([changes])
+    await app.close()
   })
 
   it.each([
     [object({ a: { type: 'string', contentMediaType: 'text/html; profile=all' } }), 'PTC_XSS_PROFILE_UNKNOWN'],
+    [object({ a: { ...rich, contentEncoding: 'base64' } }), 'PTC_XSS_SCHEMA_ENCODED'],
     [object({ a: rich, b: { $ref: '#/nowhere' } }), /.*/],
   ])('refuses to boot with %j', async (schema, code) => {
     await expect(answer(schema, {})).rejects.toMatchObject({ code: expect.stringMatching(code) })
@@ -130,17 +193,63 @@ describe('a response schema', () => {
 
   it.each<[string, object, object]>([
     ['gives rich text to a route', {}, { schema: { response: { 200: object({ a: rich }) } } }],
-    [
-      'takes away what would sanitise it',
-      { schema: { response: { 200: object({ a: rich }) } } },
-      { preSerialization: [] },
-    ],
-  ])('refuses to boot when a hook %s that the room has seen', async (_what, given, late) => {
+    ['replaces the hooks of a route', { schema: { response: { 200: object({ a: rich }) } } }, { preSerialization: [] }],
+  ])('is heeded when a hook %s that the room has seen', async (_what, given, late) => {
     const app = Fastify()
     await app.register(xss)
     app.addHook('onRoute', (route) => void Object.assign(route, late))
     app.get('/', given, async () => ({ a: bad }))
-    await expect(app.ready()).rejects.toMatchObject({ code: 'PTC_XSS_SCHEMA_LATE' })
+    expect((await app.inject('/')).json()).toEqual({ a: '<b>b</b>' })
     await app.close()
+  })
+
+  it('is heeded by each route of a URL in its own way', async () => {
+    const app = Fastify()
+    await app.register(xss)
+    const schema = { response: { 200: object({ a: rich }) } }
+    for (const [version, richText] of [['1.0.0', 'text'] as const, ['2.0.0', 'article'] as const])
+      app.get('/', { schema, constraints: { version }, config: { security: { xss: { richText } } } }, async () => ({
+        a: '<h2>Head</h2>',
+      }))
+    const of = async (version: string): Promise<unknown> =>
+      (await app.inject({ url: '/', headers: { 'accept-version': version } })).json()
+    expect([await of('1.x'), await of('2.x')]).toEqual([{ a: 'Head' }, { a: '<h2>Head</h2>' }])
+    await app.close()
+  })
+})
+
+describe('a response schema that is no JSON Schema', () => {
+  const json = object({ a: rich })
+  const tells = (jsonSchema: object): object => ({ '~standard': { version: 1, vendor: 'test', jsonSchema } })
+  const fails = (): never => {
+    throw new Error('Transforms cannot be represented in JSON Schema')
+  }
+  const cyclic: Record<string, unknown> = { vendor: 'test', size: 1n }
+  cyclic['self'] = cyclic
+
+  it.each([
+    ['what it gives out', tells({ output: () => json, input: fails }), { a: '<b>b</b>' }],
+    ['what it takes in, if it tells no more', tells({ output: fails, input: () => json }), { a: '<b>b</b>' }],
+    ['nothing, if it tells nothing', tells({ output: fails, input: fails }), { a: bad }],
+    ['nothing, of another make', cyclic, { a: bad }],
+    ['what it is made of', { isFluentSchema: true, valueOf: () => json }, { a: '<b>b</b>' }],
+  ])('is read as %s', async (_what, schema, expected) => {
+    const own = (app: FastifyInstance): void => {
+      app.setSerializerCompiler(() => (value) => JSON.stringify(value))
+    }
+    expect(await answer(schema, { a: bad }, {}, own)).toEqual(expected)
+  })
+})
+
+describe('what a serializer makes a string of', () => {
+  it.each<[string, unknown, unknown]>([
+    ['a list', [bad], '<b>b</b>'],
+    ['a list of lists', [[bad], bad], '<b>b</b>,<b>b</b>'],
+    ['bytes', Buffer.from(bad), '<b>b</b>'],
+    ['an object with words for itself', { toString: () => bad }, '<b>b</b>'],
+    ['a date', new Date(0), '1970-01-01T00:00:00.000Z'],
+  ])('is sanitised too: %s', async (_what, value, expected) => {
+    expect(await answer(object({ a: rich }), { a: value })).toEqual({ a: expected })
+    expect(await answer(object({ a: { ...rich, type: ['string', 'null'] } }), { a: value })).toEqual({ a: expected })
   })
 })

@@ -177,6 +177,19 @@ describe('rich text', () => {
     expect(sanitizeHtml(written)).toBe('<p>Hi <a rel="nofollow ugc noopener noreferrer">there</a></p>')
   })
 
+  it.each([
+    ['in a list, which the serializer joins', ['<img src=x onerror=alert(1)>']],
+    ['in bytes, which the serializer decodes', Buffer.from('<img src=x onerror=alert(1)>')],
+  ])('hides from the sanitizer of a handler %s, and not from ours', async (_where, written: unknown) => {
+    const schema = { type: 'object', properties: { body: { type: 'string', contentMediaType: 'text/html' } } }
+    const clean = typeof written === 'string' ? sanitizeHtml(written) : written
+    const [bare, ours] = await twins((app) =>
+      app.get('/', { schema: { response: { 200: schema } } }, async () => ({ body: clean })),
+    )
+    expect((await bare.inject('/')).json()).toEqual({ body: '<img src=x onerror=alert(1)>' })
+    expect((await ours.inject('/')).json()).toEqual({ body: '' })
+  })
+
   it('cannot be forged as safe by JSON', () => {
     const forged: unknown = JSON.parse('{"text":"<script>","#text":"<script>"}')
     expect(() => page`<p>${forged}</p>`).toThrow(TypeError)
