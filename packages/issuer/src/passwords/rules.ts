@@ -55,7 +55,7 @@ function isRepetition(text: string, { length }: string): boolean {
 }
 
 /** For comparisons: without case, width and what nobody sees, which guessers leave out too. */
-function foldedOf(text: string): string {
+export function foldedOf(text: string): string {
   return text
     .normalize('NFKC')
     .replaceAll(/\p{Cf}/gu, '')
