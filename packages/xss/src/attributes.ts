@@ -17,8 +17,8 @@ const TEXT = words(
 /** Attributes that hold one URL. */
 const URLS = words('action cite formaction href longdesc poster src')
 
-/** Elements whose URL loads code, a document that scripts us, or the base of every other URL. */
-const LOADS = words('base embed frame link object portal script')
+/** Elements whose URL loads code, a document that scripts us or becomes part of ours, or the base of every other URL. */
+const LOADS = words('base embed frame link object portal script use')
 
 /** Elements of SVG that write other attributes. */
 const ANIMATES = words('animate animatecolor animatemotion animatetransform set')

@@ -1,7 +1,7 @@
 import { attributeKind } from './attributes.ts'
 
 /** How a value is written at its place in a template. */
-export type Context = 'text' | 'plain-text' | 'attribute' | 'link' | 'link-part' | 'json'
+export type Context = 'text' | 'plain-text' | 'attribute' | 'link' | 'first-segment' | 'link-part' | 'json'
 
 /** Thrown for a template with a value in an unsafe place; says where. */
 export class UnsafePlace extends Error {}
@@ -10,11 +10,20 @@ const RAW: ReadonlySet<string> = new Set('style xmp iframe noembed noframes nosc
 const RCDATA: ReadonlySet<string> = new Set(['textarea', 'title'])
 const JSON_TYPE = /^application\/(?:[a-z0-9.-]+\+)?json$/
 
+/** HTML §13.2.5: what separates names. `\s` knows other spaces, which are letters of a name to a browser. */
+const SPACE = /[\t\n\f\r ]/
+
 /** What may become another tag, or a comment, by what follows it. */
 const UNFINISHED = /^<[/a-z!-]*$/i
 
 /** A link up to a value that is not its beginning: its origin must stand there, whole. */
 const FIXED_ORIGIN = /^(?:https?:\/\/[^/?#\s\\]+[/?#]|(?:mailto|tel):|\/(?![/\\])|\.{1,2}\/|[?#]|[A-Za-z0-9_-]+[/?#])/
+
+/** A path that begins with a value: were that empty, `//` would make a host of the next (WHATWG URL §4.4). */
+const FIRST_SEGMENT = /^\0?\/$/
+
+/** A colon, in letters or as a character reference, before which a value would be the scheme. */
+const SCHEME_OF_DATA = /^\0[^/?#]*(?::|&(?:#|colon))/
 
 type Mode = 'data' | 'rcdata' | 'raw' | 'in-tag' | 'attribute-name' | 'before-value' | 'value'
 
@@ -74,14 +83,21 @@ export class Tokenizer {
   #holeInValue(): Context {
     if (this.#quote === '') throw new UnsafePlace(`in ${this.#named()} without quotes; write ${this.#attribute}="…"`)
     const kind = attributeKind(this.#element, this.#attribute)
-    const before = this.#value
+    // WHATWG URL §4.4: tabs and line ends in a URL are passed over.
+    const before = this.#value.replaceAll(/[\t\n\r]/g, '')
     this.#value += '\0'
     if (kind === 'refused') throw new UnsafePlace(`in ${this.#named()}, which may hold code`)
     if (kind === 'text') return 'attribute'
     if (before === '' && kind === 'link') return 'link'
+    if (kind === 'link') this.#checkScheme()
     const fixed = before.startsWith('\0') ? /[/?#]/.test(before) && kind === 'link' : FIXED_ORIGIN.test(before)
     if (!fixed) throw new UnsafePlace(`in ${this.#named()}, where it decides where from or what is loaded`)
-    return 'link-part'
+    return FIRST_SEGMENT.test(before) ? 'first-segment' : 'link-part'
+  }
+
+  #checkScheme(): void {
+    if (SCHEME_OF_DATA.test(this.#value))
+      throw new UnsafePlace(`in ${this.#named()}, before a colon that ends a scheme`)
   }
 
   #step(part: string, at: number): number {
@@ -104,7 +120,7 @@ export class Tokenizer {
     if (part.startsWith('<!--', open)) return this.#comment(part, open)
     const doctype = /^<!doctype [a-z]+>/i.exec(part.slice(open, open + 20))
     if (doctype !== null) return open + doctype[0].length
-    const name = /^<(\/?)([a-zA-Z][a-zA-Z0-9-]*)(?=[\s/>])/.exec(part.slice(open))
+    const name = /^<(\/?)([a-zA-Z][a-zA-Z0-9-]*)(?=[\t\n\f\r />])/.exec(part.slice(open))
     // `<` before a space or a digit is text to a browser; here it is a mistake, or the end of a part.
     if (name === null) throw new UnsafePlace('behind a < that begins no element; write &lt; for the character')
     this.#closing = name[1] === '/'
@@ -126,7 +142,7 @@ export class Tokenizer {
   #untilEnd(part: string, at: number): number {
     const less = part.indexOf('<', at)
     if (less === -1) return part.length
-    const end = new RegExp(`^</${this.#element}(?=[\\s/>])`, 'i').exec(part.slice(less))
+    const end = new RegExp(`^</${this.#element}(?=[\\t\\n\\f\\r />])`, 'i').exec(part.slice(less))
     if (end !== null) {
       this.#closing = true
       this.#json = false
@@ -143,7 +159,7 @@ export class Tokenizer {
   #inTag(part: string, at: number): number {
     const character = part[at] as string
     if (this.#mode === 'attribute-name') {
-      const name = /^[^\s"'<>/=]*/.exec(part.slice(at))?.[0] ?? ''
+      const name = /^[^\t\n\f\r "'<>/=]*/.exec(part.slice(at))?.[0] ?? ''
       this.#attribute += name.toLowerCase()
       const next = part[at + name.length]
       if (next === undefined) return part.length
@@ -157,13 +173,13 @@ export class Tokenizer {
       return at + name.length
     }
     if (this.#mode === 'before-value') {
-      if (/\s/.test(character)) throw new UnsafePlace(`behind ${this.#named()}, which has a space behind its =`)
+      if (SPACE.test(character)) throw new UnsafePlace(`behind ${this.#named()}, which has a space behind its =`)
       this.#quote = character === '"' || character === "'" ? character : ''
       this.#mode = 'value'
       return this.#quote === '' ? at : at + 1
     }
     if (character === '>') return this.#endTag(at)
-    if (/[\s/]/.test(character)) return at + 1
+    if (character === '/' || SPACE.test(character)) return at + 1
     if (/["'<=]/.test(character))
       throw new UnsafePlace(`behind a ${character} among the attributes of <${this.#element}>`)
     this.#attribute = ''
@@ -173,11 +189,11 @@ export class Tokenizer {
 
   #inValue(part: string, at: number): number {
     if (this.#quote === '') {
-      const plain = /^[^\s"'<>=`]*/.exec(part.slice(at))?.[0] ?? ''
+      const plain = /^[^\t\n\f\r "'<>=`]*/.exec(part.slice(at))?.[0] ?? ''
       this.#value += plain
       const next = part[at + plain.length]
       if (next === undefined) return part.length
-      if (next !== '>' && !/\s/.test(next)) throw new UnsafePlace(`behind ${this.#named()}, which has no quotes`)
+      if (next !== '>' && !SPACE.test(next)) throw new UnsafePlace(`behind ${this.#named()}, which has no quotes`)
       this.#endValue()
       return at + plain.length
     }
@@ -189,6 +205,7 @@ export class Tokenizer {
   }
 
   #endValue(): void {
+    if (attributeKind(this.#element, this.#attribute) === 'link') this.#checkScheme()
     // HTML §13.2.5.33: of two attributes of one name the first counts.
     if (this.#attributes.has(this.#attribute)) throw new UnsafePlace(`behind ${this.#named()}, written twice`)
     this.#attributes.set(this.#attribute, this.#value)

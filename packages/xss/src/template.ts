@@ -76,6 +76,8 @@ function write(context: Context, value: unknown): string {
       return between(value)
     case 'link':
       return escapeHtml(linkable(plain(value)))
+    case 'first-segment':
+      return urlPart(plain(value)) || '.'
     case 'link-part':
       return urlPart(plain(value))
     case 'json':

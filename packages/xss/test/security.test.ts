@@ -165,6 +165,34 @@ describe('a link of javascript', () => {
   })
 })
 
+describe('a link in parts', () => {
+  const [folder, file] = ['..', 'evil.example']
+  const host = (tag: string): string => new URL(/"(.*?)"/.exec(tag)?.[1] ?? '', 'https://ours.example/page').host
+
+  it('leads to another host when its first segment is empty, and stays on ours in a template', () => {
+    expect(host(`<script src="/${encodeURIComponent('')}/${encodeURIComponent(file)}/main.js">`)).toBe(file)
+    for (const first of ['', '.', folder])
+      expect(host(String(page`<script src="/${first}/${file}/main.js"></script>`))).toBe('ours.example')
+  })
+
+  it('is a script when data is its scheme, and is refused in a template', () => {
+    const [scheme, path] = ['javascript', '\nalert(1)']
+    expect(decodeURIComponent(`${scheme}://a.example/${encodeURIComponent(path)}`)).toContain('\nalert(1)')
+    expect(() => page`<a href="${scheme}://a.example/${path}">x</a>`).toThrow(
+      expect.objectContaining({ code: 'PTC_XSS_TEMPLATE_UNSAFE' }),
+    )
+  })
+
+  it('leaves its attribute where a no-break space joins it to a name, and is refused in a template', () => {
+    const url = 'a onclick=alert(1)//'
+    // To a browser, `a\u00a0href="a` is the name of an element.
+    expect(`<a\u00a0href="${url}">`.split(' ')[1]).toBe('onclick=alert(1)//">')
+    expect(() => page`<a\u00a0href="${url}">x</a>`).toThrow(
+      expect.objectContaining({ code: 'PTC_XSS_TEMPLATE_UNSAFE' }),
+    )
+  })
+})
+
 describe('rich text', () => {
   it('runs in a reader when it leaves as it was written, and not when its schema names it', async () => {
     const written = '<p>Hi <img src=x onerror=alert(1)><a href="javascript:alert(1)">there</a></p>'
