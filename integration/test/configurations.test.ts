@@ -178,7 +178,7 @@ const good: [string, (house: House) => SecurityOptions][] = [
     ({ gateway: own }) => ({
       gateway: {
         ...own,
-        routes: [{ methods: ['GET'], path: '/a', service: 'user-service' }],
+        routes: [{ match: { method: ['GET'], path: '/a' }, upstream: 'user-service' }],
         dangerouslyWithoutAuth: true,
       },
     }),

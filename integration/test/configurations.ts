@@ -143,9 +143,9 @@ export function fullHouse(): House {
       secret,
     },
     gateway: {
-      services: {
+      upstreams: {
         'user-service': {
-          origin: 'https://user-service.local:7001',
+          targets: ['https://user-service.local:7001'],
           timeouts: { connect: 3, headers: 5, body: 5 },
           concurrency: 10,
         },
@@ -154,12 +154,11 @@ export function fullHouse(): House {
       internalToken: { issuer: 'gateway', key: privateKey, lifetime: 60 },
       routes: [
         {
-          methods: ['GET'],
-          path: '/profile',
-          service: 'user-service',
+          match: { method: ['GET'], path: '/profile' },
+          upstream: 'user-service',
           rewrite: '/api/profile',
-          timeout: 5,
-          security: { auth: {} },
+          timeouts: { headers: 5 },
+          policy: { auth: {} },
         },
       ],
       bodyLimit: 1_000,

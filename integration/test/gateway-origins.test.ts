@@ -20,11 +20,14 @@ it('a gateway forwards nothing that a foreign page asks, not even what needs no 
   app.register(security, {
     ...houseOptions,
     gateway: {
-      services: {
-        private: { origin: `http://127.0.0.1:${(service.address() as AddressInfo).port}`, dangerouslyPlaintext: true },
+      upstreams: {
+        private: {
+          targets: [`http://127.0.0.1:${(service.address() as AddressInfo).port}`],
+          dangerouslyPlaintext: true,
+        },
       },
       internalToken: fullHouse().gateway.internalToken as never,
-      routes: [{ methods: ['POST'], path: '/transfer', service: 'private', security: { auth: {} } }],
+      routes: [{ match: { method: ['POST'], path: '/transfer' }, upstream: 'private', policy: { auth: {} } }],
     },
   })
   const send = (headers: Record<string, string>) =>

@@ -7,14 +7,17 @@ export const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve:
 
 export const app = Fastify()
 await app.register(gateway, {
-  services: {
-    'user-service': { origin: 'https://user-service.local:7001', timeouts: { headers: 5 } },
+  upstreams: {
+    'user-service': {
+      targets: ['https://user-service.local:7001', 'https://user-service.local:7002'],
+      health: { path: '/health' },
+    },
   },
   resolve: { 'user-service.local': '127.0.0.1' },
   internalToken: { issuer: 'gateway', key: privateKey },
   routes: [
-    { methods: ['GET'], path: '/users/profile', service: 'user-service', rewrite: '/api/profile' },
-    { methods: ['GET', 'POST'], path: '/posts/:id/comments', service: 'user-service', bodyLimit: 10_000 },
+    { match: { path: '/users/profile' }, upstream: 'user-service', rewrite: '/api/profile' },
+    { match: { method: ['GET', 'POST'], path: '/posts/:id/comments' }, upstream: 'user-service', bodyLimit: 10_000 },
   ],
   // With @portcullis/auth registered, leave this out: the gateway then refuses to start without it.
   dangerouslyWithoutAuth: true,

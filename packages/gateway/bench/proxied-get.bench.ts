@@ -38,9 +38,9 @@ const subjects: Record<string, Starter> = {
     const { default: gateway } = await import('../src/index.ts')
     const app = Fastify()
     await app.register(gateway, {
-      services: { service: { origin: `http://127.0.0.1:${backend}`, dangerouslyPlaintext: true } },
+      upstreams: { service: { targets: [`http://127.0.0.1:${backend}`], dangerouslyPlaintext: true } },
       internalToken: { issuer: 'gateway', key: generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey },
-      routes: [{ methods: ['GET'], path: '/users/:id', service: 'service', rewrite: '/api/users/:id' }],
+      routes: [{ match: { method: ['GET'], path: '/users/:id' }, upstream: 'service', rewrite: '/api/users/:id' }],
       dangerouslyWithoutAuth: true,
     })
     return listen(app)

@@ -46,8 +46,8 @@ export interface Patience {
   readonly bytesPerSecond: number
 }
 
-/** Why a service's answer was given up; the name is for the log. */
-class GivenUp extends Error {
+/** Why an answer was given up: the client's doing, not the service's. The code is for the log. */
+export class GivenUp extends Error {
   readonly code: 'CLIENT_GONE' | 'CLIENT_TOO_SLOW'
 
   constructor(code: 'CLIENT_GONE' | 'CLIENT_TOO_SLOW') {
@@ -67,6 +67,8 @@ export class Download extends Readable {
   #waited = 0
   #pausedAt = 0
   #timer: NodeJS.Timeout | undefined
+  /** Called once, when the client's side has begun to read: what stands before the body is written by then. */
+  onRead: (() => void) | null = null
 
   /** @param now monotonic milliseconds. */
   constructor(controller: Dispatcher.DispatchController, patience: Patience, now: () => number) {
@@ -111,6 +113,10 @@ export class Download extends Readable {
   }
 
   override _read(): void {
+    if (this.onRead !== null) {
+      this.onRead()
+      this.onRead = null
+    }
     if (!this.#controller.paused) return
     clearTimeout(this.#timer)
     this.#waited += this.#now() - this.#pausedAt

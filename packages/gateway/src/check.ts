@@ -1,21 +1,18 @@
-import { generateKeyPairSync, X509Certificate } from 'node:crypto'
-import { isIP } from 'node:net'
+import { generateKeyPairSync } from 'node:crypto'
 import type { Finding } from '@portcullis/kernel'
+import { checkNetwork, checkResolve, checkUpstream } from './check-upstreams.ts'
 import { readKey } from './internal-token.ts'
-import type { GatewayOptions, GatewayRoute, ServiceOptions } from './options.ts'
+import type { GatewayOptions, GatewayRoute } from './options.ts'
 import { compileTemplate } from './path.ts'
+import { methodsOf } from './policy.ts'
 import { isReservedField } from './request-fields.ts'
-import { splitAddress } from './service.ts'
-
-/** A segment of a JSON Pointer (RFC 6901 §3). */
-const escaped = (segment: string): string => segment.replaceAll('~', '~0').replaceAll('/', '~1')
 
 /** The rules between the gateway's options that a schema cannot say. */
 export function check(options: Readonly<GatewayOptions>): Finding[] {
-  const services = Object.entries(options.services)
   return [
-    ...services.flatMap(([name, service]) => checkService(`/services/${escaped(name)}`, service)),
+    ...Object.entries(options.upstreams).flatMap(([name, one]) => checkUpstream(name, one)),
     ...checkResolve(options),
+    ...(options.privateNetworks ?? []).flatMap((network, index) => checkNetwork(`/privateNetworks/${index}`, network)),
     ...options.routes.flatMap((route, index) => checkRoute(`/routes/${index}`, route, options)),
     ...checkTwins(options.routes),
     ...checkKey(options),
@@ -23,83 +20,28 @@ export function check(options: Readonly<GatewayOptions>): Finding[] {
   ]
 }
 
-function parseOrigin(origin: string): URL | null {
-  return URL.canParse(origin) ? new URL(origin) : null
-}
-
-function checkService(at: string, service: ServiceOptions): Finding[] {
-  const findings: Finding[] = []
-  const url = parseOrigin(service.origin)
-  if (url === null) {
-    findings.push({
-      at: `${at}/origin`,
-      rule: 'origin-unreadable',
-      message: "is not an origin; write origin: 'https://user-service.local:7001'",
-      fix: [{ op: 'replace', path: `${at}/origin`, value: 'https://user-service.local:7001' }],
-    })
-  } else if (url.protocol === 'http:' && service.dangerouslyPlaintext !== true) {
-    findings.push({
-      at: `${at}/origin`,
-      rule: 'plaintext-origin',
-      message: `is not encrypted; write origin: 'https://${url.host}', or dangerouslyPlaintext: true`,
-      fix: [{ op: 'replace', path: `${at}/origin`, value: `https://${url.host}` }],
-    })
-  }
-  if (service.ca !== undefined && !isCertificate(service.ca)) {
-    findings.push({
-      at: `${at}/ca`,
-      rule: 'ca-unreadable',
-      message: 'is not a certificate in PEM; leave it out to use the authorities Node trusts',
-      fix: [{ op: 'remove', path: `${at}/ca` }],
-    })
-  }
-  return findings
-}
-
-function isCertificate(pem: string | Buffer): boolean {
-  try {
-    return new X509Certificate(pem).raw.length > 0
-  } catch {
-    return false
-  }
-}
-
-function checkResolve(options: Readonly<GatewayOptions>): Finding[] {
-  const hosts = new Set(Object.values(options.services).map((service) => parseOrigin(service.origin)?.hostname))
-  return Object.entries(options.resolve ?? {}).flatMap(([host, address]): Finding[] => {
-    const at = `/resolve/${escaped(host)}`
-    const remove = [{ op: 'remove', path: at }] as const
-    if (!hosts.has(host.toLowerCase())) {
-      return [{ at, rule: 'resolve-unused', message: 'is not the host of any service; remove it', fix: remove }]
-    }
-    if (!isIP(splitAddress(address).address)) {
-      return [{ at, rule: 'resolve-unreadable', message: 'is not an IP address; write 127.0.0.1:7001', fix: remove }]
-    }
-    return []
-  })
-}
-
 function checkRoute(at: string, route: GatewayRoute, options: Readonly<GatewayOptions>): Finding[] {
   const findings: Finding[] = []
-  const [first] = Object.keys(options.services)
-  if (!Object.hasOwn(options.services, route.service)) {
+  const [first] = Object.keys(options.upstreams)
+  if (!Object.hasOwn(options.upstreams, route.upstream)) {
     findings.push({
-      at: `${at}/service`,
-      rule: 'service-unknown',
-      message: `is not in services${first === undefined ? '; remove the route' : `; write service: '${first}'`}`,
+      at: `${at}/upstream`,
+      rule: 'upstream-unknown',
+      message: `is not in upstreams${first === undefined ? '; remove the route' : `; write upstream: '${first}'`}`,
       fix:
-        first === undefined ? [{ op: 'remove', path: at }] : [{ op: 'replace', path: `${at}/service`, value: first }],
+        first === undefined ? [{ op: 'remove', path: at }] : [{ op: 'replace', path: `${at}/upstream`, value: first }],
     })
   }
   if (route.rewrite !== undefined) {
-    const known = new Set(compileTemplate(route.path).params)
+    const { path } = route.match
+    const known = new Set(compileTemplate(path).params)
     const unknown = compileTemplate(route.rewrite).params.filter((name) => !known.has(name))
     if (unknown.length > 0) {
       findings.push({
         at: `${at}/rewrite`,
         rule: 'rewrite-parameter-unknown',
-        message: `names ${unknown.join(', ')}, which path does not have; write rewrite: '${route.path}'`,
-        fix: [{ op: 'replace', path: `${at}/rewrite`, value: route.path }],
+        message: `names ${unknown.join(', ')}, which match.path does not have; write rewrite: '${path}'`,
+        fix: [{ op: 'replace', path: `${at}/rewrite`, value: path }],
       })
     }
   }
@@ -110,16 +52,17 @@ function checkTwins(routes: readonly GatewayRoute[]): Finding[] {
   const seen = new Set<string>()
   return routes.flatMap((route, index): Finding[] => {
     // `/a/:x` and `/a/:y` are one route to the router.
-    const path = route.path.replaceAll(/:[^/]+/g, ':')
-    const twin = route.methods.find((method) => seen.has(`${method} ${path}`))
-    for (const method of route.methods) seen.add(`${method} ${path}`)
+    const path = `${route.match.host?.toLowerCase() ?? ''}${route.match.path.replaceAll(/:[^/]+/g, ':')}`
+    const methods = methodsOf(route)
+    const twin = methods.find((method) => seen.has(`${method} ${path}`))
+    for (const method of methods) seen.add(`${method} ${path}`)
     if (twin === undefined) return []
     const at = `/routes/${index}`
     return [
       {
         at,
         rule: 'route-duplicate',
-        message: `declares ${twin} ${route.path} a second time; remove it`,
+        message: `declares ${twin} ${route.match.path} a second time; remove it`,
         fix: [{ op: 'remove', path: at }],
       },
     ]

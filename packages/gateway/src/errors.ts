@@ -46,6 +46,14 @@ const table = {
     event: events['gateway.overloaded'],
     meaning: 'As many requests as `concurrency` allows are already under way to the service.',
   },
+  PTC_GATEWAY_UPSTREAM_UNAVAILABLE: {
+    status: 503,
+    sentence: 'The service behind this address is not available.',
+    event: events['gateway.upstream-failed'],
+    meaning:
+      'Every target of the upstream is given up, by its circuit or the active checks; `Retry-After` says when one will ' +
+      'be asked again, where that is known.',
+  },
   PTC_GATEWAY_UPSTREAM_TIMED_OUT: {
     status: 504,
     sentence: 'The service behind this address did not answer in time.',

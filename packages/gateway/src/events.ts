@@ -2,7 +2,13 @@ import { defineEvents, type Events } from '@portcullis/kernel'
 
 /** The gateway's events, by type. */
 export const events: Events<
-  'gateway.rejected' | 'gateway.upstream-failed' | 'gateway.upstream-timed-out' | 'gateway.overloaded' | 'gateway.cut'
+  | 'gateway.rejected'
+  | 'gateway.upstream-failed'
+  | 'gateway.upstream-timed-out'
+  | 'gateway.overloaded'
+  | 'gateway.cut'
+  | 'gateway.target-ejected'
+  | 'gateway.target-restored'
 > = defineEvents({
   'gateway.rejected': { severity: 'warning', meaning: 'A request was refused before it reached a service.' },
   'gateway.upstream-failed': { severity: 'critical', meaning: 'A service could not be reached, or not be trusted.' },
@@ -12,4 +18,9 @@ export const events: Events<
     severity: 'warning',
     meaning: 'An answer was cut in the middle: its service broke off, or its client read too slowly.',
   },
+  'gateway.target-ejected': {
+    severity: 'critical',
+    meaning: 'A target is no longer asked: it failed too often, or the active checks say so.',
+  },
+  'gateway.target-restored': { severity: 'info', meaning: 'A target that was given up is asked again.' },
 })

@@ -1,26 +1,43 @@
 import type { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
-import { Download, type Patience, UploadError } from './bodies.ts'
+import { Download, GivenUp, type Patience, UploadError } from './bodies.ts'
+import type { Target } from './upstreams/target.ts'
+import type { Upstream } from './upstreams/upstream.ts'
 
-/** How an exchange with a service can fail. */
+/** How an exchange with an upstream can fail. */
 export type Failure = 'upstream' | 'time-out' | 'body-too-large' | 'request-malformed'
 
 /** The client's side of an exchange. */
 export interface Downstream {
-  /** The service's answer; called at most once, and never after `fail`. */
-  answer(status: number, fields: Fields, body: Buffer | Readable | null): void
+  /** The upstream's answer; called at most once, and never after `fail`. */
+  answer(status: number, fields: Fields, body: Buffer | Download | null): void
   /** There is no answer; called at most once, and never after `answer`. `reason` is for the log, never the client. */
-  fail(failure: Failure, reason: string): void
+  fail(failure: Failure, target: string, reason: string): void
   /** The answer broke off after `answer`; the stream given to it has been destroyed. */
-  cut(reason: string): void
-  /** Called once, when the service is no longer busy with this request. */
-  release(): void
+  cut(target: string, reason: string): void
 }
 
 /** Fields of an answer by lower-case name. */
 export type Fields = Readonly<Record<string, string | string[] | undefined>>
 
-/** Classifies what a request to a service failed with. */
+/** One request, ready to be sent to whichever target. */
+export interface Outgoing extends Dispatcher.DispatchOptions {
+  readonly body: Readable | null
+  readonly headersTimeout: number | null
+  readonly bodyTimeout: number | null
+}
+
+/** Why the exchange took too long as a whole. */
+class TotalTimeout extends Error {
+  readonly code = 'TOTAL_TIMEOUT'
+}
+
+/** Why an answer is refused that is none in HTTP. */
+class NoAnswer extends Error {
+  readonly code = 'NOT_A_STATUS_CODE'
+}
+
+/** Classifies what a request to a target failed with. */
 export function failureOf(error: Error): Failure {
   if (error instanceof UploadError) return error.tooLarge ? 'body-too-large' : 'request-malformed'
   switch ((error as NodeJS.ErrnoException).code) {
@@ -28,6 +45,7 @@ export function failureOf(error: Error): Failure {
     case 'UND_ERR_HEADERS_TIMEOUT':
     case 'UND_ERR_BODY_TIMEOUT':
     case 'ETIMEDOUT':
+    case 'TOTAL_TIMEOUT':
       return 'time-out'
     case 'UND_ERR_INVALID_ARG':
     case 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH':
@@ -37,59 +55,105 @@ export function failureOf(error: Error): Failure {
   }
 }
 
+// RFC 9110 §9.2.2, of the methods that a route may have.
+const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
+
+/** Answers by which a target says that it is not well. */
+const UNWELL: ReadonlySet<number> = new Set([502, 503, 504])
+
 /**
- * One request on its way to a service, and the answer on its way back. Driven by undici's events, without promises.
+ * One request on its way to an upstream, and the answer on its way back. Driven by undici's events, without promises.
  * The client hears nothing before the first piece of the body is there: until then a failure is a clean 502 or 504,
- * and a body that came in one piece leaves in one. Longer bodies are streamed, as slow as the client.
+ * and a body that came in one piece leaves in one. Longer bodies are streamed, as slow as the client; events
+ * (text/event-stream) are from the start, for the first may be long in coming.
+ *
+ * What failed before any answer is tried again, at another target if there is one, if HTTP says that twice is as good as
+ * once, there is no body, and the budget allows. An answer, whatever it says, is the answer.
  */
 export class Exchange implements Dispatcher.DispatchHandler {
   readonly #client: Downstream
+  readonly #upstream: Upstream
+  readonly #outgoing: Outgoing
   readonly #patience: Patience
+  #target: Target | null = null
+  /** The name of the last target, for the log. */
+  #asked = ''
+  #attempt = 0
   #controller: Dispatcher.DispatchController | null = null
+  #abortedWith: Error | null = null
+  #timer: NodeJS.Timeout | undefined
   #status = 0
   #fields: Fields = {}
   #body: Download | null = null
   #answered = false
   #over = false
 
-  constructor(client: Downstream, patience: Patience) {
+  constructor(client: Downstream, upstream: Upstream, outgoing: Outgoing, patience: Patience) {
     this.#client = client
+    this.#upstream = upstream
+    this.#outgoing = outgoing
     this.#patience = patience
   }
 
-  /** The client has gone: the service need not go on. */
+  /** @param totalTimeout milliseconds; null: as long as both sides move. */
+  start(target: Target, totalTimeout: number | null): void {
+    if (totalTimeout !== null) {
+      this.#timer = setTimeout(() => this.#abort(new TotalTimeout('took too long')), totalTimeout)
+    }
+    this.#send(target)
+  }
+
+  #send(target: Target): void {
+    this.#target = target
+    this.#asked = target.name
+    this.#upstream.begin(target)
+    target.send(this.#outgoing, this)
+  }
+
+  /** The client has gone: the target need not go on. */
   cancel(): void {
     if (this.#over) return
-    this.#finish()
+    this.#finish('gone')
+    this.#abort(new Error('the client has gone'))
+  }
+
+  #abort(reason: Error): void {
     // Not connected yet: `onRequestStart` will look.
-    this.#controller?.abort(new Error('the client has gone'))
+    this.#abortedWith = reason
+    this.#controller?.abort(reason)
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller
-    if (this.#over) controller.abort(new Error('the client has gone'))
+    if (this.#abortedWith !== null) controller.abort(this.#abortedWith)
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number, fields: Fields): void {
     // Interim answers (RFC 9110 §15.2) are not passed on, and there are none beyond 599 (§15).
     if (status < 200) return
-    if (status > 599) return controller.abort(new Error('not a status code'))
+    if (status > 599) return controller.abort(new NoAnswer('not a status code'))
     this.#status = status
     this.#fields = fields
+    const type = fields['content-type']
+    if (typeof type === 'string' && type.startsWith('text/event-stream')) this.#stream(controller, null)
+  }
+
+  #stream(controller: Dispatcher.DispatchController, first: Buffer | null): void {
+    const body = new Download(controller, this.#patience, () => performance.now())
+    this.#body = body
+    this.#answered = true
+    if (first !== null) body.feed(first)
+    this.#client.answer(this.#status, this.#fields, body)
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#body !== null) {
       this.#body.feed(chunk)
     } else if (!this.#answered) {
-      this.#answered = true
       if (Number(this.#fields['content-length']) === chunk.length) {
+        this.#answered = true
         this.#client.answer(this.#status, this.#fields, chunk)
-      } else {
-        this.#body = new Download(controller, this.#patience, () => performance.now())
-        this.#body.feed(chunk)
-        this.#client.answer(this.#status, this.#fields, this.#body)
-      }
+      } else this.#stream(controller, chunk)
     }
   }
 
@@ -100,25 +164,50 @@ export class Exchange implements Dispatcher.DispatchHandler {
       this.#answered = true
       this.#client.answer(this.#status, this.#fields, null)
     }
-    this.#finish()
+    this.#finish(UNWELL.has(this.#status) ? 'failed' : 'answered', `answered ${this.#status}`)
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | undefined, error: Error): void {
     if (this.#over) return
     const reason = (error as NodeJS.ErrnoException).code ?? error.name
-    this.#finish()
+    const failure = failureOf(error)
+    const outcome = failure === 'upstream' || failure === 'time-out' ? 'failed' : 'gone'
     if (this.#body !== null) {
+      // A client that reads too slowly, or has left, says nothing about the target.
+      this.#finish(error instanceof GivenUp ? 'gone' : outcome, reason)
       this.#body.breakOff()
-      this.#client.cut(reason)
-    } else if (!this.#answered) {
+      this.#client.cut(this.#asked, reason)
+    } else if (!this.#answered && !this.#sendAgain(failure, reason)) {
+      this.#finish(outcome, reason)
       this.#answered = true
-      this.#client.fail(failureOf(error), reason)
+      this.#client.fail(failure, this.#asked, reason)
     }
   }
 
-  #finish(): void {
+  #sendAgain(failure: Failure, reason: string): boolean {
+    const { body, method } = this.#outgoing
+    const failed = this.#target as Target
+    // What took too long would take too long again; a connection that never stood has taken nothing.
+    if (failure !== 'upstream' && reason !== 'UND_ERR_CONNECT_TIMEOUT') return false
+    if (body !== null || !IDEMPOTENT.has(method) || this.#status !== 0 || this.#abortedWith !== null) return false
+    if (this.#attempt >= this.#upstream.retries) return false
+    const now = performance.now()
+    // Counted now; without another try, `#finish` has only the place to give back.
+    this.#target = null
+    this.#upstream.end(failed, 'failed', now, reason)
+    const next = this.#upstream.pick(now, failed)
+    if (next === null || !this.#upstream.budget.spend()) return false
+    this.#attempt++
+    this.#controller = null
+    this.#send(next)
+    return true
+  }
+
+  #finish(outcome: 'answered' | 'failed' | 'gone', reason = ''): void {
     if (this.#over) return
     this.#over = true
-    this.#client.release()
+    clearTimeout(this.#timer)
+    if (this.#target !== null) this.#upstream.end(this.#target, outcome, performance.now(), reason)
+    this.#upstream.leave()
   }
 }

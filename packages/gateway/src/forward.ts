@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream'
 import { emit, refuse, type Refusal } from '@portcullis/kernel'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { Upload } from './bodies.ts'
+import { Download, Upload } from './bodies.ts'
 import { errors } from './errors.ts'
 import { events } from './events.ts'
 import { type Downstream, Exchange, type Failure, type Fields } from './exchange.ts'
@@ -10,13 +10,14 @@ import { isMalformedTarget, isUnsafePath, type PathParams } from './path.ts'
 import type { GatewayPolicy, RoutePolicy } from './policy.ts'
 import { buildRequestFields, hasTwoHosts, isMalformedFraming, isMalformedHost } from './request-fields.ts'
 import { writeResponseFields } from './response-fields.ts'
-import type { Service } from './service.ts'
+import type { Upstream } from './upstreams/upstream.ts'
 
-/** An open service and the tokens for it. */
-export interface Upstream {
-  readonly name: string
-  readonly connections: Service
+/** Where a route leads: an open upstream, and the tokens for it. */
+export interface Destination {
+  readonly upstream: Upstream
   readonly mint: TokenMint
+  /** The caller's own Authorization travels, and the internal token beside it. */
+  readonly forwardAuthorization: boolean
 }
 
 const FAILURES: Readonly<Record<Failure, Refusal>> = {
@@ -29,14 +30,14 @@ const FAILURES: Readonly<Record<Failure, Refusal>> = {
 const OVERLOADED: Refusal = errors.PTC_GATEWAY_OVERLOADED.with({ retryAfter: 1 })
 
 /**
- * Sends a request on its way to a service; the answer comes by itself.
+ * Sends a request on its way to an upstream; the answer comes by itself.
  * @returns the refusal to answer with, if the request may not go; null if it is on its way.
  */
 export function forward(
   request: FastifyRequest,
   reply: FastifyReply,
   route: RoutePolicy,
-  service: Upstream,
+  { upstream, mint, forwardAuthorization }: Destination,
   policy: GatewayPolicy,
 ): Refusal | null {
   const { raw, headers } = request
@@ -64,7 +65,10 @@ export function forward(
     reply.header('connection', 'close')
     return errors.PTC_GATEWAY_BODY_TOO_LARGE
   }
-  if (!service.connections.enter()) return OVERLOADED
+  const now = performance.now()
+  const first = upstream.pick(now, null)
+  if (first === null) return unavailable(upstream, now)
+  if (!upstream.enter()) return OVERLOADED
 
   const target = route.target.fill(request.params as PathParams) + (query === -1 ? '' : url.slice(query))
   const fields = buildRequestFields(headers, policy.forwarded, route.cookies, {
@@ -73,7 +77,11 @@ export function forward(
     host: request.host,
     requestId: request.id,
   })
-  fields.push('authorization', service.mint.field(identity))
+  if (!forwardAuthorization) fields.push('authorization', mint.field(identity))
+  else {
+    fields.push('x-internal-token', mint.field(identity))
+    if (headers.authorization !== undefined) fields.push('authorization', headers.authorization)
+  }
   const source = request.body as Readable | undefined
   let upload: Upload | null = null
   if (source !== undefined && hasBody(length, request)) {
@@ -81,13 +89,25 @@ export function forward(
     // A body that somebody replaced on its way has another length.
     if (length !== null && source === raw) fields.push('content-length', declared as string)
   }
-  const exchange = new Exchange(new Client(request, reply, route, service, target, upload), policy.patience)
-  reply.raw.once('close', () => exchange.cancel())
-  service.connections.send(
-    { path: target, method: request.method, headers: fields, body: upload, headersTimeout: route.headersTimeout },
-    exchange,
+  const { headersTimeout, bodyTimeout, totalTimeout } = route
+  const exchange = new Exchange(
+    new Client(request, reply, route, upstream.name, target, upload),
+    upstream,
+    { path: target, method: request.method, headers: fields, body: upload, headersTimeout, bodyTimeout },
+    policy.patience,
   )
+  reply.raw.once('close', () => exchange.cancel())
+  exchange.start(first, totalTimeout ?? upstream.totalTimeout)
   return null
+}
+
+/** Every target is given up: said at once, with the time when one will be asked again. */
+function unavailable(upstream: Upstream, now: number): Refusal {
+  const retryAfter = upstream.retryAfter(now)
+  return errors.PTC_GATEWAY_UPSTREAM_UNAVAILABLE.with({
+    ...(retryAfter === null ? {} : { retryAfter }),
+    detail: { upstream: upstream.name },
+  })
 }
 
 /** HTTP/1.1 declares a body in its fields (RFC 9112 §6.3), HTTP/2 need not (RFC 9113 §8.1.1). */
@@ -101,7 +121,7 @@ class Client implements Downstream {
   readonly #request: FastifyRequest
   readonly #reply: FastifyReply
   readonly #route: RoutePolicy
-  readonly #service: Upstream
+  readonly #upstream: string
   readonly #target: string
   readonly #upload: Upload | null
 
@@ -109,19 +129,19 @@ class Client implements Downstream {
     request: FastifyRequest,
     reply: FastifyReply,
     route: RoutePolicy,
-    service: Upstream,
+    upstream: string,
     target: string,
     upload: Upload | null,
   ) {
     this.#request = request
     this.#reply = reply
     this.#route = route
-    this.#service = service
+    this.#upstream = upstream
     this.#target = target
     this.#upload = upload
   }
 
-  answer(status: number, fields: Fields, body: Buffer | Readable | null): void {
+  answer(status: number, fields: Fields, body: Buffer | Download | null): void {
     const reply = this.#reply
     try {
       this.#closeAfterRest()
@@ -129,28 +149,26 @@ class Client implements Downstream {
       writeResponseFields(fields, reply, this.#route.publicLocation, this.#target)
       // RFC 9110 §8.6: a 204 declares no length, not even 0.
       if (status === 204) reply.removeHeader('content-length')
+      // Before the first piece: the fields are written as soon as Fastify is done with them.
+      if (body instanceof Download && body.readableLength === 0) body.onRead = () => reply.raw.flushHeaders()
       reply.send(body ?? undefined)
     } catch (error) {
-      this.#request.log.error({ err: error, service: this.#service.name }, 'gateway: the answer could not be sent')
+      this.#request.log.error({ err: error, upstream: this.#upstream }, 'gateway: the answer could not be sent')
       reply.raw.destroy()
     }
   }
 
-  fail(failure: Failure, reason: string): void {
-    const detail = { service: this.#service.name, reason }
+  fail(failure: Failure, target: string, reason: string): void {
+    const detail = { upstream: this.#upstream, target, reason }
     this.#request.log.warn(detail, 'gateway: no answer')
     this.#closeAfterRest()
     refuse(this.#request, this.#reply, FAILURES[failure].with({ detail }))
   }
 
-  cut(reason: string): void {
-    const detail = { service: this.#service.name, reason }
+  cut(target: string, reason: string): void {
+    const detail = { upstream: this.#upstream, target, reason }
     this.#request.log.warn(detail, 'gateway: the answer broke off')
     emit(this.#request, events['gateway.cut'], { outcome: 'denied', detail })
-  }
-
-  release(): void {
-    this.#service.connections.leave()
   }
 
   /** What is left of a body that nobody reads would be taken for the next request. */

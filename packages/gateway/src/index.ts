@@ -1,3 +1,5 @@
+export type { GatewayOptions, GatewayRoute, RouteMatch, UpstreamOptions } from './options.ts'
 export { default } from './plugin.ts'
-export type { InternalAlgorithm } from './internal-token.ts'
-export type { GatewayOptions, GatewayRoute, InternalTokenOptions, ServiceOptions, ServiceTimeouts } from './options.ts'
+export { upstreamStatus } from './upstreams/status.ts'
+export type { TargetStatus } from './upstreams/target.ts'
+export type { UpstreamStatus } from './upstreams/upstream.ts'

@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto'
 import type { ObjectSchema } from '@portcullis/kernel'
 import { FIELD_NAME, route } from './route-schema.ts'
-import { seconds, service } from './service-schema.ts'
+import { seconds, upstream } from './upstream-schema.ts'
 
 // An example must work when pasted, and a private key in a source file is everybody's: this one is made at each start.
 const exampleKey = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({
@@ -13,18 +13,18 @@ const exampleKey = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
 export const optionsSchema: ObjectSchema = {
   type: 'object',
   additionalProperties: false,
-  required: ['services', 'routes', 'internalToken'],
+  required: ['upstreams', 'routes', 'internalToken'],
   properties: {
-    services: {
+    upstreams: {
       type: 'object',
-      additionalProperties: service,
-      examples: [{ 'user-service': { origin: 'https://user-service.local:7001' } }],
+      additionalProperties: upstream,
+      examples: [{ 'user-service': { targets: ['https://user-service.local:7001'] } }],
       description: 'The private services, by name.',
     },
     routes: {
       type: 'array',
       items: route,
-      examples: [[{ methods: ['GET'], path: '/users/profile', service: 'user-service' }]],
+      examples: [[{ match: { path: '/users/profile' }, upstream: 'user-service' }]],
       description: 'The public routes and where they lead.',
     },
     internalToken: {
@@ -93,7 +93,14 @@ export const optionsSchema: ObjectSchema = {
         description: 'An IP address (IPv6 in brackets), optionally with a port.',
       },
       default: {},
-      description: 'Addresses of services by host name, instead of DNS.',
+      description: 'Addresses of targets by host name, instead of DNS.',
+    },
+    privateNetworks: {
+      type: 'array',
+      uniqueItems: true,
+      items: { type: 'string', examples: ['10.0.0.0/8'], description: 'A range of addresses.' },
+      default: [],
+      description: 'Private networks in which DNS may place a target.',
     },
     bodyLimit: {
       type: 'integer',

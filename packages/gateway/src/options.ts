@@ -2,29 +2,81 @@ import type { KeyObject } from 'node:crypto'
 import type { RoomOptions } from '@portcullis/kernel'
 import type { RouteSecurity } from 'fastify'
 import type { InternalAlgorithm } from './internal-token.ts'
+import type { Balance } from './upstreams/upstream.ts'
 
-/** How long a service may take, in integer seconds. */
-export interface ServiceTimeouts {
+/** How long an upstream may take, in integer seconds. */
+export interface UpstreamTimeouts {
   /** Until the connection is up, TLS included. Default 3. */
   connect?: number
   /** From the request's last byte to the answer's fields. Default 30. */
   headers?: number
   /** Between two pieces of the answer's body. Default 30. */
   body?: number
+  /** From the request to the last byte of the answer. Default: as long as both sides move. */
+  total?: number
+}
+
+/** When a target that fails is given up, and for how long. */
+export interface CircuitOptions {
+  /** Failures one after another that open it. Default 5. */
+  failures?: number
+  /** Share of failures, 0 to 1, that opens it, once `minimum` requests were answered. Default 0.5. */
+  share?: number
+  /** Requests within the window without which the share says nothing. Default 20. */
+  minimum?: number
+  /** Seconds over which the share is taken. Default 10. */
+  window?: number
+  /** Seconds until one request at a time tries again; doubled by each that fails, up to eight times. Default 10. */
+  openFor?: number
+}
+
+/** How targets are asked whether they are well. */
+export interface HealthOptions {
+  /** Asked by GET; 2xx is well. */
+  path: string
+  /** Seconds between two questions. Default 5. */
+  interval?: number
+  /** Seconds until no answer is a bad one. Default 2. */
+  timeout?: number
+  /** Bad answers one after another that give a target up. Default 3. */
+  unhealthyAfter?: number
+  /** Good answers one after another that take it back. Default 2. */
+  healthyAfter?: number
 }
 
 /** A private service. */
-export interface ServiceOptions {
-  /** Scheme, host and port, such as `https://user-service.local:7001`. The certificate must be valid for the host. */
-  origin: string
-  /** The authorities, PEM, that may have issued its certificate; absent: those Node trusts. */
+export interface UpstreamOptions {
+  /**
+   * Its processes: origins such as `https://user-service.local:7001`, whose certificates must be valid for the host, or
+   * sockets of this machine such as `unix:/run/user-service.sock`. Default: `https://` and the upstream's name.
+   */
+  targets?: string[]
+  /** How requests are spread over the targets. Default `round-robin`. */
+  balance?: Balance
+  /** The authorities, PEM, that may have issued its certificates; absent: those Node trusts. */
   ca?: string | Buffer
-  /** `aud` of its internal tokens. Default: the service's name here. */
+  /** The gateway's own certificate for it, PEM. */
+  clientCertificate?: { cert: string | Buffer; key: string | Buffer }
+  /** Speaks HTTP/2 with targets that offer it. Default false. */
+  http2?: boolean
+  /** `aud` of its internal tokens. Default: the upstream's name. */
   audience?: string
-  timeouts?: ServiceTimeouts
-  /** Requests under way to the service at the same time; more are answered 503. Default 256. */
+  /** Sends the caller's own Authorization, and the internal token as `X-Internal-Token` beside it. Default false. */
+  forwardAuthorization?: boolean
+  timeouts?: UpstreamTimeouts
+  /** Requests under way to the upstream at the same time; more are answered 503. Default 256. */
   concurrency?: number
-  /** Allows an `http:` origin: everybody between the gateway and the service reads and writes along. Default false. */
+  circuit?: CircuitOptions
+  /** Active checks. Default none. */
+  health?: HealthOptions
+  /** Further attempts of idempotent requests without a body that got no answer, at other targets if there are any. */
+  retries?: {
+    /** For one request. Default 1. */
+    attempts?: number
+    /** Of all requests, 0 to 1. Default 0.1. */
+    budget?: number
+  }
+  /** Allows `http:` targets: everybody between the gateway and the service reads and writes along. Default false. */
   dangerouslyPlaintext?: boolean
 }
 
@@ -46,22 +98,33 @@ export interface InternalTokenOptions {
   claims?: string[]
 }
 
-/** A public route and where it leads. HEAD comes with GET. */
-export interface GatewayRoute {
-  methods: ('GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE')[]
+/** A method that a route may match. */
+export type RouteMethod = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+
+/** Which requests a route is for. */
+export interface RouteMatch {
+  /** One method or several. HEAD comes with GET. Default `GET`. */
+  method?: RouteMethod | RouteMethod[]
   /** Literal segments, `:name` segments, `*` as the last: `/posts/:id/comments`. */
   path: string
-  /** A name in `services`. */
-  service: string
-  /** The service's path, with parameters of `path`. Default: `path`. */
+  /** The name in the request's Host field, without port. Default: any. */
+  host?: string
+}
+
+/** A public route and where it leads. */
+export interface GatewayRoute {
+  match: RouteMatch
+  /** A name in `upstreams`. */
+  upstream: string
+  /** The upstream's path, with parameters of `match.path`. Default: `match.path`. */
   rewrite?: string
-  /** The route's policies, as `config.security` of any route. */
-  security?: RouteSecurity
+  /** What the other rooms ask of its requests, as `config.security` of any route. */
+  policy?: RouteSecurity
   /** Bytes. Default: the gateway's. */
   bodyLimit?: number
-  /** Seconds until the answer's fields. Default: the service's. */
-  timeout?: number
-  /** Names of the cookies that travel to the service. Default none. */
+  /** Default: the upstream's. */
+  timeouts?: Omit<UpstreamTimeouts, 'connect'>
+  /** Names of the cookies that travel to the upstream. Default none. */
   forwardCookies?: string[]
   /** Other origins that answers may redirect to. Default none. */
   redirectOrigins?: string[]
@@ -69,11 +132,13 @@ export interface GatewayRoute {
 
 /** Options of `@portcullis/gateway`. */
 export interface GatewayOptions extends RoomOptions {
-  services: Record<string, ServiceOptions>
+  upstreams: Record<string, UpstreamOptions>
   routes: GatewayRoute[]
   internalToken: InternalTokenOptions
-  /** Addresses of services by host name, instead of DNS: `{ 'user-service.local': '127.0.0.1' }`, or with a port. */
+  /** Addresses of targets by host name, instead of DNS: `{ 'user-service.local': '127.0.0.1' }`, or with a port. */
   resolve?: Record<string, string>
+  /** Private networks in which DNS may place a target: `['10.0.0.0/8']`. Default none. */
+  privateNetworks?: string[]
   /** Bytes of a request's body, counted while it is forwarded. Default 1 MiB. */
   bodyLimit?: number
   /** Request fields that travel beside the end-to-end ones of HTTP. Default none. */

@@ -1,15 +1,17 @@
 import { randomUUID } from 'node:crypto'
-import { defineRoom, refuse } from '@portcullis/kernel'
+import { defineRoom, emit, refuse } from '@portcullis/kernel'
 import type { FastifyPluginAsync } from 'fastify'
 import { check } from './check.ts'
 import { errors } from './errors.ts'
 import { events } from './events.ts'
-import { forward, type Upstream } from './forward.ts'
+import { type Destination, forward } from './forward.ts'
 import { TokenMint } from './internal-token.ts'
 import type { GatewayOptions } from './options.ts'
 import { optionsSchema } from './options-schema.ts'
 import { compilePolicy } from './policy.ts'
-import { Service } from './service.ts'
+import { watchHealth } from './upstreams/health.ts'
+import { rememberUpstreams } from './upstreams/status.ts'
+import { type TargetWatch, Upstream } from './upstreams/upstream.ts'
 
 /** Forwards requests to private services. */
 const plugin: FastifyPluginAsync<GatewayOptions> = defineRoom<GatewayOptions>({
@@ -22,27 +24,42 @@ const plugin: FastifyPluginAsync<GatewayOptions> = defineRoom<GatewayOptions>({
   async setup(options, app) {
     if (options.dangerouslyWithoutAuth === true) app.log.warn('gateway: dangerouslyWithoutAuth opens every route')
     const policy = compilePolicy(options, app.prefix)
-    const services = new Map(
-      policy.services.map((terms) => {
-        const mint = new TokenMint(policy.token, terms.audience, Date.now, randomUUID)
-        return [terms.name, { name: terms.name, connections: new Service(terms), mint }] as const
-      }),
-    )
+    const watch: TargetWatch = {
+      ejected: (upstream, target, reason) => {
+        app.log.error({ upstream, target, reason }, 'gateway: a target is given up')
+        emit(app, events['gateway.target-ejected'], { outcome: 'denied', detail: { upstream, target, reason } })
+      },
+      restored: (upstream, target) => {
+        app.log.info({ upstream, target }, 'gateway: a target is back')
+        emit(app, events['gateway.target-restored'], { outcome: 'allowed', detail: { upstream, target } })
+      },
+    }
+    const ends: (() => void)[] = []
+    const destinations = new Map<string, Destination>()
+    for (const terms of policy.upstreams) {
+      const upstream = new Upstream(terms, watch)
+      const mint = new TokenMint(policy.token, terms.audience, Date.now, randomUUID)
+      destinations.set(terms.name, { upstream, mint, forwardAuthorization: terms.forwardAuthorization })
+      if (terms.health !== null) ends.push(watchHealth(upstream, terms.health))
+    }
+    const upstreams = [...destinations.values()].map(({ upstream }) => upstream)
+    rememberUpstreams(app, upstreams)
     await app.register(async (scope) => {
       // Bodies pass unread, whatever their type.
       scope.removeAllContentTypeParsers()
       scope.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
       for (const route of policy.routes) {
-        const service = services.get(route.service) as Upstream
+        const destination = destinations.get(route.upstream) as Destination
         for (const method of route.methods) {
           scope.route({
             method,
             url: route.path,
             // Declared by ourselves: Fastify's own twin of a GET answers `content-length: 0`.
             exposeHeadRoute: false,
+            ...(route.host === null ? {} : { constraints: { host: route.host } }),
             config: route.security === undefined ? {} : { security: route.security },
             handler: (request, reply) => {
-              const refusal = forward(request, reply, route, service, policy)
+              const refusal = forward(request, reply, route, destination, policy)
               if (refusal !== null) refuse(request, reply, refusal)
             },
           })
@@ -50,7 +67,8 @@ const plugin: FastifyPluginAsync<GatewayOptions> = defineRoom<GatewayOptions>({
       }
     })
     app.addHook('onClose', async () => {
-      await Promise.all([...services.values()].map(({ connections }) => connections.close()))
+      for (const end of ends) end()
+      await Promise.all(upstreams.map((upstream) => upstream.close()))
     })
     return { compile: () => ({}) }
   },

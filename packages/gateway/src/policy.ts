@@ -1,32 +1,49 @@
 import type { HTTPMethods, RouteSecurity } from 'fastify'
 import type { Patience } from './bodies.ts'
 import { readKey, type TokenTerms } from './internal-token.ts'
-import type { GatewayOptions, GatewayRoute, ServiceOptions } from './options.ts'
+import { compileLocations } from './locations.ts'
+import type { GatewayOptions, GatewayRoute, UpstreamOptions } from './options.ts'
 import { compileTemplate, type PathTemplate } from './path.ts'
 import { compileForwarded } from './request-fields.ts'
 import type { LocationMap } from './response-fields.ts'
-import type { ServiceTerms } from './service.ts'
+import type { HealthTerms } from './upstreams/health.ts'
+import { compileNetworks, type MayReach } from './upstreams/networks.ts'
+import type { TargetTerms } from './upstreams/target.ts'
+import type { UpstreamTerms } from './upstreams/upstream.ts'
 
 /** One public route, ready to forward. */
 export interface RoutePolicy {
   readonly methods: readonly HTTPMethods[]
   readonly path: string
-  readonly service: string
-  /** The service's path. */
+  /** Of the Host field, with any port; null: any. */
+  readonly host: RegExp | null
+  readonly upstream: string
+  /** The upstream's path. */
   readonly target: PathTemplate
   /** Whether the path has parameters a client fills in. */
   readonly open: boolean
   readonly cookies: ReadonlySet<string> | null
   readonly bodyLimit: number
-  /** Milliseconds until the answer's fields; null: the service's. */
+  /** Milliseconds until the answer's fields; null: the upstream's. */
   readonly headersTimeout: number | null
+  /** Milliseconds between two pieces of its body; null: the upstream's. */
+  readonly bodyTimeout: number | null
+  /** Milliseconds until its last byte; null: the upstream's. */
+  readonly totalTimeout: number | null
   readonly publicLocation: LocationMap
   readonly security: RouteSecurity | undefined
 }
 
+/** One upstream, ready to be opened. */
+export interface UpstreamPolicy extends UpstreamTerms {
+  readonly audience: string
+  readonly forwardAuthorization: boolean
+  readonly health: HealthTerms | null
+}
+
 /** The options, decided. */
 export interface GatewayPolicy {
-  readonly services: readonly (ServiceTerms & { readonly audience: string })[]
+  readonly upstreams: readonly UpstreamPolicy[]
   readonly routes: readonly RoutePolicy[]
   readonly forwarded: ReadonlySet<string>
   readonly token: TokenTerms
@@ -38,15 +55,18 @@ export interface GatewayPolicy {
  * @param prefix the prefix of the scope the routes are declared in.
  */
 export function compilePolicy(options: Readonly<GatewayOptions>, prefix: string): GatewayPolicy {
-  const services = Object.entries(options.services).map(([name, service]) => compileService(name, service, options))
+  const mayReach = compileNetworks(options.privateNetworks ?? [])
+  const upstreams = Object.entries(options.upstreams).map(([name, one]) =>
+    compileUpstream(name, one, options, mayReach),
+  )
   const { internalToken } = options
   const algorithm = internalToken.algorithm ?? 'ES256'
   const key = readKey(internalToken.key, algorithm)
   if (typeof key === 'string') throw new TypeError(`internalToken.key ${key}`)
   const { grace, bytesPerSecond } = options.slowReaders as Required<NonNullable<GatewayOptions['slowReaders']>>
   return {
-    services,
-    routes: options.routes.map((route) => compileRoute(route, options, prefix, services)),
+    upstreams,
+    routes: options.routes.map((route) => compileRoute(route, options, prefix, upstreams)),
     forwarded: compileForwarded(options.forwardFields ?? []),
     token: {
       issuer: internalToken.issuer,
@@ -61,72 +81,94 @@ export function compilePolicy(options: Readonly<GatewayOptions>, prefix: string)
   }
 }
 
-function compileService(
+/** What the schema gives defaults to is there. */
+type Whole<T> = { readonly [K in keyof T]-?: NonNullable<T[K]> }
+
+const milliseconds = (seconds: number | undefined): number | null => (seconds === undefined ? null : seconds * 1000)
+
+function compileUpstream(
   name: string,
-  service: ServiceOptions,
-  options: Readonly<GatewayOptions>,
-): GatewayPolicy['services'][number] {
-  const origin = new URL(service.origin)
-  const { connect, headers, body } = service.timeouts as Required<NonNullable<ServiceOptions['timeouts']>>
-  const address = Object.entries(options.resolve ?? {}).find(([host]) => host.toLowerCase() === origin.hostname)
+  options: UpstreamOptions,
+  gateway: Readonly<GatewayOptions>,
+  mayReach: MayReach,
+): UpstreamPolicy {
+  const timeouts = options.timeouts as Whole<UpstreamOptions>['timeouts']
+  const { window, openFor, ...circuit } = options.circuit as Whole<Whole<UpstreamOptions>['circuit']>
+  const health = options.health as Whole<Whole<UpstreamOptions>['health']> | undefined
   return {
     name,
-    origin,
-    ca: service.ca,
-    audience: service.audience ?? name,
-    timeouts: { connect: connect * 1000, headers: headers * 1000, body: body * 1000 },
-    concurrency: service.concurrency as number,
-    address: address?.[1] ?? null,
+    targets: targetsOf(name, options).map((target): TargetTerms => {
+      const socketPath = target.startsWith('unix:') ? target.slice('unix:'.length) : null
+      const origin = new URL(socketPath === null ? target : `http://${name}`)
+      return {
+        name: target,
+        way: {
+          origin,
+          socketPath,
+          address: addressOf(origin.hostname, gateway),
+          ca: options.ca,
+          client: options.clientCertificate,
+          http2: options.http2 === true,
+          connectTimeout: (timeouts.connect as number) * 1000,
+          mayReach,
+        },
+        timeouts: { headers: (timeouts.headers as number) * 1000, body: (timeouts.body as number) * 1000 },
+        circuit: { ...circuit, window: window * 1000, openFor: openFor * 1000 },
+      }
+    }),
+    balance: options.balance as Whole<UpstreamOptions>['balance'],
+    concurrency: options.concurrency as number,
+    retries: options.retries as { attempts: number; budget: number },
+    totalTimeout: milliseconds(timeouts.total),
+    audience: options.audience ?? name,
+    forwardAuthorization: options.forwardAuthorization === true,
+    health:
+      health === undefined ? null : { ...health, interval: health.interval * 1000, timeout: health.timeout * 1000 },
   }
+}
+
+/** The targets of an upstream: those of its options, or the host that it is named after. */
+export function targetsOf(name: string, { targets }: Readonly<UpstreamOptions>): readonly string[] {
+  return targets ?? [`https://${name}`]
+}
+
+function addressOf(hostname: string, { resolve }: Readonly<GatewayOptions>): string | null {
+  return Object.entries(resolve ?? {}).find(([host]) => host.toLowerCase() === hostname)?.[1] ?? null
+}
+
+/** The methods that a route matches, without the HEAD that comes with GET. */
+export function methodsOf({ match: { method } }: GatewayRoute): readonly HTTPMethods[] {
+  return Array.isArray(method) ? method : [method ?? 'GET']
 }
 
 function compileRoute(
   route: GatewayRoute,
   options: Readonly<GatewayOptions>,
   prefix: string,
-  services: readonly ServiceTerms[],
+  upstreams: readonly UpstreamPolicy[],
 ): RoutePolicy {
-  const { origin } = services.find((service) => service.name === route.service) as ServiceTerms
+  const { targets } = upstreams.find(({ name }) => name === route.upstream) as UpstreamPolicy
+  const { path, host } = route.match
+  const methods = methodsOf(route)
   return {
-    methods: route.methods.includes('GET') ? [...route.methods, 'HEAD'] : route.methods,
-    path: route.path,
-    service: route.service,
-    target: compileTemplate(route.rewrite ?? route.path),
-    open: compileTemplate(route.path).params.length > 0,
+    methods: methods.includes('GET') ? [...methods, 'HEAD'] : methods,
+    path,
+    host: host === undefined ? null : new RegExp(String.raw`^${host.replaceAll('.', String.raw`\.`)}(?::\d+)?$`, 'i'),
+    upstream: route.upstream,
+    target: compileTemplate(route.rewrite ?? path),
+    open: compileTemplate(path).params.length > 0,
     cookies:
       route.forwardCookies === undefined || route.forwardCookies.length === 0 ? null : new Set(route.forwardCookies),
     bodyLimit: route.bodyLimit ?? (options.bodyLimit as number),
-    headersTimeout: route.timeout === undefined ? null : route.timeout * 1000,
-    publicLocation: compileLocations(origin, route, options, prefix),
-    security: route.security,
-  }
-}
-
-/**
- * Maps the locations in a service's answers to public ones: paths of the service back through the rewrites, listed
- * origins as they are, everything else to nothing. Another host than ours would name the inside, or redirect openly.
- */
-function compileLocations(
-  origin: URL,
-  { service, redirectOrigins }: GatewayRoute,
-  { routes }: Readonly<GatewayOptions>,
-  prefix: string,
-): LocationMap {
-  const allowed = new Set(redirectOrigins)
-  const ways = routes
-    .filter((route) => route.service === service)
-    .map((route) => ({ from: compileTemplate(route.rewrite ?? route.path), to: compileTemplate(route.path) }))
-    // A rewrite that lost a parameter leads nowhere when read backwards.
-    .filter(({ from, to }) => to.params.every((name) => from.params.includes(name)))
-  return (location, target) => {
-    const base = origin.origin + target
-    if (!URL.canParse(location, base)) return null
-    const url = new URL(location, base)
-    if (url.origin !== origin.origin) return allowed.has(url.origin) ? url.href : null
-    for (const { from, to } of ways) {
-      const params = from.match(url.pathname)
-      if (params !== null) return prefix + to.fillEncoded(params) + url.search + url.hash
-    }
-    return null
+    headersTimeout: milliseconds(route.timeouts?.headers),
+    bodyTimeout: milliseconds(route.timeouts?.body),
+    totalTimeout: milliseconds(route.timeouts?.total),
+    publicLocation: compileLocations(
+      targets.map(({ way }) => way.origin.origin),
+      route,
+      options.routes,
+      prefix,
+    ),
+    security: route.policy,
   }
 }

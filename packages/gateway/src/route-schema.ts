@@ -1,51 +1,62 @@
 import type { ObjectSchema } from '@portcullis/kernel'
+import { routeTimeouts } from './upstream-schema.ts'
 
 const PATH = '^/$|^(?:/(?::[A-Za-z_][A-Za-z0-9_]*|[A-Za-z0-9._~-]+))*(?:/\\*)?$'
 /** RFC 9110 §5.1, and RFC 6265 §4.1.1 for cookies. */
 export const FIELD_NAME = "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"
 
+const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']
+
 /** One public route and where it leads. */
 export const route: ObjectSchema = {
   type: 'object',
   additionalProperties: false,
-  required: ['methods', 'path', 'service'],
+  required: ['match', 'upstream'],
   properties: {
-    methods: {
-      type: 'array',
-      minItems: 1,
-      uniqueItems: true,
-      items: {
-        type: 'string',
-        enum: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
-        description: 'A method.',
-        examples: ['GET'],
+    match: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['path'],
+      examples: [{ path: '/users/profile' }],
+      description: 'Which requests it is for.',
+      properties: {
+        method: {
+          accepts: ['string', 'array'],
+          title: METHODS.map((method) => `"${method}"`).join(', '),
+          pattern: `^(?:${METHODS.join('|')})$`,
+          minItems: 1,
+          uniqueItems: true,
+          items: { type: 'string', enum: METHODS, description: 'A method.', examples: ['GET'] },
+          default: 'GET',
+          description: 'A method or several; HEAD comes with GET.',
+        },
+        path: {
+          type: 'string',
+          minLength: 1,
+          pattern: PATH,
+          examples: ['/users/profile'],
+          description: 'The public path: literal segments, `:name` segments, `*` as the last.',
+        },
+        host: {
+          type: 'string',
+          pattern: '^[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?$',
+          examples: ['api.example.com'],
+          description: "The name in the request's Host field, without port; absent: any.",
+        },
       },
-      examples: [['GET']],
-      description: 'Methods; HEAD comes with GET.',
     },
-    path: {
-      type: 'string',
-      minLength: 1,
-      pattern: PATH,
-      examples: ['/users/profile'],
-      description: 'The public path: literal segments, `:name` segments, `*` as the last.',
-    },
-    service: {
-      type: 'string',
-      examples: ['user-service'],
-      description: 'A name in `services`.',
-    },
+    upstream: { type: 'string', examples: ['user-service'], description: 'A name in `upstreams`.' },
     rewrite: {
       type: 'string',
       minLength: 1,
       pattern: PATH,
       examples: ['/api/profile'],
-      description: "The service's path, with parameters of `path`; absent: `path`.",
+      description: "The upstream's path, with parameters of `match.path`; absent: `match.path`.",
     },
-    security: {
+    policy: {
       accepts: ['object'],
       examples: [{}],
-      description: "The route's policies, as `config.security` of any route.",
+      description: 'What the other rooms ask of its requests, as `config.security` of any route.',
     },
     bodyLimit: {
       type: 'integer',
@@ -53,18 +64,12 @@ export const route: ObjectSchema = {
       examples: [1_048_576],
       description: "Bytes of a request's body; absent: the gateway's limit.",
     },
-    timeout: {
-      type: 'integer',
-      minimum: 1,
-      maximum: 3600,
-      examples: [30],
-      description: "Seconds until the answer's fields; absent: the service's.",
-    },
+    timeouts: routeTimeouts,
     forwardCookies: {
       type: 'array',
       items: { type: 'string', pattern: FIELD_NAME, examples: ['theme'], description: 'The name of a cookie.' },
       default: [],
-      description: 'Names of the cookies that travel to the service.',
+      description: 'Names of the cookies that travel to the upstream.',
     },
     redirectOrigins: {
       type: 'array',

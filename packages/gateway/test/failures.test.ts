@@ -19,7 +19,7 @@ async function startRawBackend(answer: (socket: Socket) => void): Promise<number
 it('answers 504 when a service accepts the connection and then says nothing', async () => {
   const server = createServer((socket) => socket.on('error', () => {}))
   onTestFinished(() => void server.close())
-  const { app, events } = await stage(await listen(server), { service: { timeouts: { connect: 1 } } })
+  const { app, events } = await stage(await listen(server), { upstream: { timeouts: { connect: 1 } } })
   expect((await app.inject('/users/profile')).statusCode).toBe(504)
   expect(events).toMatchObject([{ detail: { reason: 'UND_ERR_CONNECT_TIMEOUT' } }])
 })
@@ -72,7 +72,7 @@ it.each([
 
 it('breaks the answer off when the service stops in the middle of it', async () => {
   const port = await startRawBackend((socket) => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf'))
-  const staged = await stage(port, { service: { timeouts: { body: 1 } } })
+  const staged = await stage(port, { upstream: { timeouts: { body: 1 } } })
   expect(await send(await staged.listen())).toMatchObject({ status: 200, whole: false })
   expect(staged.events).toMatchObject([{ type: 'gateway.cut', detail: { reason: 'UND_ERR_BODY_TIMEOUT' } }])
 })
@@ -122,7 +122,7 @@ it('takes new requests after clients left and services failed', async () => {
   const backend = await startBackend((_request, response) => {
     if (!silent) response.end('ok')
   })
-  const staged = await stage(backend.port, { service: { concurrency: 2 }, route: { timeout: 1 } })
+  const staged = await stage(backend.port, { upstream: { concurrency: 2 }, route: { timeouts: { headers: 1 } } })
   const port = await staged.listen()
   const left = httpRequest({ port, host: '127.0.0.1', path: '/users/profile', agent: false })
     .on('error', () => {})

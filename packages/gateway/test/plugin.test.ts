@@ -22,8 +22,8 @@ describe('forwarding', () => {
     const backend = await startBackend()
     const { app } = await stage(backend.port, {
       routes: [
-        { methods: ['GET'], path: '/posts/:id/comments', service: 'user-service', rewrite: '/api/p/:id/c' },
-        { methods: ['GET'], path: '/files/*', service: 'user-service', rewrite: '/store/*' },
+        { match: { method: ['GET'], path: '/posts/:id/comments' }, upstream: 'user-service', rewrite: '/api/p/:id/c' },
+        { match: { method: ['GET'], path: '/files/*' }, upstream: 'user-service', rewrite: '/store/*' },
       ],
     })
     await app.inject('/posts/a%20b%3Fc/comments')
@@ -120,7 +120,7 @@ describe('forwarding', () => {
 
   it('declares HEAD with GET, and nothing else', async () => {
     const backend = await startBackend()
-    const { app } = await stage(backend.port, { route: { methods: ['GET'] } })
+    const { app } = await stage(backend.port, { match: { method: 'GET' } })
     expect((await app.inject({ method: 'HEAD', url: '/users/profile' })).statusCode).toBe(200)
     expect((await app.inject({ method: 'POST', url: '/users/profile' })).statusCode).toBe(404)
     expect(backend.hits).toHaveLength(1)
@@ -188,7 +188,7 @@ describe('registration', () => {
 
   it("hands a route's policies to the rooms they are for", async () => {
     const backend = await startBackend()
-    const { app } = await stage(backend.port, { route: { security: { nosuch: {} } as never } })
+    const { app } = await stage(backend.port, { route: { policy: { nosuch: {} } as never } })
     await expect(app.ready()).rejects.toThrow(/GET \/users\/profile/)
   })
 

@@ -227,21 +227,27 @@ describe('the policy', () => {
       bodyLimit: 10,
       slowReaders: { grace: 5, bytesPerSecond: 6 },
       internalToken: { ...options.internalToken, lifetime: 30 },
-      services: {
+      upstreams: {
         'user-service': {
-          ...options.services['user-service'],
+          ...options.upstreams['user-service'],
           timeouts: { connect: 1, headers: 2, body: 3 },
           concurrency: 4,
+          circuit: { failures: 1, share: 0.5, minimum: 1, window: 1, openFor: 2 },
         },
       },
     }
     const policy = compilePolicy(complete as never, '')
     expect(policy.routes[0]).toMatchObject({ methods: ['GET', 'POST', 'HEAD'], bodyLimit: 10, open: false })
     expect(policy.patience).toEqual({ grace: 5000, bytesPerSecond: 6 })
-    expect(policy.services[0]).toMatchObject({
-      timeouts: { connect: 1000, headers: 2000, body: 3000 },
-      address: '127.0.0.1',
+    expect(policy.upstreams[0]).toMatchObject({
       audience: 'user-service',
+      targets: [
+        {
+          way: { address: '127.0.0.1', connectTimeout: 1000 },
+          timeouts: { headers: 2000, body: 3000 },
+          circuit: { window: 1000, openFor: 2000 },
+        },
+      ],
     })
   })
 })

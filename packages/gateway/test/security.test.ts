@@ -18,12 +18,12 @@ describe('whoever stands between the gateway and a service', () => {
     expect((await (await official(impostor.port)).inject('/api/profile')).statusCode).toBe(200)
     expect(impostor.hits).toHaveLength(1)
 
-    const { app, events } = await stage(impostor.port, { service: { ca: (await createAuthority()).ca } })
+    const { app, events } = await stage(impostor.port, { upstream: { ca: (await createAuthority()).ca } })
     const answer = await app.inject('/users/profile')
     expect(answer.statusCode).toBe(502)
     expect(answer.json()).toMatchObject({ code: 'PTC_GATEWAY_UPSTREAM_FAILED' })
     expect(impostor.hits).toHaveLength(1)
-    expect(events).toMatchObject([{ type: 'gateway.upstream-failed', detail: { service: 'user-service' } }])
+    expect(events).toMatchObject([{ type: 'gateway.upstream-failed', detail: { upstream: 'user-service' } }])
   })
 
   it("cannot pass for the service with another service's certificate", async () => {
@@ -120,8 +120,8 @@ describe('a client', () => {
     expect(await rawExchange(port, request)).toMatch(/^HTTP\/1\.1 200/)
 
     const staged = await stage(backend.port, {
-      service: { origin: `http://user-service.local:${backend.port}`, dangerouslyPlaintext: true },
-      routes: [{ methods: ['GET'], path: '/files/*', service: 'user-service', rewrite: '/store/*' }],
+      upstream: { targets: [`http://user-service.local:${backend.port}`], dangerouslyPlaintext: true },
+      routes: [{ match: { method: ['GET'], path: '/files/*' }, upstream: 'user-service', rewrite: '/store/*' }],
     })
     const answer = await rawExchange(await staged.listen(), request)
     expect(answer).toMatch(/^HTTP\/1\.1 400/)
@@ -225,7 +225,7 @@ describe('a client', () => {
     flood(await listenOn(await official(backend.port)))
     await vi.waitFor(() => expect(backend.hits).toHaveLength(20))
 
-    const staged = await stage(backend.port, { service: { concurrency: 3 } })
+    const staged = await stage(backend.port, { upstream: { concurrency: 3 } })
     const port = await staged.listen()
     flood(port)
     await vi.waitFor(() => expect(backend.hits).toHaveLength(23))
@@ -354,7 +354,7 @@ describe('a service', () => {
     let answered = false
     const open = (await official(backend.port)).inject('/').then(() => (answered = true))
     open.catch(() => {})
-    const { app, events } = await stage(backend.port, { route: { timeout: 1 } })
+    const { app, events } = await stage(backend.port, { route: { timeouts: { headers: 1 } } })
     expect((await app.inject('/users/profile')).json()).toMatchObject({
       status: 504,
       code: 'PTC_GATEWAY_UPSTREAM_TIMED_OUT',

@@ -25,7 +25,7 @@ it('a client cannot keep a service busy by not reading its answer', async () => 
   const open = await still(((await listening(official(backend.port))).address() as AddressInfo).port)
 
   const staged = await stage(backend.port, {
-    service: { concurrency: 1 },
+    upstream: { concurrency: 1 },
     options: { slowReaders: { grace: 1, bytesPerSecond: 1_000_000_000 } },
   })
   const port = await staged.listen()

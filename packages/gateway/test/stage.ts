@@ -12,7 +12,7 @@ import type { SecurityEvent } from '@portcullis/kernel'
 import { onSecurityEvent } from '@portcullis/kernel'
 import Fastify, { type FastifyInstance, type FastifyServerOptions, type SecurityIdentity } from 'fastify'
 import { onTestFinished } from 'vitest'
-import gateway, { type GatewayOptions, type GatewayRoute, type ServiceOptions } from '../src/index.ts'
+import gateway, { type GatewayOptions, type GatewayRoute, type UpstreamOptions } from '../src/index.ts'
 import { createAuthority, type TestAuthority } from './certificates.ts'
 
 let shared: Promise<TestAuthority> | undefined
@@ -60,9 +60,10 @@ export async function listen(server: Server): Promise<number> {
 }
 
 interface Staging {
-  readonly route?: Partial<GatewayRoute>
+  readonly route?: Partial<Omit<GatewayRoute, 'match'>>
+  readonly match?: Partial<GatewayRoute['match']>
   readonly routes?: GatewayRoute[]
-  readonly service?: Partial<ServiceOptions>
+  readonly upstream?: Partial<UpstreamOptions>
   readonly options?: Partial<GatewayOptions>
   readonly server?: FastifyServerOptions
   readonly identity?: Partial<SecurityIdentity>
@@ -111,15 +112,20 @@ export async function stage(port: number, staging: Staging = {}): Promise<Staged
 /** The options that lead `/users/profile` to a backend. */
 export async function optionsFor(
   port: number,
-  { route, routes, service, options }: Staging = {},
+  { route, match, routes, upstream, options }: Staging = {},
 ): Promise<GatewayOptions> {
   const { ca } = await authority()
   return {
-    services: { 'user-service': { origin: `https://user-service.local:${port}`, ca, ...service } },
+    upstreams: { 'user-service': { targets: [`https://user-service.local:${port}`], ca, ...upstream } },
     resolve: { 'user-service.local': '127.0.0.1' },
     internalToken: { issuer: 'gateway', key: pair.privateKey },
     routes: routes ?? [
-      { methods: ['GET', 'POST'], path: '/users/profile', service: 'user-service', rewrite: '/api/profile', ...route },
+      {
+        match: { method: ['GET', 'POST'], path: '/users/profile', ...match },
+        upstream: 'user-service',
+        rewrite: '/api/profile',
+        ...route,
+      },
     ],
     dangerouslyWithoutAuth: true,
     ...options,

@@ -1,0 +1,67 @@
+import { type Dispatcher, Pool } from 'undici'
+import { Circuit, type CircuitState, type CircuitTerms } from './circuit.ts'
+import { connectorTo, type Way } from './connector.ts'
+
+/** One process that answers for an upstream, as compiled from the options. */
+export interface TargetTerms {
+  /** As the options name it. */
+  readonly name: string
+  readonly way: Way
+  /** Milliseconds. */
+  readonly timeouts: { readonly headers: number; readonly body: number }
+  readonly circuit: CircuitTerms
+}
+
+/** How a target is. */
+export interface TargetStatus {
+  readonly name: string
+  /** What the active checks say; true without checks. */
+  readonly healthy: boolean
+  readonly circuit: CircuitState
+  /** Requests that it has not answered yet. */
+  readonly underWay: number
+}
+
+/** Milliseconds after which a connection is not used again, so that a name that moved is found where it is. */
+const CONNECTION_LIFETIME = 60_000
+
+/** The connections to one target. They verify its certificate, and never send a request twice by themselves. */
+export class Target {
+  readonly name: string
+  readonly circuit: Circuit
+  readonly #pool: Pool
+  /** What the active checks say. */
+  healthy = true
+  underWay = 0
+
+  constructor({ name, way, timeouts, circuit }: TargetTerms) {
+    this.name = name
+    this.circuit = new Circuit(circuit)
+    this.#pool = new Pool(way.origin, {
+      connect: connectorTo(way),
+      allowH2: way.http2,
+      pipelining: way.http2 ? 100 : 1,
+      headersTimeout: timeouts.headers,
+      bodyTimeout: timeouts.body,
+      // Whatever has an address of its own stays where it is.
+      clientTtl: way.address === null && way.socketPath === null ? CONNECTION_LIFETIME : null,
+    })
+  }
+
+  isAvailable(now: number): boolean {
+    return this.healthy && this.circuit.admits(now)
+  }
+
+  send(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void {
+    this.#pool.dispatch(options, handler)
+  }
+
+  status(now: number): TargetStatus {
+    return { name: this.name, healthy: this.healthy, circuit: this.circuit.state(now), underWay: this.underWay }
+  }
+
+  /** Ends what is under way. */
+  close(): Promise<void> {
+    return this.#pool.destroy()
+  }
+}
