@@ -1,0 +1,111 @@
+import { readFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { isScalar, LineCounter, parse, parseDocument, type Document, type Scalar, visit } from 'yaml'
+import { follow, hasReferences, type Surroundings } from './references.ts'
+
+/** What is wrong with a file, and where. */
+export interface Fault {
+  /** From 1; absent: nowhere in particular. */
+  readonly line?: number
+  readonly column?: number
+  /** Readable path, such as `gateway.routes[0].upstream`. */
+  readonly path?: string
+  readonly message: string
+}
+
+/** A file that cannot be used: all its faults at once. No value of a variable or a secret file is part of it. */
+export class ConfigError extends Error {
+  readonly faults: readonly Fault[]
+
+  constructor(file: string, faults: readonly Fault[]) {
+    const rows = faults.map(({ line, column, path, message }) => {
+      const place = line === undefined ? file : `${file}:${line}:${column}`
+      return `  ${place}  ${path === undefined || path === '' ? '' : `${path} `}${message}`
+    })
+    super([`${faults.length} ${faults.length === 1 ? 'mistake' : 'mistakes'} in ${file}`, ...rows].join('\n'))
+    this.name = 'ConfigError'
+    this.faults = faults
+  }
+}
+
+/** A file, read: its data with all references followed, and where everything stands. */
+export interface ConfigFile {
+  readonly data: unknown
+  /** The folder that relative paths begin at. */
+  readonly folder: string
+  /** Where a readable path such as `gateway.routes[0].upstream` stands; what is absent: its nearest holder. */
+  locate(path: string): { readonly line: number; readonly column: number } | undefined
+}
+
+/**
+ * Reads a YAML or JSON file (JSON is YAML 1.2). Scalars may hold `${NAME}` and `${file:path}`; a plain scalar that is one
+ * variable and nothing else is read as YAML reads it, so that `port: ${PORT}` is a number.
+ * @throws ConfigError
+ */
+export function readConfigFile(file: string, env: Surroundings['env']): ConfigFile {
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new ConfigError(file, [{ message: `cannot be read: ${(error as NodeJS.ErrnoException).code}` }])
+  }
+  const lines = new LineCounter()
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true })
+  // What follows the first is its consequence.
+  const [broken] = document.errors
+  if (broken !== undefined) throw new ConfigError(file, [{ ...place(lines, broken.pos[0]), message: broken.message }])
+  const folder = dirname(resolve(file))
+  const faults = followAll(document, lines, { env, folder })
+  if (faults.length > 0) throw new ConfigError(file, faults)
+  return {
+    data: document.toJS({ maxAliasCount: 100 }),
+    folder,
+    locate: (path) => locate(document, lines, path),
+  }
+}
+
+function place(lines: LineCounter, offset: number): { line: number; column: number } {
+  const { line, col } = lines.linePos(offset)
+  return { line, column: col }
+}
+
+function followAll(document: Document, lines: LineCounter, surroundings: Surroundings): Fault[] {
+  const faults: Fault[] = []
+  visit(document, {
+    Scalar(key, node) {
+      if (key === 'key' || typeof node.value !== 'string' || !hasReferences(node.value)) return
+      const followed = follow(node.value, surroundings)
+      if ('fault' in followed) {
+        faults.push({ ...(node.range ? place(lines, node.range[0]) : {}), message: followed.fault })
+        return
+      }
+      // A secret file holds a text, whatever it looks like; a variable without quotes is what YAML makes of it.
+      node.value = followed.whole === 'variable' && node.type === 'PLAIN' ? scalarOf(followed.text) : followed.text
+    },
+  })
+  return faults
+}
+
+/** What YAML makes of a plain text, if it is a scalar. */
+function scalarOf(text: string): unknown {
+  try {
+    const value: unknown = parse(text)
+    return typeof value === 'number' || typeof value === 'boolean' ? value : text
+  } catch {
+    return text
+  }
+}
+
+const SEGMENT = /([^.[\]]+)|\[(\d+)\]|\["((?:[^"\\]|\\.)*)"\]/g
+
+function locate(document: Document, lines: LineCounter, path: string): { line: number; column: number } | undefined {
+  const keys = [...path.matchAll(SEGMENT)].map(([, name, index, quoted]) =>
+    index === undefined ? (name ?? quoted) : Number(index),
+  )
+  for (let length = keys.length; length >= 0; length--) {
+    const node = length === 0 ? document.contents : document.getIn(keys.slice(0, length), true)
+    const range = (node as Scalar | null | undefined)?.range
+    if (range) return place(lines, isScalar(node) ? range[0] : range[0])
+  }
+  return undefined
+}

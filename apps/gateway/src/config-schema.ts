@@ -1,0 +1,106 @@
+import type { ObjectSchema, Schema } from '@portcullis/kernel'
+import { optionsSchema } from '@portcullis/security'
+
+const seconds = (description: string, preset: number, minimum = 0): Schema => ({
+  type: 'integer',
+  minimum,
+  maximum: 3600,
+  default: preset,
+  description,
+})
+
+const host = (preset: string, description: string): Schema => ({
+  type: 'string',
+  minLength: 1,
+  default: preset,
+  description,
+})
+
+const port = (description: string, preset?: number): Schema => ({
+  type: 'integer',
+  minimum: 0,
+  maximum: 65_535,
+  ...(preset === undefined ? { examples: [8080] } : { default: preset }),
+  description,
+})
+
+/** What the file says beside the options of the rooms. */
+const own: Readonly<Record<string, Schema>> = {
+  listen: {
+    type: 'object',
+    additionalProperties: false,
+    default: {},
+    description: 'Where clients come in. Read at the start alone.',
+    properties: {
+      host: host('0.0.0.0', 'The address.'),
+      port: port('The port.', 8443),
+      plaintextPort: port('A port of plain HTTP, where `https` says what becomes of requests; absent: none.'),
+      tls: {
+        accepts: ['object'],
+        examples: [{ keyFile: 'server.key', certFile: 'server.pem' }],
+        description:
+          'Key and certificate, as `tlsServerOptions()` of @portcullis/https takes them; files that change are read again. Absent: a proxy in front ends TLS.',
+      },
+      http2: { type: 'boolean', default: false, description: 'HTTP/2 beside HTTP/1.1.' },
+      trustProxy: {
+        type: 'array',
+        items: { type: 'string', examples: ['10.0.0.0/8'], description: 'An address or a range.' },
+        default: [],
+        description: 'Proxies whose forwarding fields are believed.',
+      },
+    },
+  },
+  operation: {
+    type: 'object',
+    additionalProperties: false,
+    default: {},
+    description: 'Where operators look: `/live`, `/ready`, `/metrics`, and the keys of internal tokens. Never public.',
+    properties: {
+      host: host('127.0.0.1', 'The address: a private one.'),
+      port: port('The port; 0: any free one.', 9090),
+    },
+  },
+  drain: {
+    type: 'object',
+    additionalProperties: false,
+    default: {},
+    description: 'How the process ends after SIGTERM.',
+    properties: {
+      delay: seconds('Seconds in which it says that it is not ready, and still takes connections.', 5),
+      deadline: seconds('Seconds after that in which what is under way may end.', 30, 1),
+    },
+  },
+  redis: {
+    type: 'string',
+    pattern: '^rediss?://',
+    writeOnly: true,
+    examples: ['redis://127.0.0.1:6379'],
+    description: 'The URL of the Redis that quotas and revocations are shared over; absent: each process has its own.',
+  },
+  logLevel: {
+    type: 'string',
+    enum: ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
+    default: 'info',
+    description: 'The least level of log lines, which are JSON on the standard output.',
+  },
+}
+
+/** Strict JSON Schema of the file, in the kernel's words. */
+export const configSchema: ObjectSchema = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['gateway'],
+  properties: {
+    ...own,
+    ...optionsSchema.properties,
+    gateway: { ...(optionsSchema.properties?.['gateway'] as Schema), examples: [gatewayExample()] },
+  },
+}
+
+function gatewayExample(): object {
+  return {
+    upstreams: { 'user-service': { targets: ['https://user-service.local:7001'] } },
+    routes: [{ match: { path: '/users/profile' }, upstream: 'user-service' }],
+    internalToken: { issuer: 'gateway', key: '${file:gateway.key}' },
+  }
+}

@@ -1,0 +1,180 @@
+import { createServer as createPlain, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createSecureServer, type ServerHttp2Session } from 'node:http2'
+import { createServer as createTls } from 'node:https'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import security, { serverOptions } from '@portcullis/security'
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import type { Redis } from 'ioredis'
+import type { Config } from './config.ts'
+
+/** What outlives every generation: opened once, given to each. */
+export interface Outside {
+  readonly logger: FastifyBaseLogger
+  readonly redis: Redis | undefined
+  /** Adds what an operator wants to know of requests. */
+  readonly observe: (app: FastifyInstance) => void
+}
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => void
+
+/** Milliseconds for which Fastify keeps a connection without a request. */
+const KEEP_ALIVE = 72_000
+
+/**
+ * One reading of the file, ready to answer: an app, and a server that never listens. The process's one socket hands it
+ * connections; when a later generation takes over, it hands their further requests to that one.
+ */
+export class Generation {
+  readonly app: FastifyInstance
+  readonly server: Server
+  readonly #sessions = new Set<ServerHttp2Session>()
+  readonly #sockets = new Set<Socket>()
+  #underWay = 0
+  #draining = false
+  #idle: (() => void) | null = null
+  #empty: (() => void) | null = null
+
+  private constructor(app: FastifyInstance, server: Server) {
+    this.app = app
+    this.server = server
+  }
+
+  /**
+   * Reads nothing and listens to nothing: an options mistake, a store or a key set that is away end it here.
+   * @throws whatever the rooms refuse to boot with
+   */
+  static async open(config: Config, outside: Outside): Promise<Generation> {
+    const { http2, trustProxy, tls } = config.listen
+    const options = serverOptions({
+      trustProxy: trustProxy.length === 0 ? false : [...trustProxy],
+      ...(tls === undefined ? {} : { https: tls, http2 }),
+    }) as FastifyServerOptions & { https?: object; http2?: boolean; http?: object }
+    let generation: Generation
+    let server: Server | undefined
+    const serverFactory = (handler: Handler): Server => {
+      server = createServer(options, (request, response) => generation.#answer(handler, request, response))
+      server.keepAliveTimeout = KEEP_ALIVE
+      return server
+    }
+    const app = Fastify({
+      ...options,
+      loggerInstance: outside.logger,
+      serverFactory,
+    } as never) as unknown as FastifyInstance
+    generation = new Generation(app, server as unknown as Server)
+    try {
+      outside.observe(app)
+      await app.register(security, optionsOf(config, outside))
+      await app.ready()
+    } catch (error) {
+      await app.close()
+      throw error
+    }
+    generation.#track()
+    return generation
+  }
+
+  #track(): void {
+    // Time-outs of connections are looked after from then on.
+    this.server.emit('listening')
+    this.server.on('session', (session: ServerHttp2Session) => {
+      this.#sessions.add(session)
+      session.once('close', () => this.#sessions.delete(session))
+    })
+  }
+
+  #answer(handler: Handler, request: IncomingMessage, response: ServerResponse): void {
+    this.#underWay++
+    response.once('close', () => {
+      this.#underWay--
+      if (this.#underWay === 0) this.#idle?.()
+    })
+    // RFC 9112 §9.6: whoever is told so sends no further request here.
+    if (this.#draining && request.httpVersionMajor === 1) response.setHeader('connection', 'close')
+    handler(request, response)
+  }
+
+  /** A connection, before its first byte. */
+  accept(socket: Socket): void {
+    this.#sockets.add(socket)
+    socket.once('close', () => {
+      this.#sockets.delete(socket)
+      if (this.#sockets.size === 0) this.#empty?.()
+    })
+    this.server.emit('connection', socket)
+  }
+
+  /** Hands all further requests of its connections to whichever generation answers then. */
+  handOver(current: () => Generation): void {
+    for (const event of ['request', 'checkContinue', 'checkExpectation', 'upgrade', 'clientError'] as const) {
+      if (this.server.listenerCount(event) === 0) continue
+      this.server.removeAllListeners(event)
+      this.server.on(event, (...given: unknown[]) => void current().server.emit(event, ...given))
+    }
+  }
+
+  /** Says to clients that they are being left: with their next answer, or at once where nothing is under way. */
+  drain(): void {
+    this.#draining = true
+    for (const session of this.#sessions) session.close()
+    this.server.closeIdleConnections?.()
+  }
+
+  /** Resolves when nothing is under way, or when the time is over. */
+  async finished(milliseconds: number): Promise<void> {
+    if (this.#underWay === 0) return
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, milliseconds)
+      this.#idle = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+    this.#idle = null
+  }
+
+  /** Closes what the app has opened; its connections go on, for a later generation answers them. */
+  async retire(milliseconds: number): Promise<void> {
+    await this.finished(milliseconds)
+    await this.app.close()
+  }
+
+  /** Calls back once its last connection has ended: after it was handed over, no other comes. */
+  onceEmpty(act: () => void): void {
+    this.#empty = () => {
+      this.server.close()
+      act()
+    }
+    if (this.#sockets.size === 0) this.#empty()
+  }
+
+  /** Ends its connections. */
+  destroy(): void {
+    for (const session of this.#sessions) session.destroy()
+    for (const socket of this.#sockets) (socket as Duplex).destroy()
+    this.server.close()
+  }
+}
+
+function createServer(options: { https?: object; http2?: boolean; http?: object }, handler: Handler): Server {
+  if (options.https === undefined) return createPlain({ ...options.http }, handler)
+  if (options.http2 === true) return createSecureServer(options.https, handler as never) as unknown as Server
+  return createTls(options.https, handler) as unknown as Server
+}
+
+/** The rooms' options, with what the process shares put in. */
+function optionsOf(config: Config, { redis }: Outside): object {
+  const { listen: _listen, operation: _operation, drain: _drain, redis: _redis, logLevel: _level, ...rooms } = config
+  if (redis === undefined) return rooms
+  const { rateLimit, auth } = rooms
+  return {
+    ...rooms,
+    ...(rateLimit === undefined || rateLimit === false
+      ? {}
+      : { rateLimit: { ...rateLimit, store: { ...rateLimit.store, redis } } }),
+    ...(auth === undefined || auth === false || auth.revocation === undefined
+      ? {}
+      : { auth: { ...auth, revocation: { ...auth.revocation, redis } } }),
+  }
+}

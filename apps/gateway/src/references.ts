@@ -1,0 +1,56 @@
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+
+/** `${NAME}`, `${file:path}`; `$${` is a plain `${`. */
+const REFERENCE = /\$(\$\{|\{(?<file>file:)?(?<name>[^{}]*)\})/g
+const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/
+
+/** Where references lead. */
+export interface Surroundings {
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** What relative paths begin at. */
+  readonly folder: string
+}
+
+/** A text with its references followed, or what is wrong with them. */
+export type Followed =
+  | { readonly text: string; readonly whole: 'variable' | 'file' | null }
+  | { readonly fault: string }
+
+/** Whether a text has references. */
+export function hasReferences(text: string): boolean {
+  return text.includes('${')
+}
+
+/** Follows the references of a text. No value is ever part of a fault. */
+export function follow(text: string, { env, folder }: Surroundings): Followed {
+  const faults: string[] = []
+  let whole: 'variable' | 'file' | null = null
+  const followed = text.replaceAll(REFERENCE, (match, _inner, _file, _name, _at, _all, groups: Groups) => {
+    if (match === '$${') return '${'
+    const { file, name } = groups
+    if (match.length === text.length) whole = file === undefined ? 'variable' : 'file'
+    if (file !== undefined) {
+      try {
+        // Editors and secret stores end files with a line break that belongs to no secret.
+        return readFileSync(resolve(folder, name), 'utf8').replace(/\r?\n$/, '')
+      } catch (error) {
+        faults.push(`the file ${name} cannot be read: ${(error as NodeJS.ErrnoException).code ?? 'unknown reason'}`)
+        return ''
+      }
+    }
+    if (!NAME.test(name)) {
+      faults.push(`\${${name}} is not the name of a variable; write $\${ for a plain \${`)
+      return ''
+    }
+    const value = env[name]
+    if (value === undefined || value === '') faults.push(`the variable ${name} is not set`)
+    return value ?? ''
+  })
+  return faults.length > 0 ? { fault: faults.join('; ') } : { text: followed, whole }
+}
+
+interface Groups {
+  readonly file?: string
+  readonly name: string
+}

@@ -1,0 +1,90 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { readConfig } from '../src/config.ts'
+import type { ConfigError } from '../src/index.ts'
+import { configFor, writeConfig } from './stage.ts'
+
+function faultsOf(text: string, env: Record<string, string> = {}): ConfigError {
+  try {
+    readConfig(writeConfig(text).file, env)
+  } catch (error) {
+    return error as ConfigError
+  }
+  throw new Error('no fault')
+}
+
+describe('a file', () => {
+  it('says every mistake at once, each with its line', () => {
+    const { faults, message } = faultsOf(
+      configFor(1, { more: 'cors: { origins: [https://app.example.com/] }\nlimits: {}\n' }).replace(
+        'upstream: service,',
+        'upstream: serviec,',
+      ),
+    )
+    expect(faults).toMatchObject([
+      { path: 'gateway.routes[0].upstream', line: 12, message: expect.stringContaining("write upstream: 'service'") },
+      { path: 'cors.origins[0]', line: 13 },
+      { path: 'limits', line: 14 },
+    ])
+    expect(message).toMatch(/^3 mistakes in .*gateway\.yaml\n/)
+  })
+
+  it('says where YAML ends to be one, and that a key stands twice', () => {
+    expect(faultsOf('gateway: [').faults[0]).toMatchObject({ line: 1 })
+    expect(faultsOf('redis: redis://a\nredis: redis://b\n').faults[0]).toMatchObject({ line: 2 })
+  })
+
+  it('says that there is none', () => {
+    expect(() => readConfig('nowhere.yaml', {})).toThrow(/cannot be read: ENOENT/)
+  })
+
+  it('may be JSON', () => {
+    const { gateway } = readConfig(writeConfig(configFor(1)).file, {})
+    const json = writeConfig(JSON.stringify({ gateway: { ...gateway, routes: [] } }))
+    expect(readConfig(json.file, {})).toMatchObject({ listen: { port: 8443 }, gateway: { routes: [] } })
+  })
+})
+
+describe('a reference', () => {
+  it('leads to a variable, or to a file beside the file', () => {
+    const { file } = writeConfig(
+      `${configFor(1)}redis: redis://:\${PASSWORD}@127.0.0.1\n`.replace(
+        'listen: { host: 127.0.0.1, port: 0 }',
+        'listen:\n  port: ${PORT}',
+      ),
+    )
+    const config = readConfig(file, { PORT: '8444', PASSWORD: 'pa$$' })
+    expect(config).toMatchObject({ listen: { port: 8444 }, redis: 'redis://:pa$$@127.0.0.1' })
+    expect(config.gateway).toMatchObject({ internalToken: { key: expect.stringMatching(/^-----BEGIN PRIVATE KEY/) } })
+  })
+
+  it('leaves quoted texts texts, and secret files whatever they are', () => {
+    const { folder, file } = writeConfig(`redis: "\${NUMBER}"\nlogLevel: \${file:secret}\ngateway: {}\n`)
+    writeFileSync(join(folder, 'secret'), '123\n')
+    const error = (() => {
+      try {
+        return readConfig(file, { NUMBER: '123' })
+      } catch (thrown) {
+        return thrown as ConfigError
+      }
+    })()
+    // Both are judged as texts: a number would be of the wrong type, not of the wrong form.
+    expect((error as ConfigError).message).toMatch(/redis .*redis/)
+    expect((error as ConfigError).message).not.toContain('123')
+  })
+
+  it('that leads nowhere is a mistake with its line, and tells no value', () => {
+    const { faults, message } = faultsOf(`redis: \${REDIS}\nlogLevel: \${file:none}\n`, { REDIS: '', OTHER: 'secret' })
+    expect(faults).toMatchObject([
+      { line: 1, message: 'the variable REDIS is not set' },
+      { line: 2, message: 'the file none cannot be read: ENOENT' },
+    ])
+    expect(message).not.toContain('secret')
+  })
+
+  it('is none after another dollar', () => {
+    const { file } = writeConfig(configFor(1).replace('issuer: gateway', () => "issuer: '$${GATEWAY}'"))
+    expect(readConfig(file, {}).gateway).toMatchObject({ internalToken: { issuer: '${GATEWAY}' } })
+  })
+})
