@@ -32,6 +32,14 @@ function checkRoute(at: string, route: GatewayRoute, options: Readonly<GatewayOp
         first === undefined ? [{ op: 'remove', path: at }] : [{ op: 'replace', path: `${at}/upstream`, value: first }],
     })
   }
+  if (route.webSocket !== undefined && !methodsOf(route).includes('GET')) {
+    findings.push({
+      at: `${at}/webSocket`,
+      rule: 'web-socket-without-get',
+      message: 'is of no use: WebSockets are opened by GET, which this route does not match; remove it',
+      fix: [{ op: 'remove', path: `${at}/webSocket` }],
+    })
+  }
   if (route.rewrite !== undefined) {
     const { path } = route.match
     const known = new Set(compileTemplate(path).params)

@@ -32,7 +32,25 @@ const table = {
     status: 501,
     sentence: 'This connection cannot change its protocol.',
     event: events['gateway.rejected'],
-    meaning: 'A WebSocket was asked for; none is forwarded.',
+    meaning: 'A WebSocket was asked for, and the route has no `webSocket`.',
+  },
+  PTC_GATEWAY_WEB_SOCKET_VERSION: {
+    status: 426,
+    sentence: 'This version of the WebSocket protocol is not spoken here.',
+    event: events['gateway.rejected'],
+    meaning: 'A WebSocket of another version than 13 was asked for.',
+  },
+  PTC_GATEWAY_WEB_SOCKET_ORIGIN_REFUSED: {
+    status: 403,
+    sentence: 'Pages of this origin may not open a WebSocket here.',
+    event: events['gateway.rejected'],
+    meaning: 'The page is neither of our own origin nor of one in `webSocket.origins`.',
+  },
+  PTC_GATEWAY_WEB_SOCKETS_SPENT: {
+    status: 429,
+    sentence: 'You have as many WebSockets open as you may have.',
+    event: events['gateway.rejected'],
+    meaning: 'The caller has `webSocket.connectionsPerCaller` open on this route.',
   },
   PTC_GATEWAY_UPSTREAM_FAILED: {
     status: 502,

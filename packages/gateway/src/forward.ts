@@ -11,6 +11,9 @@ import type { GatewayPolicy, RoutePolicy } from './policy.ts'
 import { buildRequestFields, hasTwoHosts, isMalformedFraming, isMalformedHost } from './request-fields.ts'
 import { writeResponseFields } from './response-fields.ts'
 import type { Upstream } from './upstreams/upstream.ts'
+import { asksForWebSocket } from './web-sockets/handshake.ts'
+import type { WebSockets } from './web-sockets/open.ts'
+import { upgradeOf } from './web-sockets/upgrade.ts'
 
 /** Where a route leads: an open upstream, and the tokens for it. */
 export interface Destination {
@@ -18,6 +21,13 @@ export interface Destination {
   readonly mint: TokenMint
   /** The caller's own Authorization travels, and the internal token beside it. */
   readonly forwardAuthorization: boolean
+}
+
+/** One route, open. */
+export interface Lane extends Destination {
+  readonly route: RoutePolicy
+  /** Null: it has none. */
+  readonly webSockets: WebSockets | null
 }
 
 const FAILURES: Readonly<Record<Failure, Refusal>> = {
@@ -36,10 +46,10 @@ const OVERLOADED: Refusal = errors.PTC_GATEWAY_OVERLOADED.with({ retryAfter: 1 }
 export function forward(
   request: FastifyRequest,
   reply: FastifyReply,
-  route: RoutePolicy,
-  { upstream, mint, forwardAuthorization }: Destination,
+  lane: Lane,
   policy: GatewayPolicy,
 ): Refusal | null {
+  const { route, upstream, mint, forwardAuthorization, webSockets } = lane
   const { raw, headers } = request
   const url = raw.url as string
   if (isMalformedTarget(url) || hasTwoHosts(raw.rawHeaders) || isMalformedHost(headers.host)) {
@@ -53,7 +63,13 @@ export function forward(
   const query = url.indexOf('?')
   if (route.open && isUnsafePath(query === -1 ? url : url.slice(0, query))) return errors.PTC_GATEWAY_PATH_REFUSED
   // Other upgrades are offers, which a server may ignore (RFC 9110 §7.8); a WebSocket client waits for a 101.
-  if (headers.upgrade !== undefined && /websocket/i.test(headers.upgrade)) return errors.PTC_GATEWAY_UPGRADE_REFUSED
+  const opens = headers.upgrade !== undefined && asksForWebSocket(headers)
+  const upgrade = opens ? upgradeOf(raw) : undefined
+  if (opens) {
+    if (webSockets === null || upgrade === undefined) return errors.PTC_GATEWAY_UPGRADE_REFUSED
+    const refusal = webSockets.admit(request)
+    if (refusal !== null) return refusal
+  }
   const { identity } = request.security
   if (identity !== null && identity.subject === policy.token.anonymousSubject) {
     return errors.PTC_GATEWAY_SUBJECT_RESERVED
@@ -68,7 +84,7 @@ export function forward(
   const now = performance.now()
   const first = upstream.pick(now, null)
   if (first === null) return unavailable(upstream, now)
-  if (!upstream.enter()) return OVERLOADED
+  if (upgrade === undefined && !upstream.enter()) return OVERLOADED
 
   const target = route.target.fill(request.params as PathParams) + (query === -1 ? '' : url.slice(query))
   const fields = buildRequestFields(headers, policy.forwarded, route.cookies, {
@@ -81,6 +97,11 @@ export function forward(
   else {
     fields.push('x-internal-token', mint.field(identity))
     if (headers.authorization !== undefined) fields.push('authorization', headers.authorization)
+  }
+  if (upgrade !== undefined) {
+    const timeout = route.openingTimeout
+    webSockets?.open(request, reply, route, { upgrade, upstream, target: first, path: target, fields, timeout })
+    return null
   }
   const source = request.body as Readable | undefined
   let upload: Upload | null = null

@@ -111,6 +111,22 @@ export interface RouteMatch {
   host?: string
 }
 
+/** What the WebSockets of a route may do. Every caller passes the whole chain first, as for any request. */
+export interface WebSocketOptions {
+  /** Origins whose pages may open one, beside the gateway's own. Default none. */
+  origins?: string[]
+  /** Bytes of a client's message, over all its frames. Default 65,536. */
+  maxMessageBytes?: number
+  /** Frames a client may send within a second, on average; as many at once. Default 100. */
+  framesPerSecond?: number
+  /** Seconds in which one side must say something. Default 120. */
+  idle?: number
+  /** Open at the same time. Default 1,000. */
+  connections?: number
+  /** Of one caller. Default 10. */
+  connectionsPerCaller?: number
+}
+
 /** A public route and where it leads. */
 export interface GatewayRoute {
   match: RouteMatch
@@ -124,6 +140,8 @@ export interface GatewayRoute {
   bodyLimit?: number
   /** Default: the upstream's. */
   timeouts?: Omit<UpstreamTimeouts, 'connect'>
+  /** Lets clients open WebSockets; absent: none. The route matches GET. */
+  webSocket?: WebSocketOptions
   /** Names of the cookies that travel to the upstream. Default none. */
   forwardCookies?: string[]
   /** Other origins that answers may redirect to. Default none. */

@@ -4,7 +4,7 @@ import type { FastifyPluginAsync } from 'fastify'
 import { check } from './check.ts'
 import { errors } from './errors.ts'
 import { events } from './events.ts'
-import { type Destination, forward } from './forward.ts'
+import { type Destination, forward, type Lane } from './forward.ts'
 import { TokenMint } from './internal-token.ts'
 import type { GatewayOptions } from './options.ts'
 import { optionsSchema } from './options-schema.ts'
@@ -12,6 +12,8 @@ import { compilePolicy } from './policy.ts'
 import { watchHealth } from './upstreams/health.ts'
 import { rememberUpstreams } from './upstreams/status.ts'
 import { type TargetWatch, Upstream } from './upstreams/upstream.ts'
+import { WebSockets } from './web-sockets/open.ts'
+import { routeUpgrades } from './web-sockets/upgrade.ts'
 
 /** Forwards requests to private services. */
 const plugin: FastifyPluginAsync<GatewayOptions> = defineRoom<GatewayOptions>({
@@ -49,7 +51,12 @@ const plugin: FastifyPluginAsync<GatewayOptions> = defineRoom<GatewayOptions>({
       scope.removeAllContentTypeParsers()
       scope.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
       for (const route of policy.routes) {
-        const destination = destinations.get(route.upstream) as Destination
+        const webSockets = route.webSocket === null ? null : new WebSockets(route.webSocket)
+        if (webSockets !== null) {
+          routeUpgrades(app)
+          app.addHook('preClose', async () => webSockets.close())
+        }
+        const lane: Lane = { ...(destinations.get(route.upstream) as Destination), route, webSockets }
         for (const method of route.methods) {
           scope.route({
             method,
@@ -59,7 +66,7 @@ const plugin: FastifyPluginAsync<GatewayOptions> = defineRoom<GatewayOptions>({
             ...(route.host === null ? {} : { constraints: { host: route.host } }),
             config: route.security === undefined ? {} : { security: route.security },
             handler: (request, reply) => {
-              const refusal = forward(request, reply, route, destination, policy)
+              const refusal = forward(request, reply, lane, policy)
               if (refusal !== null) refuse(request, reply, refusal)
             },
           })

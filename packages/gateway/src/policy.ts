@@ -2,7 +2,7 @@ import type { HTTPMethods, RouteSecurity } from 'fastify'
 import type { Patience } from './bodies.ts'
 import { readKey, type TokenTerms } from './internal-token.ts'
 import { compileLocations } from './locations.ts'
-import type { GatewayOptions, GatewayRoute, UpstreamOptions } from './options.ts'
+import type { GatewayOptions, GatewayRoute, UpstreamOptions, WebSocketOptions } from './options.ts'
 import { compileTemplate, type PathTemplate } from './path.ts'
 import { compileForwarded } from './request-fields.ts'
 import type { LocationMap } from './response-fields.ts'
@@ -10,6 +10,7 @@ import type { HealthTerms } from './upstreams/health.ts'
 import { compileNetworks, type MayReach } from './upstreams/networks.ts'
 import type { TargetTerms } from './upstreams/target.ts'
 import type { UpstreamTerms } from './upstreams/upstream.ts'
+import type { WebSocketPolicy } from './web-sockets/open.ts'
 
 /** One public route, ready to forward. */
 export interface RoutePolicy {
@@ -30,6 +31,9 @@ export interface RoutePolicy {
   readonly bodyTimeout: number | null
   /** Milliseconds until its last byte; null: the upstream's. */
   readonly totalTimeout: number | null
+  /** Milliseconds until the answer's fields, whoever says so. */
+  readonly openingTimeout: number
+  readonly webSocket: WebSocketPolicy | null
   readonly publicLocation: LocationMap
   readonly security: RouteSecurity | undefined
 }
@@ -163,6 +167,8 @@ function compileRoute(
     headersTimeout: milliseconds(route.timeouts?.headers),
     bodyTimeout: milliseconds(route.timeouts?.body),
     totalTimeout: milliseconds(route.timeouts?.total),
+    openingTimeout: milliseconds(route.timeouts?.headers) ?? (targets[0] as TargetTerms).timeouts.headers,
+    webSocket: route.webSocket === undefined ? null : compileWebSocket(route.webSocket),
     publicLocation: compileLocations(
       targets.map(({ way }) => way.origin.origin),
       route,
@@ -171,4 +177,9 @@ function compileRoute(
     ),
     security: route.policy,
   }
+}
+
+function compileWebSocket(options: WebSocketOptions): WebSocketPolicy {
+  const { origins, idle, ...counts } = options as Whole<WebSocketOptions>
+  return { ...counts, idle: idle * 1000, origins: new Set(origins) }
 }

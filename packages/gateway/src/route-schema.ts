@@ -1,9 +1,35 @@
 import type { ObjectSchema } from '@portcullis/kernel'
-import { routeTimeouts } from './upstream-schema.ts'
+import { count, routeTimeouts, seconds } from './upstream-schema.ts'
 
 const PATH = '^/$|^(?:/(?::[A-Za-z_][A-Za-z0-9_]*|[A-Za-z0-9._~-]+))*(?:/\\*)?$'
 /** RFC 9110 §5.1, and RFC 6265 §4.1.1 for cookies. */
 export const FIELD_NAME = "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"
+
+/** What the WebSockets of a route may do. */
+const webSocket: ObjectSchema = {
+  type: 'object',
+  additionalProperties: false,
+  examples: [{ origins: ['https://app.example.com'] }],
+  description: 'Lets clients open WebSockets; absent: none.',
+  properties: {
+    origins: {
+      type: 'array',
+      items: {
+        type: 'string',
+        pattern: '^https?://[^/?#@\\s]+$',
+        examples: ['https://app.example.com'],
+        description: 'An origin.',
+      },
+      default: [],
+      description: "Origins whose pages may open one, beside the gateway's own.",
+    },
+    maxMessageBytes: count('Bytes of a client’s message, over all its frames.', 65_536),
+    framesPerSecond: count('Frames a client may send within a second, on average; as many at once.', 100),
+    idle: seconds('Seconds in which one side must say something.', 120),
+    connections: count('Open at the same time.', 1_000),
+    connectionsPerCaller: count('Of one caller.', 10),
+  },
+}
 
 const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']
 
@@ -65,6 +91,7 @@ export const route: ObjectSchema = {
       description: "Bytes of a request's body; absent: the gateway's limit.",
     },
     timeouts: routeTimeouts,
+    webSocket,
     forwardCookies: {
       type: 'array',
       items: { type: 'string', pattern: FIELD_NAME, examples: ['theme'], description: 'The name of a cookie.' },

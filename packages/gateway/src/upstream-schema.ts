@@ -26,7 +26,8 @@ const share = (description: string, preset: number): Schema => ({
   description,
 })
 
-const count = (description: string, preset: number, minimum = 1): Schema => ({
+/** A number of things. */
+export const count = (description: string, preset: number, minimum = 1): Schema => ({
   type: 'integer',
   minimum,
   default: preset,

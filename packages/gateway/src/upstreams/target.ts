@@ -1,5 +1,6 @@
-import { type Dispatcher, Pool } from 'undici'
+import { type buildConnector, type Dispatcher, Pool } from 'undici'
 import { Circuit, type CircuitState, type CircuitTerms } from './circuit.ts'
+import type { Duplex } from 'node:stream'
 import { connectorTo, type Way } from './connector.ts'
 
 /** One process that answers for an upstream, as compiled from the options. */
@@ -30,6 +31,8 @@ export class Target {
   readonly name: string
   readonly circuit: Circuit
   readonly #pool: Pool
+  readonly #connect: buildConnector.connector
+  readonly #origin: URL
   /** What the active checks say. */
   healthy = true
   underWay = 0
@@ -37,8 +40,10 @@ export class Target {
   constructor({ name, way, timeouts, circuit }: TargetTerms) {
     this.name = name
     this.circuit = new Circuit(circuit)
+    this.#origin = way.origin
+    this.#connect = connectorTo(way)
     this.#pool = new Pool(way.origin, {
-      connect: connectorTo(way),
+      connect: this.#connect,
       allowH2: way.http2,
       pipelining: way.http2 ? 100 : 1,
       headersTimeout: timeouts.headers,
@@ -54,6 +59,17 @@ export class Target {
 
   send(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void {
     this.#pool.dispatch(options, handler)
+  }
+
+  /** The name and port that requests are for. */
+  get authority(): string {
+    return this.#origin.host
+  }
+
+  /** A connection of its own, for what is not a request and an answer. */
+  connect(done: (error: Error | null, socket: Duplex | null) => void): void {
+    const { hostname, host, protocol, port } = this.#origin
+    this.#connect({ hostname, host, protocol, port }, (...[error, socket]) => done(error, socket))
   }
 
   status(now: number): TargetStatus {
