@@ -5,6 +5,7 @@ import { upstreamStatus } from '@portcullis/gateway'
 import { type Config, readConfig } from './config.ts'
 import { Front } from './front.ts'
 import { Generation, type Outside } from './generation.ts'
+import { Metrics } from './metrics.ts'
 import { Operation } from './operation.ts'
 import { watchFile } from './watch.ts'
 
@@ -39,7 +40,8 @@ export async function startGateway({ file, env = process.env, watch = true }: St
   let config = readConfig(file, env)
   const logger = loggerOf(config.logLevel)
   const redis = config.redis === undefined ? undefined : openRedis(config.redis, logger)
-  const outside: Outside = { logger, redis, observe: () => {} }
+  const metrics: Metrics = new Metrics(() => (front as Front).current.app)
+  const outside: Outside = { logger, redis, observe: (app) => metrics.observe(app) }
   let front: Front | undefined
   let closing = false
   try {
@@ -48,11 +50,11 @@ export async function startGateway({ file, env = process.env, watch = true }: St
     redis?.disconnect()
     throw error
   }
-  const { current: _current } = front
   const answering = front
   const operation = await Operation.listen(
     {
       '/live': () => ({ type: 'text/plain', body: 'live\n' }),
+      '/metrics': async () => ({ type: metrics.registry.contentType, body: await metrics.registry.metrics() }),
       '/ready': () => (closing || !isReady(answering) ? null : { type: 'text/plain', body: 'ready\n' }),
     },
     config.operation,
@@ -67,9 +69,10 @@ export async function startGateway({ file, env = process.env, watch = true }: St
       const generation = await Generation.open(read, outside)
       config = read
       await answering.replace(generation, read.drain.deadline * 1000)
+      metrics.reloads.inc({ outcome: 'done' })
       logger.info('gateway: reloaded')
     })
-    reloading = next.catch(() => {})
+    reloading = next.catch(() => metrics.reloads.inc({ outcome: 'refused' }))
     return next
   }
   const stopWatching = watch

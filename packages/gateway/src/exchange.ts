@@ -9,6 +9,8 @@ export type Failure = 'upstream' | 'time-out' | 'body-too-large' | 'request-malf
 
 /** The client's side of an exchange. */
 export interface Downstream {
+  /** The request goes to a target; again with each attempt. */
+  sent(target: Target): void
   /** The upstream's answer; called at most once, and never after `fail`. */
   answer(status: number, fields: Fields, body: Buffer | Download | null): void
   /** There is no answer; called at most once, and never after `answer`. `reason` is for the log, never the client. */
@@ -107,6 +109,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#target = target
     this.#asked = target.name
     this.#upstream.begin(target)
+    this.#client.sent(target)
     target.send(this.#outgoing, this)
   }
 

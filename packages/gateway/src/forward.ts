@@ -10,6 +10,7 @@ import { isMalformedTarget, isUnsafePath, type PathParams } from './path.ts'
 import type { GatewayPolicy, RoutePolicy } from './policy.ts'
 import { buildRequestFields, hasTwoHosts, isMalformedFraming, isMalformedHost } from './request-fields.ts'
 import { writeResponseFields } from './response-fields.ts'
+import type { Target } from './upstreams/target.ts'
 import type { Upstream } from './upstreams/upstream.ts'
 import { asksForWebSocket } from './web-sockets/handshake.ts'
 import type { WebSockets } from './web-sockets/open.ts'
@@ -160,6 +161,10 @@ class Client implements Downstream {
     this.#upstream = upstream
     this.#target = target
     this.#upload = upload
+  }
+
+  sent({ reference }: Target): void {
+    this.#request.security.forwardedTo = reference
   }
 
   answer(status: number, fields: Fields, body: Buffer | Download | null): void {

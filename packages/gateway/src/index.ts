@@ -1,3 +1,4 @@
+export type {} from './types.ts'
 export type { GatewayOptions, GatewayRoute, RouteMatch, UpstreamOptions } from './options.ts'
 export { default } from './plugin.ts'
 export { upstreamStatus } from './upstreams/status.ts'

@@ -30,6 +30,8 @@ const CONNECTION_LIFETIME = 60_000
 export class Target {
   readonly name: string
   readonly circuit: Circuit
+  /** What requests remember of it. */
+  readonly reference: { readonly upstream: string; readonly target: string }
   readonly #pool: Pool
   readonly #connect: buildConnector.connector
   readonly #origin: URL
@@ -37,8 +39,10 @@ export class Target {
   healthy = true
   underWay = 0
 
-  constructor({ name, way, timeouts, circuit }: TargetTerms) {
+  /** @param upstream the name of its upstream */
+  constructor({ name, way, timeouts, circuit }: TargetTerms, upstream: string) {
     this.name = name
+    this.reference = Object.freeze({ upstream, target: name })
     this.circuit = new Circuit(circuit)
     this.#origin = way.origin
     this.#connect = connectorTo(way)

@@ -43,7 +43,7 @@ export class Upstream {
 
   constructor(terms: UpstreamTerms, watch: TargetWatch) {
     this.name = terms.name
-    this.targets = terms.targets.map((target) => new Target(target))
+    this.targets = terms.targets.map((target) => new Target(target, terms.name))
     this.totalTimeout = terms.totalTimeout
     this.retries = terms.retries.attempts
     this.budget = new RetryBudget(terms.retries.budget)

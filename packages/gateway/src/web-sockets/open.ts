@@ -132,6 +132,7 @@ class Opening {
   start(): void {
     const { upstream, target, timeout } = this.#parts
     upstream.begin(target)
+    this.#request.security.forwardedTo = target.reference
     this.#timer = setTimeout(() => this.#fail('time-out', 'UND_ERR_HEADERS_TIMEOUT'), timeout)
     this.#reply.raw.once('close', () => this.#gone())
     target.connect((error, socket) => {

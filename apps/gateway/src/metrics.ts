@@ -1,0 +1,93 @@
+import { upstreamStatus } from '@portcullis/gateway'
+import { onSecurityEvent } from '@portcullis/security'
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from '@prometheus-io/client'
+import type { FastifyInstance } from 'fastify'
+
+/** From a cached answer to a slow report. */
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+
+/** What is counted over all generations. Labels are names of the file, methods and status codes: nothing of a client's. */
+export class Metrics {
+  readonly registry: Registry = new Registry()
+  readonly #requests = new Counter({
+    name: 'gateway_requests_total',
+    help: 'Requests that were answered, by route; no route: an unknown path.',
+    labelNames: ['route', 'method', 'status'],
+    registers: [this.registry],
+  })
+  readonly #durations = new Histogram({
+    name: 'gateway_request_duration_seconds',
+    help: 'Time from a request to the last byte of its answer, by route.',
+    labelNames: ['route', 'method'],
+    buckets: SECONDS,
+    registers: [this.registry],
+  })
+  readonly #forwarded = new Counter({
+    name: 'gateway_forwarded_total',
+    help: 'Requests that a target was sent, by what the client was answered.',
+    labelNames: ['upstream', 'target', 'status'],
+    registers: [this.registry],
+  })
+  readonly #aborted = new Counter({
+    name: 'gateway_aborted_total',
+    help: 'Requests whose client left before the last byte.',
+    labelNames: ['route', 'method'],
+    registers: [this.registry],
+  })
+  readonly #events = new Counter({
+    name: 'gateway_security_events_total',
+    help: 'Decisions of the rooms, by event and outcome.',
+    labelNames: ['event', 'outcome'],
+    registers: [this.registry],
+  })
+  readonly reloads: Counter<'outcome'> = new Counter({
+    name: 'gateway_reloads_total',
+    help: 'Readings of the file after the first.',
+    labelNames: ['outcome'],
+    registers: [this.registry],
+  })
+
+  /** @param app the generation that answers now */
+  constructor(app: () => FastifyInstance) {
+    collectDefaultMetrics({ register: this.registry })
+    const gauge = (name: string, help: string, of: (target: TargetStatus) => number): void => {
+      new Gauge({
+        name,
+        help,
+        labelNames: ['upstream', 'target'],
+        registers: [this.registry],
+        collect() {
+          this.reset()
+          for (const { name: upstream, targets } of upstreamStatus(app())) {
+            for (const target of targets) this.set({ upstream, target: target.name }, of(target))
+          }
+        },
+      })
+    }
+    gauge('gateway_target_up', 'Whether a target is asked: 1, or 0 for one that is given up.', (target) =>
+      target.healthy && target.circuit === 'closed' ? 1 : 0,
+    )
+    gauge('gateway_target_requests', 'Requests that a target has not answered yet.', ({ underWay }) => underWay)
+  }
+
+  /** Counts what a generation does. */
+  observe(app: FastifyInstance): void {
+    app.addHook('onResponse', (request, reply, done) => {
+      const route = request.routeOptions.url ?? ''
+      const { method } = request
+      const status = String(reply.statusCode)
+      this.#requests.inc({ route, method, status })
+      this.#durations.observe({ route, method }, reply.elapsedTime / 1000)
+      const to = request.security.forwardedTo
+      if (to !== undefined) this.#forwarded.inc({ ...to, status })
+      done()
+    })
+    app.addHook('onRequestAbort', (request, done) => {
+      this.#aborted.inc({ route: request.routeOptions.url ?? '', method: request.method })
+      done()
+    })
+    onSecurityEvent(app, ({ type, outcome }) => this.#events.inc({ event: type, outcome }))
+  }
+}
+
+type TargetStatus = ReturnType<typeof upstreamStatus>[number]['targets'][number]
