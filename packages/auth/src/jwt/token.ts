@@ -43,19 +43,32 @@ export interface Claims extends Readonly<Record<string, unknown>> {
   readonly jti?: string
 }
 
-/** A token whose form is good and whose signature is not checked yet. */
-export interface ReadToken {
+/** What the header of a token says, if it asks for nothing that we do not do. */
+export interface Header {
   readonly algorithm: string
   readonly keyId: string | undefined
+  /** `typ`, lower case, without `application/`; null: there is none. */
+  readonly type: string | null
+}
+
+/** Headers that were read before, by their text: an issuer writes the same one into all its tokens. */
+export type KnownHeaders = Pick<ReadonlyMap<string, Header>, 'get'>
+
+/** A token whose form is good and whose signature is not checked yet. */
+export interface ReadToken {
+  readonly header: Header
+  /** The same, encoded. */
+  readonly encodedHeader: string
   readonly claims: Claims
+  readonly scopes: readonly string[]
   readonly rules: IssuerRules
 }
 
 /** A compact JWS whose form is good. */
 export interface Form {
-  readonly algorithm: unknown
-  readonly type: unknown
-  readonly keyId: string | undefined
+  readonly header: Header
+  /** The same, encoded. */
+  readonly encodedHeader: string
   /** Still encoded. */
   readonly payload: string
   readonly signatureBytes: number
@@ -65,47 +78,67 @@ export interface Form {
  * Reads the form of a compact JWS (RFC 7515 §7.1) strictly: three parts, each spelt in the one way there is, and a header
  * that asks for nothing that we do not do.
  */
-export function readForm(token: string): Form | Fault {
+export function readForm(token: string, known?: KnownHeaders): Form | Fault {
   const first = token.indexOf('.')
   const second = token.indexOf('.', first + 1)
   if (first === -1 || second === -1 || token.indexOf('.', second + 1) !== -1) return 'malformed'
-  const header = readEncodedObject(token.slice(0, first))
+  const encodedHeader = token.slice(0, first)
+  const header = known?.get(encodedHeader) ?? readHeader(encodedHeader)
+  if (typeof header === 'string') return header
+  const signatureBytes = canonicalBytes(token.slice(second + 1))
+  if (signatureBytes === -1) return 'malformed'
+  return { header, encodedHeader, payload: token.slice(first + 1, second), signatureBytes }
+}
+
+function readHeader(encoded: string): Header | Fault {
+  const header = readEncodedObject(encoded)
   if (header === null) return 'malformed'
   // Keys come from the options and nowhere else (RFC 8725 §3.10); no extension is understood (RFC 7515 §4.1.11).
   for (const member of REFUSED_MEMBERS) if (Object.hasOwn(header, member)) return 'header'
   const { alg, typ, kid } = header
   if (kid !== undefined && !isName(kid)) return 'header'
-  const signatureBytes = canonicalBytes(token.slice(second + 1))
-  if (signatureBytes === -1) return 'malformed'
-  const payload = token.slice(first + 1, second)
-  return { algorithm: alg, type: typ, keyId: kid, payload, signatureBytes }
+  if (typeof alg !== 'string') return 'algorithm'
+  if (typ !== undefined && typeof typ !== 'string') return 'type'
+  return { algorithm: alg, keyId: kid, type: typ === undefined ? null : typeName(typ) }
+}
+
+/** What else there is to go by while a token is read. */
+export interface Reading {
+  readonly headers?: KnownHeaders | undefined
+  /** Reads the claims from their text, or gives what somebody else has read of it. Default: `JSON.parse`. */
+  readonly parse?: ((text: string) => unknown) | undefined
 }
 
 /**
  * Reads a token strictly, without checking its signature or its times.
  * @returns what it says, or why it is refused.
  */
-export function readToken(token: string, { issuers, maxBytes }: TokenRules): ReadToken | Fault {
+export function readToken(
+  token: string,
+  { issuers, maxBytes }: TokenRules,
+  { headers, parse }: Reading = {},
+): ReadToken | Fault {
   // Header fields reach us as latin-1: one character is one byte.
   if (token.length > maxBytes) return 'too-large'
-  const form = readForm(token)
+  const form = readForm(token, headers)
   if (typeof form === 'string') return form
-  const claims = readEncodedObject(form.payload)
+  const claims = readEncodedObject(form.payload, parse)
   if (claims === null) return 'malformed'
 
   // Which issuer's rules and keys apply is all that an unverified claim decides; an unknown one has neither.
   const rules = issuers.get(claims['iss'] as string)
   if (rules === undefined) return 'issuer'
-  const { algorithm, type, keyId } = form
-  const bytes = typeof algorithm === 'string' ? rules.signatureBytes.get(algorithm) : undefined
+  const { header, encodedHeader } = form
+  const bytes = rules.signatureBytes.get(header.algorithm)
   if (bytes === undefined) return 'algorithm'
   // RFC 8725 §3.11.
-  const name = typeof type === 'string' ? typeName(type) : type === undefined ? null : undefined
-  if (name !== rules.type) return 'type'
+  if (header.type !== rules.type) return 'type'
   // An ES256 signature is exactly 64 bytes (RFC 7518 §3.4): a shorter one makes verifiers throw.
   if (bytes !== 0 && form.signatureBytes !== bytes) return 'signature'
   const fault = faultOfClaims(claims, rules)
-  return fault ?? { algorithm: algorithm as string, keyId, claims: claims as Claims, rules }
+  if (fault !== null) return fault
+  const scopes = scopesOf(claims, rules.scopesClaim)
+  return scopes === null ? 'claims' : { header, encodedHeader, claims: claims as Claims, scopes, rules }
 }
 
 const REFUSED_MEMBERS = ['crit', 'b64', 'zip', 'enc', 'jwk', 'jku', 'x5u', 'x5c'] as const
@@ -117,7 +150,6 @@ function faultOfClaims(claims: Readonly<Record<string, unknown>>, rules: IssuerR
   if (jti !== undefined && !isName(jti)) return 'claims'
   // A token that is bound to a key (RFC 7800, RFC 9449, RFC 8705) is no bearer token: nothing here proves the key.
   if (claims['cnf'] !== undefined) return 'claims'
-  if (scopesOf(claims, rules.scopesClaim) === null) return 'claims'
   for (const [name, value] of rules.claims) if (!Object.hasOwn(claims, name) || claims[name] !== value) return 'claims'
   if (aud !== undefined && !isAudience(aud)) return 'audience'
   const named = Object.hasOwn(claims, rules.audienceClaim) ? claims[rules.audienceClaim] : undefined
@@ -184,14 +216,17 @@ export function faultOfTimes(
 }
 
 /** Makes the identity of a verified token. */
-export function identityOfToken({ claims, rules }: ReadToken): SecurityIdentity {
-  return identityOf({
+export function identityOfToken({ claims, scopes, rules }: ReadToken): SecurityIdentity {
+  const { roles, authenticatedAt } = describedBy(claims, rules.rolesClaim)
+  // Read from text just now: nobody else has any of it, and no copies are needed.
+  return freezeDeeply({
     subject: claims.sub,
     scheme: 'jwt',
-    scopes: scopesOf(claims, rules.scopesClaim) ?? [],
-    ...describedBy(claims, rules.rolesClaim),
-    credentialId: claims.jti,
-    claims: freezeDeeply(claims),
+    scopes,
+    ...(roles === undefined ? {} : { roles }),
+    ...(authenticatedAt === undefined ? {} : { authenticatedAt }),
+    credentialId: claims.jti ?? null,
+    claims,
   })
 }
 
@@ -211,7 +246,10 @@ export function describedBy(
 /** Freezes data: what is remembered of one request is handed to others. */
 export function freezeDeeply<T>(value: T): T {
   if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
-    for (const member of Object.values(value)) freezeDeeply(member)
+    for (const name of Object.keys(value)) {
+      const member = (value as Record<string, unknown>)[name]
+      if (typeof member === 'object') freezeDeeply(member)
+    }
     Object.freeze(value)
   }
   return value
