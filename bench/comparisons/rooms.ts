@@ -1,5 +1,5 @@
 import Fastify, { type FastifyInstance } from 'fastify'
-import type { Comparison, Setup } from '../comparison.ts'
+import { bare, type Comparison, constant, type Setup } from '../comparison.ts'
 
 const QUOTA = { limit: 1_000_000, window: 10 }
 
@@ -29,7 +29,7 @@ const comparison: Comparison = {
   official: 'ours',
   constantOf: 'ours',
   subjects: {
-    'bare Fastify': () => Fastify(),
+    'bare Fastify': bare,
     'kernel without rooms': withRooms({}),
     headers: withRooms({ headers: true }),
     cors: withRooms({ cors: true }),
@@ -38,14 +38,7 @@ const comparison: Comparison = {
     'ours: auth alone': withRooms({ auth: true }),
     'ours with a token bucket': withRooms({ headers: true, cors: true, bucket: true, auth: true }),
     ours: withRooms({ headers: true, cors: true, fixed: true, auth: true }),
-    'only the constant fields': ({ constantFields }) => {
-      const app = Fastify()
-      app.addHook('onRequest', (_request, reply, done) => {
-        for (const [name, value] of constantFields) reply.header(name, value)
-        done()
-      })
-      return app
-    },
+    'only the constant fields': ({ constantFields }) => constant(constantFields),
   },
 }
 export default comparison
