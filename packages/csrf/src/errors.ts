@@ -30,7 +30,7 @@ const table = {
   },
   PTC_CSRF_SECRETS_MISSING: {
     boot: 'a token was asked for, and %s',
-    meaning: 'Thrown by `csrfToken()` and `rotateToken()` where no room with `secrets` is registered.',
+    meaning: 'Thrown by what makes and ends tokens where no room with `secrets` is registered.',
   },
 } as const
 

@@ -1,4 +1,4 @@
-import type { ObjectSchema, RoomOptions, Schema } from '@portcullis/kernel'
+import type { ObjectSchema, PrefixOptions, RoomOptions, Schema } from '@portcullis/kernel'
 import type { FastifyRequest } from 'fastify'
 import type { Ambient } from './credentials.ts'
 
@@ -18,7 +18,7 @@ export interface CsrfRoute extends Pick<RoomOptions, 'reportOnly'> {
 }
 
 /** Options of `@portcullis/csrf`. */
-export interface CsrfOptions extends CsrfRoute, RoomOptions {
+export interface CsrfOptions extends CsrfRoute, PrefixOptions<CsrfRoute>, RoomOptions {
   origins: readonly string[]
   /** Keys of the tokens, 32 random bytes or more each; the first makes them, all admit them. Absent: no token is. */
   secrets?: readonly (string | Buffer)[]
@@ -44,7 +44,8 @@ const cookieName = {
 const origins: Schema = {
   type: 'array',
   description:
-    'Whose pages may change state: exact origins as browsers send them, your own first. The request’s Host is never asked.',
+    'Whose pages may change state: exact origins as browsers send them, your own first; https, but for this machine. The ' +
+    'request’s Host is never asked.',
   items: {
     type: 'string',
     description: 'One origin: scheme, host and, if it is not the default, port. Nothing after it.',

@@ -17,6 +17,7 @@ const plugin: FastifyPluginAsync<CsrfOptions> = defineRoom<CsrfOptions, CsrfRout
   routeSchema,
   errors,
   events,
+  policiesByPrefix: true,
   check,
   setup: (options, app) => ({ compile: stepsWith(openTokens(app, options)) }),
 })

@@ -72,6 +72,13 @@ describe('the options of @portcullis/csrf', () => {
     ['never a token', { origins, token: 'never' }, 'token', 'fallback'],
     ['a session cookie that siblings can set', { origins, session: 'sid' }, 'session', '__Host-session'],
     ['a cookie that siblings can set', { origins, cookie: { name: '_csrf' } }, 'cookie.name', '__Host-csrf'],
+    [
+      'one cookie for two',
+      { origins, session: '__Host-s', cookie: { name: '__Host-s' } },
+      'cookie.name',
+      '__Host-csrf',
+    ],
+    ['the own cookie for a session', { origins, session: '__Host-csrf' }, 'cookie.name', '__Host-form'],
     ['a cookie for every site', { origins, cookie: { sameSite: 'None' } }, 'cookie.sameSite', 'Strict'],
     ['an unknown credential', { origins, ambient: ['bearer'] }, 'ambient[0]', 'cookie'],
   ])('refuse %s at boot, name the place and mend it', async (_name, options, path, value) => {
