@@ -13,7 +13,8 @@ const hasNoBody = (status: number): boolean => status < 200 || status === 204 ||
 export function guardHead(raw: ServerResponse, policy: Policy): ServerResponse {
   const writeHead = raw.writeHead.bind(raw) as WriteHead
   raw.writeHead = ((status: number, ...rest: unknown[]) => {
-    const [reason, fields] = typeof rest[0] === 'string' ? rest : [undefined, rest[0]]
+    // Node passes over a reason that is no text.
+    const [reason, fields] = typeof rest[0] === 'string' ? rest : [undefined, rest[1] ?? rest[0]]
     if (!raw.headersSent) {
       for (const [name, value] of pairs(fields)) raw.setHeader(name, value)
       if (!hasNoBody(status)) {

@@ -5,7 +5,7 @@ export type Scriptable = 'html' | 'svg' | 'xml' | 'pdf' | 'javascript'
 export interface MediaType {
   /** Type and subtype, in lower case. */
   readonly essence: string
-  /** The first charset parameter, in lower case; null without one. */
+  /** The charset, in lower case; null without one, and where two differ: browsers take the first, others the last. */
   readonly charset: string | null
 }
 
@@ -23,13 +23,14 @@ const PARAMETER = new RegExp(`;[ \\t]*(?:(${TOKEN})=(${VALUE}))?[ \\t]*(?=;|$)`,
 export function parseMediaType(value: string): MediaType | null {
   const essence = ESSENCE.exec(value)
   if (essence?.[1] === undefined || value.length > 256) return null
-  let charset: string | null = null
+  const charsets = new Set<string>()
   for (PARAMETER.lastIndex = essence[0].length; PARAMETER.lastIndex < value.length;) {
     const parameter = PARAMETER.exec(value)
     if (parameter === null) return null
     const [, name, text = ''] = parameter
-    if (name?.toLowerCase() === 'charset') charset ??= unquoted(text).toLowerCase()
+    if (name?.toLowerCase() === 'charset') charsets.add(unquoted(text).toLowerCase())
   }
+  const [charset = null] = charsets.size === 1 ? charsets : []
   return { essence: essence[1].toLowerCase(), charset }
 }
 
@@ -55,14 +56,14 @@ const SUBTYPES_OF_JAVASCRIPT: ReadonlySet<string> = new Set([
  * What may run of a type. MIME Sniffing §4.6 calls HTML, every XML type and PDF scriptable; SVG is the XML that users
  * upload. Three more are documents: a multipart answer replaces its page by parts of types of their own (HTML §7.4.2.1,
  * `multipart/x-mixed-replace`), `multipart/related` and `message/*` hold web archives, `text/xsl` is a stylesheet that
- * browsers open as XML.
+ * browsers open as XML, `text/rdf` an old name of RDF that Firefox does.
  */
 export function scriptable(essence: string): Scriptable | null {
   const [type = '', subtype = ''] = essence.split('/')
   if (type === 'multipart' || type === 'message') return 'html'
   if (essence === 'text/html' || essence === 'application/xhtml+xml') return 'html'
   if (essence === 'image/svg+xml') return 'svg'
-  if (subtype.endsWith('+xml') || subtype === 'xml' || subtype === 'xsl' || subtype === 'xslt') return 'xml'
+  if (subtype.endsWith('+xml') || ['xml', 'xsl', 'xslt'].includes(subtype) || essence === 'text/rdf') return 'xml'
   if (essence === 'application/pdf') return 'pdf'
   if ((type === 'text' || type === 'application') && SUBTYPES_OF_JAVASCRIPT.has(subtype)) return 'javascript'
   return null
