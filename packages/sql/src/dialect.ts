@@ -13,9 +13,7 @@ import { errors } from './errors.ts'
 import { SqlError, breaksConnection, refusalOf } from './failure.ts'
 import { Gate, type Listeners } from './gate.ts'
 import { type PgClient, type PgPool, type PgResult, statement } from './pool.ts'
-
-/** The wire counts the values of a statement in 16 bits (PostgreSQL, Message Formats: Bind). */
-const MOST_VALUES = 65_535
+import { written } from './values.ts'
 
 function told(error: SqlError, { onFailed }: Listeners): SqlError {
   onFailed?.(error)
@@ -41,13 +39,22 @@ class GatedConnection implements DatabaseConnection {
 
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
     this.#gate.inspect(query)
-    if (query.parameters.length > MOST_VALUES) throw told(new SqlError(errors.PTC_SQL_VALUE_REFUSED), this.#listeners)
+    const values = this.#written(query.parameters)
     try {
-      const { command, rowCount, rows } = await this.#client.query(statement(query.sql, query.parameters))
+      const { command, rowCount, rows } = await this.#client.query(statement(query.sql, values))
       if (command === 'SELECT') return { rows: rows as R[] }
       return { rows: rows as R[], numAffectedRows: BigInt(rowCount ?? 0) }
     } catch (error) {
       throw this.#failed(error)
+    }
+  }
+
+  /** Before the socket: a value that the driver fails to write costs the connection. */
+  #written(values: readonly unknown[]): readonly unknown[] {
+    try {
+      return written(values)
+    } catch (error) {
+      throw failed(error, this.#listeners)
     }
   }
 
