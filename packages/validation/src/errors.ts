@@ -10,7 +10,7 @@ const table = {
     event: rejected,
     meaning:
       'The path holds an encoded slash or backslash, a control character, a dot segment, an empty segment, a semicolon, ' +
-      'a double encoding or what is not UTF-8. `detail.reason` names it.',
+      'a double encoding, a fragment or what is not UTF-8. `detail.reason` names it.',
   },
   PTC_VALIDATION_UNDECLARED: {
     status: 400,
@@ -20,9 +20,10 @@ const table = {
   },
   PTC_VALIDATION_QUERY_REFUSED: {
     status: 400,
-    sentence: 'The query names a parameter twice, or one that is not accepted.',
+    sentence: 'The query names a parameter twice, one that is not accepted, or is no UTF-8.',
     event: rejected,
-    meaning: 'A parameter that is no list came more than once, or one is named like a prototype.',
+    meaning:
+      'A parameter that is no list came more than once, one is named like a prototype, or the encoding is malformed.',
   },
   PTC_VALIDATION_MEDIA_TYPE: {
     status: 415,

@@ -1,5 +1,5 @@
 import type { Rate } from './body-rate.ts'
-import { listsOf, typesOf, type Declared } from './declared.ts'
+import { hasParams, listsOf, typesOf, type Declared } from './declared.ts'
 import { jsonScanner, type JsonFault } from './json-scan.ts'
 import { mediaTypeRule, type Reception } from './media-type.ts'
 import type { Part, ValidationOptions } from './options.ts'
@@ -51,7 +51,7 @@ export function compilePolicy(options: Readonly<ValidationOptions>, { declared, 
     closed: {
       body: closed('body'),
       query: closed('query'),
-      params: closed('params') && /[:*]/.test(declared?.url ?? ''),
+      params: closed('params') && hasParams(declared?.url ?? ''),
     },
     lists: declared === null ? null : listsOf(declared.query),
     reception: mediaTypeRule(typesOf(declared?.body) ?? options.mediaTypes ?? []),

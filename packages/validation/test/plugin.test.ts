@@ -29,6 +29,12 @@ describe('@portcullis/validation', () => {
     expect(seen.map(({ detail }) => detail['part'])).toEqual(['body', 'query', 'params', 'params'])
   })
 
+  it('takes no colon of a path for a parameter that has two', async () => {
+    const app = await guarded()
+    app.get('/items::archive', async () => 'through')
+    expect((await app.inject('/items:archive')).body).toBe('through')
+  })
+
   it('holds for routes declared before it, in scopes created before it, and for HEAD', async () => {
     const app = bare()
     app.get('/before', async () => 'through')
