@@ -3,7 +3,7 @@ import { type ApiKeyOptions, apiKeySchema } from './api-keys/options.ts'
 import type { BasicIdentity, VerifyBasic } from './clients/basic.ts'
 import { type ClientCertificateOptions, clientCertificateSchema } from './clients/certificate.ts'
 import { EXAMPLE_INTROSPECTION, type IntrospectionOptions, introspectionSchema } from './introspection/options.ts'
-import { EXAMPLE_JWT, type JwtOptions, jwtSchema } from './jwt/options.ts'
+import { EXAMPLE_JWT, JWT_SYNONYMS, type JwtOptions, jwtSchema } from './jwt/options.ts'
 import { type ResourceMetadataOptions, resourceMetadataSchema } from './answers/resource-metadata.ts'
 import { type RevocationOptions, revocationSchema } from './revocation/options.ts'
 import type { AuthRoute } from './access/route-options.ts'
@@ -44,6 +44,8 @@ const basic: ObjectSchema = {
   type: 'object',
   description: 'User names and passwords that are accepted.',
   additionalProperties: false,
+  // @fastify/basic-auth, passport-http.
+  synonyms: { validate: 'verify', authorizer: 'verify', authenticate: 'verify' },
   required: ['verify'],
   properties: {
     verify: {
@@ -54,10 +56,21 @@ const basic: ObjectSchema = {
   },
 }
 
+/** Options of one strategy, written where packages of one strategy have theirs. */
+const SYNONYMS: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(Object.entries(JWT_SYNONYMS).map(([theirs, ours]) => [theirs, `jwt.${ours}`])),
+  issuer: 'jwt.issuer',
+  audience: 'jwt.audience',
+  validate: 'basic.verify',
+  introspectionUrl: 'introspection.endpoint',
+  introspection_endpoint: 'introspection.endpoint',
+}
+
 /** Schema of the registration's options. */
 export const optionsSchema: ObjectSchema = {
   type: 'object',
   additionalProperties: false,
+  synonyms: SYNONYMS,
   properties: {
     jwt: { ...jwtSchema, examples: [EXAMPLE_JWT] },
     revocation: { ...revocationSchema, examples: [{}] },

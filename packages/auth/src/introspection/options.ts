@@ -41,6 +41,15 @@ export const introspectionSchema: ObjectSchema = {
   type: 'object',
   description: 'Opaque access tokens, about which the authorization server is asked (RFC 7662).',
   additionalProperties: false,
+  synonyms: {
+    url: 'endpoint',
+    introspectionUrl: 'endpoint',
+    introspectionURL: 'endpoint',
+    introspection_endpoint: 'endpoint',
+    secret: 'clientSecret',
+    aud: 'audience',
+    iss: 'issuer',
+  },
   required: ['endpoint', 'clientId', 'clientSecret'],
   properties: {
     endpoint: {

@@ -63,7 +63,7 @@ function checkIssuer({ at, options }: WrittenIssuer): Finding[] {
     const value = secret ? randomBytes(48).toString('base64url') : EXAMPLE_PUBLIC_KEY
     const what = secret
       ? 'give the secret that the issuer signs with, at least 32 random bytes'
-      : 'give the issuer’s public key, or jwks, or discovery: true'
+      : `give the issuer’s public key with algorithms: ['ES256'], or write jwks: '${JWKS_URL}', or discovery: true`
     findings.push(required(at, 'key', value, what))
   } else if (key !== undefined) findings.push(...checkKey(at, options, key))
   else findings.push(...checkAlgorithms(at, options))

@@ -62,6 +62,34 @@ export const EXAMPLE_JWT = {
   audience: 'https://api.example.com',
 } as const satisfies { algorithms: readonly Algorithm[] } & Omit<IssuerOptions, 'algorithms'>
 
+/** What other packages call these: @fastify/jwt, express-oauth2-jwt-bearer, passport-jwt, jsonwebtoken. */
+export const JWT_SYNONYMS: Readonly<Record<string, string>> = {
+  secret: 'key',
+  secretOrKey: 'key',
+  secretOrPublicKey: 'key',
+  secretOrPrivateKey: 'key',
+  publicKey: 'key',
+  public: 'key',
+  iss: 'issuer',
+  allowedIss: 'issuer',
+  issuerBaseURL: 'issuer',
+  issuerUrl: 'issuer',
+  aud: 'audience',
+  allowedAud: 'audience',
+  jwksUri: 'jwks',
+  jwksUrl: 'jwks',
+  jwks_uri: 'jwks',
+  alg: 'algorithms',
+  algorithm: 'algorithms',
+  tokenSigningAlg: 'algorithms',
+  typ: 'tokenType',
+  checkTyp: 'tokenType',
+  cache: 'cacheSize',
+  clockTimestamp: 'clock',
+  clockSkew: 'clockTolerance',
+  leeway: 'clockTolerance',
+}
+
 const claimName = {
   type: 'string',
   minLength: 1,
@@ -152,6 +180,7 @@ export const jwtSchema: ObjectSchema = {
   type: 'object',
   description: 'Tokens that are accepted: of one issuer, or of several.',
   additionalProperties: false,
+  synonyms: JWT_SYNONYMS,
   properties: {
     ...ofOneIssuer,
     tokenType: { ...ofOneIssuer.tokenType, default: 'at+jwt' },
@@ -161,7 +190,13 @@ export const jwtSchema: ObjectSchema = {
       type: 'array',
       minItems: 1,
       maxItems: 64,
-      items: { type: 'object', additionalProperties: false, properties: ofOneIssuer, examples: [EXAMPLE_JWT] },
+      items: {
+        type: 'object',
+        additionalProperties: false,
+        synonyms: JWT_SYNONYMS,
+        properties: ofOneIssuer,
+        examples: [EXAMPLE_JWT],
+      },
       examples: [[EXAMPLE_JWT]],
     },
     clockTolerance: {
