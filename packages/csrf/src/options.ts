@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import type { ObjectSchema, PrefixOptions, RoomOptions, Schema } from '@portcullis/kernel'
 import type { FastifyRequest } from 'fastify'
 import type { Ambient } from './credentials.ts'
@@ -31,8 +32,8 @@ export interface CsrfOptions extends CsrfRoute, PrefixOptions<CsrfRoute>, RoomOp
 /** Name of the room's own cookie unless the options say otherwise. */
 export const COOKIE = '__Host-csrf'
 
-/** For messages: never a key that anybody uses. */
-const exampleSecret = 'write-32-random-bytes-here-e.g.-openssl-rand-base64-32'
+/** A key to write instead of a weak one, for fixes: another in every process, so that nobody pastes one that others know. */
+export const SECRET: string = randomBytes(32).toString('base64')
 
 const cookieName = {
   type: 'string',
@@ -101,10 +102,10 @@ export const optionsSchema: ObjectSchema = {
         accepts: ['string', 'Buffer'],
         writeOnly: true,
         description: 'One key, the same in every process.',
-        examples: [exampleSecret],
+        examples: [SECRET],
       },
       minItems: 1,
-      examples: [[exampleSecret]],
+      examples: [[SECRET]],
     },
     session: {
       accepts: ['string', 'function'],
@@ -144,6 +145,3 @@ export const routeSchema: ObjectSchema = {
     ambient: { ...ambient, examples: [['cookie', 'basic']] },
   },
 }
-
-/** A key to write instead of a weak one, for fixes. */
-export const SECRET: string = exampleSecret

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import Fastify from 'fastify'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import csrf, { type CsrfOptions } from '../src/index.ts'
 
 const origins = ['https://app.example.com']
@@ -90,6 +90,22 @@ describe('the options of @portcullis/csrf', () => {
   it('never print a key', async () => {
     const refused = await boot({ origins, secrets: ['kept-to-itself'] })
     expect(JSON.stringify([refused, refused?.message])).not.toContain('kept-to-itself')
+  })
+
+  it('mend a weak key with one that no other process knows', async () => {
+    const mended = async (): Promise<unknown> => {
+      vi.resetModules()
+      const { default: room } = await import('../src/index.ts')
+      const app = Fastify()
+      const refused = await Promise.resolve(app.register(room, { origins, secrets: ['a'] })).catch(
+        (error: Refused) => error,
+      )
+      await app.close()
+      return (refused as Refused).mistakes[0]?.fix[0]?.value
+    }
+    const [one, other] = [await mended(), await mended()]
+    expect(one).not.toBe(other)
+    expect(await boot({ origins, secrets: [one, other] })).toBeNull()
   })
 
   it.each<[string, object, string]>([
