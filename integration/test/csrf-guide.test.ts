@@ -81,6 +81,17 @@ it('the guide "Cross-site request forgery" runs when pasted, and holds what it s
   ])
 })
 
+it('a session of auth boots with csrf alone, and not where csrf is switched off', async () => {
+  const find = (): null => null
+  for (const registered of [[], [{ origins: ['https://bank.example'], enabled: false }]]) {
+    const app = Fastify()
+    opened.push(app)
+    for (const options of registered) await app.register(csrf, options)
+    await app.register(auth, { session: { find } })
+    await expect(app.ready()).rejects.toMatchObject({ code: 'PTC_ROOM_MISSING' })
+  }
+})
+
 it('a session of auth is guarded by csrf, whichever was registered first, and refused before it is looked up', async () => {
   const { hash, setCookie } = createSession()
   const cookie = setCookie.split(';')[0] as string
