@@ -79,7 +79,8 @@ export const optionsSchema: ObjectSchema = {
     transactionTimeout: seconds(10, 'Seconds that a transaction may wait for its next statement.'),
     rights: {
       type: 'object',
-      description: 'What the role may do, by `schema.table`. The app starts only if that is all.',
+      description:
+        'What the role may do, by `schema.table`, and by `schema.routine` for EXECUTE on what acts with its owner’s rights. The app starts only if that is all.',
       examples: [{ 'public.users': ['SELECT', 'INSERT'] }],
       propertyNames: { pattern: table.pattern },
       additionalProperties: {
@@ -90,7 +91,7 @@ export const optionsSchema: ObjectSchema = {
         uniqueItems: true,
         items: {
           type: 'string',
-          pattern: `^(?:SELECT|INSERT|UPDATE|DELETE|TRUNCATE)$|^(?:SELECT|INSERT|UPDATE) \\(${NAME}(?:, ${NAME})*\\)$`,
+          pattern: `^(?:SELECT|INSERT|UPDATE|DELETE|TRUNCATE|EXECUTE)$|^(?:SELECT|INSERT|UPDATE) \\(${NAME}(?:, ${NAME})*\\)$`,
           examples: ['SELECT'],
           description: 'A right.',
         },

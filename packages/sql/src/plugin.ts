@@ -4,7 +4,7 @@ import pg from 'pg'
 import type { Listeners } from './gate.ts'
 import { errors } from './errors.ts'
 import { events } from './events.ts'
-import { findings } from './least-privilege.ts'
+import { columnsOf, findings } from './least-privilege.ts'
 import { optionsSchema, type SqlOptions } from './options.ts'
 import { check, compilePolicy } from './policy.ts'
 import type { PgPool } from './pool.ts'
@@ -61,7 +61,9 @@ function openPool(options: Readonly<SqlOptions>, app: FastifyInstance): PgPool {
   const pool = new pg.Pool({ ...compilePolicy(options) } as pg.PoolConfig)
   // An idle connection that the server ends, or one that ends between two statements, is no reason for the process to die:
   // the next statement fails, and says so.
-  const log = (error: Error): void => app.log.warn({ err: error }, 'sql: a connection ended')
+  const log = (error: Error): void => {
+    if (!pool.ending) app.log.warn({ err: error }, 'sql: a connection ended')
+  }
   pool.on('error', log)
   pool.on('connect', (client) => void client.on('error', log))
   return pool as unknown as PgPool
@@ -93,7 +95,8 @@ async function holdToRights(
 ): Promise<void> {
   let error: Error
   try {
-    const found = findings(await readRights(database), options)
+    const { rights } = options
+    const found = findings(await readRights(database, Object.keys(rights), columnsOf(rights)), options)
     if (found.length === 0) return
     const list = (parts: readonly string[]): string => [...new Set(parts)].map((part) => `  ${part}`).join('\n')
     error = new errors.PTC_SQL_RIGHTS_EXCESSIVE(
