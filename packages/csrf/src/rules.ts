@@ -55,8 +55,8 @@ function checkSecrets({ secrets, token }: Readonly<CsrfOptions>): Finding[] {
 function checkCookies({ session, cookie }: Readonly<CsrfOptions>): Finding[] {
   if (session === undefined || session !== cookie?.name) return []
   // Each rotation would overwrite the session.
-  const path = '/cookie/name'
-  const value = session === COOKIE ? '__Host-form' : COOKIE
-  const message = `is the name of the session's cookie; write '${value}'`
-  return [{ at: path, rule: 'cookie-of-session', message, fix: [{ op: 'replace', path, value }] }]
+  const name = session === COOKIE ? '__Host-form' : COOKIE
+  const message = `is the name of the session's cookie; write '${name}'`
+  const fix = [{ op: 'add', path: '/cookie', value: { ...cookie, name } }] as const
+  return [{ at: '/cookie/name', rule: 'cookie-of-session', message, fix }]
 }
