@@ -6,6 +6,7 @@ import { coverageOf, gaps, havePatterns, looseEnds, missingResponses, type Cover
 import { declaredBy } from './declared.ts'
 import { errors } from './errors.ts'
 import { events } from './events.ts'
+import { isOfForm } from './files.ts'
 import { compileIntake } from './intake.ts'
 import { optionsSchema, routeSchema, type ValidationOptions, type ValidationRoute } from './options.ts'
 import { openJudge } from './patterns.ts'
@@ -37,6 +38,11 @@ const plugin: FastifyPluginAsync<ValidationOptions> = defineRoom<ValidationOptio
     const seed = randomBytes(4).readInt32LE()
     app.addHook('onClose', (_app, done) => {
       rates.close()
+      done()
+    })
+    app.addHook('onError', (request, _reply, error, done) => {
+      const form = request.headers['content-type']?.toLowerCase().startsWith('multipart/') === true
+      if (form && isOfForm(error)) Object.assign(error, { refusal: errors.PTC_VALIDATION_BODY_MALFORMED })
       done()
     })
     const appLimit = app.initialConfig.bodyLimit ?? 1_048_576

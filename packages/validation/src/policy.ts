@@ -1,4 +1,5 @@
 import type { Rate } from './body-rate.ts'
+import { formFault, type FormFault } from './form-scan.ts'
 import { hasParams, listsOf, typesOf, type Declared } from './declared.ts'
 import { jsonScanner, type JsonFault } from './json-scan.ts'
 import { mediaTypeRule, type Reception } from './media-type.ts'
@@ -17,6 +18,7 @@ export interface Policy {
   /** Bytes. */
   readonly limit: number
   readonly rate: Rate | null
+  readonly form: (body: Buffer) => FormFault | null
   /** Null where JSON is parsed unseen. */
   readonly scan: ((body: Buffer) => JsonFault | null) | null
 }
@@ -58,6 +60,7 @@ export function compilePolicy(options: Readonly<ValidationOptions>, { declared, 
     encodings: new Set(options.contentEncodings ?? []),
     limit,
     rate: options.bodyRate === false ? null : { bytesPerSecond, grace },
+    form: (body) => formFault(body, keys),
     scan: options.dangerouslyTrustJson === true ? null : scan,
   }
 }

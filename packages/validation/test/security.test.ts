@@ -115,7 +115,7 @@ describe('a query', () => {
 
   it.each([
     ['a fragment', '/#debug=1', {}],
-    ['a parameter of the path', '/;debug=1', { useSemicolonDelimiter: true }],
+    ['a parameter of the path', '/;debug=1', { routerOptions: { useSemicolonDelimiter: true } as object }],
   ])('that stands in %s reaches the handler of a bare Fastify, and is refused here', async (_name, target, server) => {
     const [open, closed] = [bare(server), bare(server)]
     await closed.register(validation, { admitInPath: ['semicolon'] })
