@@ -8,6 +8,7 @@ import { introspectionStrategy } from './introspection/strategy.ts'
 import type { IntrospectionOptions } from './introspection/options.ts'
 import type { LookUp } from './remote/look-up.ts'
 import { openApiKeys } from './api-keys/open.ts'
+import { claimPath } from './jwt/claims.ts'
 import { openJwt } from './jwt/open.ts'
 import type { AuthOptions } from './options.ts'
 import { fetchRemote } from './remote/json.ts'
@@ -81,11 +82,12 @@ function isJwtShaped(token: string): boolean {
 function introspectionParts(options: Readonly<IntrospectionOptions>, now: () => number, lookUp: LookUp) {
   const { endpoint, clientId, clientSecret, clientAuthentication = 'client_secret_basic', ca } = options
   const { issuer, audience, subjectClaim = 'sub', cacheFor = 30, maxTokenBytes = 4096 } = options
+  const places = { scopesClaim: claimPath(options.scopesClaim), rolesClaim: claimPath(options.rolesClaim) }
   return {
     endpoint,
     ca,
     client: { method: clientAuthentication, id: clientId, secret: clientSecret },
-    rules: { issuer, audience, subjectClaim },
+    rules: { issuer, audience, subjectClaim, ...places },
     cacheFor,
     maxTokenBytes,
     fetch: fetchRemote,

@@ -1,12 +1,13 @@
 import type { Finding } from '@portcullis/kernel'
 import type { ClientCertificateOptions } from './certificate.ts'
 import { EXAMPLE_INTROSPECTION, type IntrospectionOptions } from '../introspection/options.ts'
+import { checkClaimPaths } from '../jwt/claims.ts'
 import { faultOfUrl } from '../remote/url.ts'
 
 /** Rules between the options of introspection. */
 export function checkIntrospection(options: Readonly<IntrospectionOptions>): Finding[] {
   const { endpoint, audience, dangerouslyAnyAudience = false, dangerouslyAllowHttp = false } = options
-  const findings: Finding[] = []
+  const findings = checkClaimPaths('/introspection', options)
   const fault = faultOfUrl(endpoint, dangerouslyAllowHttp)
   if (fault !== null) {
     findings.push({

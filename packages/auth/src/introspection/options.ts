@@ -1,4 +1,5 @@
 import type { ObjectSchema } from '@portcullis/kernel'
+import { claimPlace } from '../jwt/options.ts'
 
 /** Opaque access tokens, about which the authorization server is asked (OAuth 2.0 Token Introspection, RFC 7662). */
 export interface IntrospectionOptions {
@@ -18,6 +19,10 @@ export interface IntrospectionOptions {
   issuer?: string
   /** The member that names the caller; `client_id` for machines. Default: `sub`. */
   subjectClaim?: string
+  /** The member that holds the scopes, or the names on the way to it. Default: `scope`, else `scp`, else `scopes`. */
+  scopesClaim?: string | readonly string[]
+  /** The member that holds the roles, a list of names, or the way to it. Default: `roles`. */
+  rolesClaim?: string | readonly string[]
   /** Seconds for which an answer is remembered: a revoked token is refused by then. Default: 30. */
   cacheFor?: number
   /** Longest token, in bytes. Default: 4096. */
@@ -100,6 +105,17 @@ export const introspectionSchema: ObjectSchema = {
       minLength: 1,
       maxLength: 255,
       default: 'sub',
+    },
+    scopesClaim: {
+      ...claimPlace,
+      description:
+        'The member that holds the scopes, or a list of the names on the way to it; absent: `scope`, else `scp`, else `scopes`.',
+      examples: ['scope'],
+    },
+    rolesClaim: {
+      ...claimPlace,
+      description: 'The member that holds the roles, a list of names, or the way to it; absent: `roles`.',
+      examples: ['roles'],
     },
     cacheFor: {
       description: 'Seconds for which an answer is remembered: a revoked token is refused by then; 0 asks each time.',

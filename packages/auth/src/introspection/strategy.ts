@@ -8,7 +8,8 @@ import { readRemoteObject } from '../keys/jwks-document.ts'
 import { ask, type LookUp } from '../remote/look-up.ts'
 import { RememberedLookUps } from '../remote/remembered-look-ups.ts'
 import type { FetchRemote, RemoteAnswer } from '../remote/json.ts'
-import { describedBy, faultOfTimes, freezeDeeply, isAudience, isDate, scopesOf } from '../jwt/token.ts'
+import { type ClaimPath, describedBy, isDate, scopesOf } from '../jwt/claims.ts'
+import { faultOfTimes, freezeDeeply, isAudience } from '../jwt/token.ts'
 
 /** What an active token must say. */
 export interface IntrospectionRules {
@@ -18,6 +19,10 @@ export interface IntrospectionRules {
   readonly audience: string | undefined
   /** The member that names the caller. */
   readonly subjectClaim: string
+  /** Where the scopes are; absent: the usual members. */
+  readonly scopesClaim?: ClaimPath | undefined
+  /** Where the roles are; absent: `roles`. */
+  readonly rolesClaim?: ClaimPath | undefined
 }
 
 /** What the introspection strategy is made of. */
@@ -150,7 +155,7 @@ function answerOf({ body, refused }: RemoteAnswer, rules: IntrospectionRules): A
     if (typeof aud === 'string' ? aud !== rules.audience : !aud.includes(rules.audience)) return 'audience'
   }
   const subject = Object.hasOwn(said, rules.subjectClaim) ? said[rules.subjectClaim] : undefined
-  const scopes = scopesOf(said)
+  const scopes = scopesOf(said, rules.scopesClaim)
   if (!isName(subject) || scopes === null || (jti !== undefined && !isName(jti))) return 'claims'
   for (const date of [exp, nbf]) if (date !== undefined && !isDate(date)) return 'claims'
   return {
@@ -158,7 +163,7 @@ function answerOf({ body, refused }: RemoteAnswer, rules: IntrospectionRules): A
       subject,
       scheme: 'introspection',
       scopes,
-      ...describedBy(said),
+      ...describedBy(said, rules.rolesClaim),
       credentialId: jti,
       claims: freezeDeeply(said),
     }),

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Finding, Operation } from '@portcullis/kernel'
+import { checkClaimPaths } from './claims.ts'
 import { writtenIssuers, type WrittenIssuer } from './issuers.ts'
 import { EXAMPLE_JWT, type JwtOptions } from './options.ts'
 import { faultOfUrl } from '../remote/url.ts'
@@ -67,6 +68,7 @@ function checkIssuer({ at, options }: WrittenIssuer): Finding[] {
     findings.push(required(at, 'key', value, what))
   } else if (key !== undefined) findings.push(...checkKey(at, options, key))
   else findings.push(...checkAlgorithms(at, options))
+  findings.push(...checkClaimPaths(at, options))
   const { dangerouslyAllowHttp: allowHttp = false } = options
   if (typeof jwks === 'string') findings.push(...checkUrl(`${at}/jwks`, jwks, allowHttp))
   if (jwks instanceof AsyncFunction) findings.push(synchronous(`${at}/jwks`))

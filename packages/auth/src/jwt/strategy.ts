@@ -13,7 +13,7 @@ export interface RevocationList {
   readonly certain: boolean
   /** Seconds after `iat` for which a revocation is certain to be remembered: older tokens are refused. */
   readonly maxTokenAge: number
-  covers(claims: Readonly<Record<string, unknown>>): boolean
+  covers(subject: string, claims: Readonly<Record<string, unknown>>): boolean
 }
 
 /** What the JWT strategy is made of. */
@@ -88,7 +88,7 @@ export function jwtStrategy({ rules, sources, cacheSize, revocations, clock }: J
     }
     if (revocations !== undefined && known.compared !== revocations.version) {
       const { version } = revocations
-      if (revocations.covers(identity.claims)) {
+      if (revocations.covers(identity.subject, identity.claims)) {
         remembered.delete(key)
         return 'revoked'
       }

@@ -1,5 +1,6 @@
 import type { SecurityIdentity } from 'fastify'
-import { areNames, areScopes, type Fault, identityOf, isName } from '../identity.ts'
+import { type Fault, isName } from '../identity.ts'
+import { type ClaimPath, describedBy, isDate, scopesOf } from './claims.ts'
 import { canonicalBytes, readEncodedObject } from './json-object.ts'
 
 /** What the tokens of one issuer must be before their signature is worth checking. */
@@ -8,10 +9,12 @@ export interface IssuerRules {
   readonly audience: string
   /** Claim that names the audience. */
   readonly audienceClaim: string
-  /** Claim that holds the scopes; absent: the usual ones. */
-  readonly scopesClaim?: string | undefined
-  /** Claim that holds the roles; absent: `roles`. */
-  readonly rolesClaim?: string | undefined
+  /** Claim that names the caller. */
+  readonly subjectClaim: string
+  /** Where the scopes are; absent: the usual claims. */
+  readonly scopesClaim?: ClaimPath | undefined
+  /** Where the roles are; absent: `roles`. */
+  readonly rolesClaim?: ClaimPath | undefined
   /** Claims that must have these values. */
   readonly claims: readonly (readonly [name: string, value: string])[]
   /** `typ` that is admitted, lower case, without `application/`; null: there must be none. */
@@ -36,7 +39,6 @@ export function typeName(typ: string): string {
 /** The claims of a token whose form is good. */
 export interface Claims extends Readonly<Record<string, unknown>> {
   readonly iss: string
-  readonly sub: string
   readonly exp: number
   readonly nbf?: number
   readonly iat?: number
@@ -60,6 +62,7 @@ export interface ReadToken {
   /** The same, encoded. */
   readonly encodedHeader: string
   readonly claims: Claims
+  readonly subject: string
   readonly scopes: readonly string[]
   readonly rules: IssuerRules
 }
@@ -137,15 +140,17 @@ export function readToken(
   if (bytes !== 0 && form.signatureBytes !== bytes) return 'signature'
   const fault = faultOfClaims(claims, rules)
   if (fault !== null) return fault
+  const subject = Object.hasOwn(claims, rules.subjectClaim) ? claims[rules.subjectClaim] : undefined
   const scopes = scopesOf(claims, rules.scopesClaim)
-  return scopes === null ? 'claims' : { header, encodedHeader, claims: claims as Claims, scopes, rules }
+  if (!isName(subject) || scopes === null) return 'claims'
+  return { header, encodedHeader, claims: claims as Claims, subject, scopes, rules }
 }
 
 const REFUSED_MEMBERS = ['crit', 'b64', 'zip', 'enc', 'jwk', 'jku', 'x5u', 'x5c'] as const
 
 function faultOfClaims(claims: Readonly<Record<string, unknown>>, rules: IssuerRules): Fault | null {
   const { sub, aud, exp, nbf, iat, jti } = claims
-  if (!isName(sub) || !isDate(exp)) return 'claims'
+  if ((sub !== undefined && !isName(sub)) || !isDate(exp)) return 'claims'
   if ((nbf !== undefined && !isDate(nbf)) || (iat !== undefined && !isDate(iat))) return 'claims'
   if (jti !== undefined && !isName(jti)) return 'claims'
   // A token that is bound to a key (RFC 7800, RFC 9449, RFC 8705) is no bearer token: nothing here proves the key.
@@ -163,45 +168,6 @@ export function isAudience(value: unknown): value is string | readonly string[] 
   return typeof value === 'string' || (Array.isArray(value) && value.every((entry) => typeof entry === 'string'))
 }
 
-/** The end of the year 9999, in seconds. */
-const LATEST = 253_402_300_799
-
-/** NumericDate (RFC 7519 §2) in whole seconds: `1e400` is Infinity once parsed, and never expires. */
-export function isDate(value: unknown): value is number {
-  return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= LATEST
-}
-
-/** Scope tokens (RFC 6749 §3.3) and spaces. */
-const SCOPES = /^[\x20\x21\x23-\x5B\x5D-\x7E]*$/
-
-const USUAL = ['scope', 'scp', 'scopes'] as const
-
-/**
- * The scopes of a token: `scope` (RFC 9068 §2.2.3: names separated by spaces), else `scp`, else `scopes` (lists, or
- * names separated by spaces, as issuers write them). All that are present must be well formed; only the first counts.
- * @param chosen the one claim that counts instead
- * @returns null if one is not well formed.
- */
-export function scopesOf(claims: Readonly<Record<string, unknown>>, chosen?: string): readonly string[] | null {
-  if (chosen !== undefined) return Object.hasOwn(claims, chosen) ? scopesIn(claims[chosen]) : []
-  let found: readonly string[] | null = null
-  for (const name of USUAL) {
-    const value = claims[name]
-    if (value === undefined) continue
-    if (name === 'scope' && typeof value !== 'string') return null
-    const scopes = scopesIn(value)
-    if (scopes === null) return null
-    found ??= scopes
-  }
-  return found ?? []
-}
-
-function scopesIn(value: unknown): readonly string[] | null {
-  // One look at the whole text: a token may spell thousands of scopes, and its signature is not checked yet.
-  if (typeof value === 'string') return SCOPES.test(value) ? value.split(' ').filter((scope) => scope !== '') : null
-  return areScopes(value) ? value : null
-}
-
 /** Why a token is refused at this time, or null. `now` in seconds; checked at every use, cached or not. */
 export function faultOfTimes(
   expires: number,
@@ -216,11 +182,11 @@ export function faultOfTimes(
 }
 
 /** Makes the identity of a verified token. */
-export function identityOfToken({ claims, scopes, rules }: ReadToken): SecurityIdentity {
+export function identityOfToken({ claims, subject, scopes, rules }: ReadToken): SecurityIdentity {
   const { roles, authenticatedAt } = describedBy(claims, rules.rolesClaim)
   // Read from text just now: nobody else has any of it, and no copies are needed.
   return freezeDeeply({
-    subject: claims.sub,
+    subject,
     scheme: 'jwt',
     scopes,
     ...(roles === undefined ? {} : { roles }),
@@ -228,19 +194,6 @@ export function identityOfToken({ claims, scopes, rules }: ReadToken): SecurityI
     credentialId: claims.jti ?? null,
     claims,
   })
-}
-
-/** Roles (RFC 9068 §2.2.3.1) and when the caller last authenticated (§2.2.1): of no use if they are not well formed. */
-export function describedBy(
-  claims: Readonly<Record<string, unknown>>,
-  rolesClaim: string = 'roles',
-): {
-  readonly roles?: readonly string[]
-  readonly authenticatedAt?: number
-} {
-  const { auth_time: authTime } = claims
-  const roles = Object.hasOwn(claims, rolesClaim) ? claims[rolesClaim] : undefined
-  return { ...(areNames(roles) ? { roles } : {}), ...(isDate(authTime) ? { authenticatedAt: authTime } : {}) }
 }
 
 /** Freezes data: what is remembered of one request is handed to others. */
