@@ -12,7 +12,7 @@ export interface CsrfRoute extends Pick<RoomOptions, 'reportOnly'> {
   origins?: readonly string[]
   /** When a token is asked for. `fallback`: where neither Sec-Fetch-Site nor Origin says who asks. `always`: always. */
   token?: 'fallback' | 'always'
-  /** Answer 415 to bodies of the media types that a form can send, or of none. */
+  /** Answer 415 to bodies of the media types that a page can send without asking first, or of none. */
   jsonOnly?: boolean
   /** Credentials that a browser sends on its own. Without one of them nothing but a foreign page is refused. */
   ambient?: readonly Ambient[]
@@ -67,7 +67,8 @@ const token: Schema = {
 const jsonOnly: Schema = {
   type: 'boolean',
   description:
-    'Answers 415 to bodies of the media types that a form can send (urlencoded, multipart, text), or of none.',
+    'Answers 415 to bodies of the media types that a page can send without asking first: those of forms (urlencoded, ' +
+    'multipart, text), of pings and of CSP reports, or none. Routes that take reports say `false`.',
 }
 
 const ambient: Schema = {
