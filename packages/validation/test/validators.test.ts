@@ -72,6 +72,51 @@ it('makes of a query, of params and of header fields what their schemas name, fr
   expect((await app.inject('/of/7')).statusCode).toBe(400)
 })
 
+it('reads of a text only the number that it spells, where a bare Fastify reads what JavaScript does', async () => {
+  const querystring = closed({
+    n: { type: 'integer' },
+    f: { type: 'number' },
+    list: { type: 'array', maxItems: 3, items: { type: 'integer' } },
+    word: { type: ['string', 'null'], maxLength: 9 },
+  })
+  const open = bare()
+  const app = await guarded({ looseSchemas: 'ignore' })
+  for (const one of [open, app]) {
+    one.get('/', { schema: { querystring } }, async (request) => request.query)
+    one.get('/of/:id', { schema: { params: closed({ id: { type: 'integer' } }) } }, async (request) => request.params)
+  }
+  const wrong = ['n=0x10', 'n=1e3', 'n=+1', 'n=%201', 'n=1%0a', 'n=007', 'n=0b1', 'n=9007199254740993', 'f=.5', 'f=5.']
+  for (const query of [...wrong, 'f=Infinity', 'f=1e400', 'f=-Infinity', 'list=0x1', 'list=1&list=1e1']) {
+    expect([query, (await open.inject(`/?${query}`)).statusCode]).toEqual([query, 200])
+    expect([query, (await app.inject(`/?${query}`)).statusCode]).toEqual([query, 400])
+  }
+  for (const id of ['0x10', '1e1', '%201']) expect((await app.inject(`/of/${id}`)).statusCode).toBe(400)
+  expect((await app.inject('/?n=-12&f=0.50&list=1&word=1e3')).json()).toEqual({
+    n: -12,
+    f: 0.5,
+    list: [1],
+    word: '1e3',
+  })
+  expect((await app.inject('/?list=1&list=20')).json()).toEqual({ list: [1, 20] })
+  expect((await app.inject('/of/10')).json()).toEqual({ id: 10 })
+})
+
+it.each([
+  ['date-time', `2026-11-25T18:00:00.${'0'.repeat(1000)}Z`],
+  ['duration', `P${'1'.repeat(1000)}D`],
+])('bounds the format %s, whose texts may have any length elsewhere', async (format, text) => {
+  const open = bare()
+  const app = await guarded({ looseSchemas: 'refuse' })
+  for (const one of [open, app])
+    one.post(
+      '/',
+      { schema: { body: closed({ value: { type: 'string', format } }) }, ...(one === app && { config: empty }) },
+      async () => 'through',
+    )
+  expect((await post(open, { value: text })).statusCode).toBe(200)
+  expect((await post(app, { value: text })).statusCode).toBe(400)
+})
+
 it.each([
   ['date-time', 'yesterday', '2026-11-25T18:00:00Z'],
   ['uuid', 'x', 'a3bb189e-8bf9-3888-9912-ace4e6543002'],
@@ -102,6 +147,49 @@ it('understands JSON Schema 2020-12', async () => {
     expect((await post(app, { pair: [1, 'a'] }, url)).statusCode).toBe(400)
     expect((await post(app, { pair: ['a', 1, 2] }, url)).statusCode).toBe(400)
   }
+})
+
+it('takes shared schemas of either draft, whatever refers to them', async () => {
+  const app = await guarded({ looseSchemas: 'ignore' })
+  app.addSchema({
+    $id: 'old',
+    $schema: 'http://json-schema.org/draft-07/schema#',
+    type: 'array',
+    items: [{ type: 'string' }],
+  })
+  const draft = 'https://json-schema.org/draft/2020-12/schema'
+  app.addSchema({ $id: 'new', $schema: draft, type: 'array', prefixItems: [{ type: 'string' }], items: false })
+  const bodies = { '/old': { $ref: 'old#' }, '/new': { $ref: 'new#' }, '/plain': { type: 'string' } }
+  for (const [url, of] of Object.entries(bodies))
+    app.post(url, { schema: { body: closed({ value: of }) } }, async () => 'through')
+  for (const [url, good, bad] of [
+    ['/old', ['a'], [1]],
+    ['/new', ['a'], ['a', 1]],
+    ['/plain', 'a', 1],
+  ] as const) {
+    expect((await post(app, { value: good }, url)).statusCode).toBe(200)
+    expect((await post(app, { value: bad }, url)).statusCode).toBe(400)
+  }
+})
+
+it.each([
+  [{ dependentRequired: { a: ['b'] } }, { a: 'x' }, { a: 'x', b: 'x' }],
+  [
+    { discriminator: { propertyName: 'a' }, required: ['a'], oneOf: [{ properties: { a: { const: 'x' } } }] },
+    { a: 'y' },
+    { a: 'x' },
+  ],
+  [
+    { properties: { a: { type: 'string' }, prefixItems: { type: 'string' } } },
+    { prefixItems: 1 },
+    { prefixItems: 'x' },
+  ],
+])('knows %j', async (keywords, bad, good) => {
+  const app = await guarded({ looseSchemas: 'ignore' })
+  const body = { ...closed({ a: { type: 'string' }, b: { type: 'string' } }), ...keywords }
+  app.post('/', { schema: { body } }, async () => 'through')
+  expect((await post(app, bad)).statusCode).toBe(400)
+  expect((await post(app, good)).statusCode).toBe(200)
 })
 
 it('finds the shared schemas of each scope', async () => {
