@@ -1,16 +1,11 @@
 import { hasPostgres } from '@portcullis/test-servers/postgres'
 import { hasRedis } from '@portcullis/test-servers/redis'
-import { expect, it } from 'vitest'
-import type { Figure } from '../proof.ts'
+import { it } from 'vitest'
 import { prove as loginFlood } from '../proofs/login-flood.ts'
 import { prove as loginTiming } from '../proofs/login-timing.ts'
 import { prove as refreshRaces } from '../proofs/refresh-races.ts'
 import { prove as signOutEverywhere } from '../proofs/sign-out-everywhere.ts'
-
-function hold(figures: readonly Figure[], count: number): void {
-  expect(figures).toHaveLength(count)
-  for (const { name, figure, bound, ok } of figures) expect(ok, `${name} ${figure} ${bound}`).toBe(true)
-}
+import { hold } from './hold.ts'
 
 it('a login does not tell by its time, or its answer, whether an account exists or is locked', async () => {
   hold(await loginTiming('small'), 4)
