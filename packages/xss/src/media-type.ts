@@ -52,6 +52,12 @@ const SUBTYPES_OF_JAVASCRIPT: ReadonlySet<string> = new Set([
   'x-javascript',
 ])
 
+/** Chromium opens the type of its own PDF viewer as HTML, whoever sends it. */
+const HTML: ReadonlySet<string> = new Set(['text/html', 'application/xhtml+xml', 'application/x-google-chrome-pdf'])
+
+/** Under all of its names. */
+const PDF: ReadonlySet<string> = new Set(['application/pdf', 'application/x-pdf', 'text/pdf'])
+
 /**
  * What may run of a type. MIME Sniffing §4.6 calls HTML, every XML type and PDF scriptable; SVG is the XML that users
  * upload. Three more are documents: a multipart answer replaces its page by parts of types of their own (HTML §7.4.2.1,
@@ -61,10 +67,10 @@ const SUBTYPES_OF_JAVASCRIPT: ReadonlySet<string> = new Set([
 export function scriptable(essence: string): Scriptable | null {
   const [type = '', subtype = ''] = essence.split('/')
   if (type === 'multipart' || type === 'message') return 'html'
-  if (essence === 'text/html' || essence === 'application/xhtml+xml') return 'html'
+  if (HTML.has(essence)) return 'html'
   if (essence === 'image/svg+xml') return 'svg'
   if (subtype.endsWith('+xml') || ['xml', 'xsl', 'xslt'].includes(subtype) || essence === 'text/rdf') return 'xml'
-  if (essence === 'application/pdf') return 'pdf'
+  if (PDF.has(essence)) return 'pdf'
   if ((type === 'text' || type === 'application') && SUBTYPES_OF_JAVASCRIPT.has(subtype)) return 'javascript'
   return null
 }

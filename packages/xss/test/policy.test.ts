@@ -42,7 +42,15 @@ describe('a Content-Type', () => {
 
 describe('what may run', () => {
   it.each([
-    ['html', 'text/html', 'application/xhtml+xml', 'multipart/x-mixed-replace', 'multipart/related', 'message/rfc822'],
+    [
+      'html',
+      'text/html',
+      'application/xhtml+xml',
+      'multipart/x-mixed-replace',
+      'multipart/related',
+      'message/rfc822',
+      'application/x-google-chrome-pdf',
+    ],
     ['svg', 'image/svg+xml'],
     [
       'xml',
@@ -54,7 +62,7 @@ describe('what may run', () => {
       'text/rdf',
       'a/b+xml',
     ],
-    ['pdf', 'application/pdf'],
+    ['pdf', 'application/pdf', 'text/pdf', 'application/x-pdf'],
     ['javascript', 'text/javascript', 'application/x-javascript', 'text/jscript', 'text/livescript', 'text/ecmascript'],
   ])('as %s', (kind, ...essences) => {
     for (const essence of essences) expect([essence, scriptable(essence)]).toEqual([essence, kind])
