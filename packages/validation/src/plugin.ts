@@ -3,6 +3,7 @@ import { defineRoom, refuseToBoot, type DeclaredRoute, type Mistake } from '@por
 import type { FastifyInstance, FastifyPluginAsync, FastifySchemaCompiler } from 'fastify'
 import { BodyRates, type Ticker } from './body-rate.ts'
 import { coverageOf, gaps, havePatterns, looseEnds, missingResponses, type Covered } from './coverage.ts'
+import type { SharedSchemas } from './dialect.ts'
 import { declaredBy } from './declared.ts'
 import { errors } from './errors.ts'
 import { events } from './events.ts'
@@ -75,7 +76,8 @@ const plugin: FastifyPluginAsync<ValidationOptions> = defineRoom<ValidationOptio
         const declared = route === undefined ? null : declaredBy(route)
         const policy = compilePolicy(options, { declared, limit: route?.options.bodyLimit ?? appLimit, seed })
         const about = { rates, reportOnly: options.reportOnly === true, lenient: kind === 'not-found' }
-        const own = declared === null ? undefined : { declared, options }
+        const shared = (): SharedSchemas => route?.scope.getSchemas() ?? {}
+        const own = declared === null ? undefined : { declared, options, shared }
         if (own !== undefined) covered.push(own)
         return {
           ...(own !== undefined && { describe: { coverage: coverageOf(own) } }),
