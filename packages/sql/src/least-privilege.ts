@@ -143,7 +143,7 @@ function quotedName(name: string, quoted: RoleFacts['quoted']): string {
 
 /** Row-level security that is off, or that a view goes round; statements without a limit. */
 function secured(
-  { objects, views, granted, quoted, role, statementTimeout }: RoleFacts,
+  { objects, views, granted, quoted, role, statementTimeout, idleTimeout }: RoleFacts,
   { rowSecurity = [] }: Readonly<SqlOptions>,
 ): RightFinding[] {
   const found: RightFinding[] = []
@@ -170,6 +170,11 @@ function secured(
     found.push({
       sentence: `statements of ${role} may run for ever`,
       line: `ALTER ROLE ${role} SET statement_timeout = '5s';`,
+    })
+  if (idleTimeout === '0')
+    found.push({
+      sentence: `transactions of ${role} may idle for ever`,
+      line: `ALTER ROLE ${role} SET idle_in_transaction_session_timeout = '10s';`,
     })
   return found
 }

@@ -5,7 +5,10 @@ import type { PgPool } from './pool.ts'
 export interface SqlOptions extends RoomOptions {
   /** `postgres://role:password@host:port/database`, without parameters. */
   url?: string
-  /** A pool of `pg` instead of `url`, with limits of your own. Leave it to the room, which ends it: used directly, it passes no gate. */
+  /**
+   * A pool of `pg` instead of `url`, with limits of your own. Leave it to the room, which ends it: used directly, it passes no
+   * gate.
+   */
   pool?: PgPool
   /** The authorities, PEM, that may have issued the server's certificate; absent: those Node trusts. */
   ca?: string | Buffer

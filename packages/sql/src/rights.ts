@@ -6,6 +6,7 @@ export interface RoleFacts {
   readonly role: string
   readonly superuser: boolean
   readonly statementTimeout: string
+  readonly idleTimeout: string
   readonly attributes: readonly { readonly role: string; readonly attribute: string }[]
   readonly owned: readonly { readonly kind: string; readonly name: string; readonly owner: string }[]
   readonly granted: readonly Grant[]
@@ -55,10 +56,12 @@ export async function readRights(
   declared: readonly string[],
   columns: readonly string[],
 ): Promise<RoleFacts> {
-  const { rows } = await database.query<{ role: string; superuser: boolean; timeout: string }>(sql`
-    select quote_ident(rolname) as role, rolsuper as superuser, current_setting('statement_timeout') as timeout
+  const { rows } = await database.query<Pick<RoleFacts, 'role' | 'superuser' | 'statementTimeout' | 'idleTimeout'>>(sql`
+    select quote_ident(rolname) as role, rolsuper as superuser,
+      current_setting('statement_timeout') as "statementTimeout",
+      current_setting('idle_in_transaction_session_timeout') as "idleTimeout"
     from pg_catalog.pg_roles where rolname = session_user`)
-  const { role = '', superuser = false, timeout = '0' } = rows[0] ?? {}
+  const self = rows[0] ?? { role: '', superuser: false, statementTimeout: '0', idleTimeout: '0' }
   const attributes = await database.query<RoleFacts['attributes'][number]>(sql`
     select quote_ident(r.rolname) as role, a.attribute
     from pg_catalog.pg_roles r
@@ -105,9 +108,7 @@ export async function readRights(
     sql`select name, quote_ident(name) as quoted from unnest(${parts}::text[]) name`,
   )
   return {
-    role,
-    superuser,
-    statementTimeout: timeout,
+    ...self,
     attributes: attributes.rows,
     owned: owned.rows,
     granted: await readGrants(database, declared),

@@ -54,7 +54,7 @@ async function isRefused(act: () => unknown): Promise<void> {
 describe.runIf(hasPostgres)('a value', () => {
   it.each([
     ['an array', nested(20_000)],
-    ['a document', body('{"a":'.repeat(50_000) + '1' + '}'.repeat(50_000))],
+    ['a document', body(`${'{"a":'.repeat(50_000)}1${'}'.repeat(50_000)}`)],
   ])('nested too deep is an overflow of the stack in pg, and refused here: %s', async (_what, value) => {
     await expect(pool.query('select $1::text', [value])).rejects.toThrow(RangeError)
     await isRefused(() => database.query(sql`select ${value}::text`))
