@@ -10,7 +10,7 @@ const hasNoBody = (status: number): boolean => status < 200 || status === 204 ||
  * Guards the head of an answer that is written past Fastify: where the policy does not let it be what it says, it
  * leaves as bytes. Nothing is thrown, since whoever writes it may not be able to catch.
  */
-export function guardHead(raw: ServerResponse, policy: Policy): ServerResponse {
+export function guardHead(raw: ServerResponse, policy: Policy): void {
   const writeHead = raw.writeHead.bind(raw) as WriteHead
   raw.writeHead = ((status: number, ...rest: unknown[]) => {
     // Node passes over a reason that is no text.
@@ -26,7 +26,6 @@ export function guardHead(raw: ServerResponse, policy: Policy): ServerResponse {
     }
     return typeof reason === 'string' ? writeHead(status, reason) : writeHead(status)
   }) as ServerResponse['writeHead']
-  return raw
 }
 
 type Field = [name: string, value: string | readonly string[]]

@@ -15,14 +15,18 @@ const VALUE = `(?:${TOKEN}|"(?:[\\t\\x20\\x21\\x23-\\x5b\\x5d-\\x7e\\x80-\\xff]|
 const ESSENCE = new RegExp(`^[ \\t]*(${TOKEN}/${TOKEN})[ \\t]*(?=;|$)`)
 const PARAMETER = new RegExp(`;[ \\t]*(?:(${TOKEN})=(${VALUE}))?[ \\t]*(?=;|$)`, 'y')
 
+/** Longest Content-Type that is read, in characters. */
+export const LONGEST_MEDIA_TYPE = 256
+
 /**
  * Parses a Content-Type as RFC 9110 §8.3.1 writes it: one type, well-formed parameters.
  * @returns null for anything else, a list of types too: where a browser reads on after a mistake, it may read another
  * type than we did (Fetch §3.1.2 takes the last of a list).
  */
 export function parseMediaType(value: string): MediaType | null {
+  if (value.length > LONGEST_MEDIA_TYPE) return null
   const essence = ESSENCE.exec(value)
-  if (essence?.[1] === undefined || value.length > 256) return null
+  if (essence?.[1] === undefined) return null
   const charsets = new Set<string>()
   for (PARAMETER.lastIndex = essence[0].length; PARAMETER.lastIndex < value.length;) {
     const parameter = PARAMETER.exec(value)

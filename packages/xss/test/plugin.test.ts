@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect, type IncomingHttpHeaders } from 'node:http2'
 import { Readable } from 'node:stream'
 import { onSecurityEvent, type SecurityEvent } from '@portcullis/kernel'
-import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify'
+import Fastify, { type FastifyInstance } from 'fastify'
 import { afterEach, describe, expect, it } from 'vitest'
 import { app as example } from '../example.ts'
 import xss, { attachment, hijack, type XssOptions } from '../src/index.ts'
@@ -165,15 +165,13 @@ describe('hijack', () => {
   it('guards the head over HTTP/2 too', async () => {
     const app = Fastify({ http2: true })
     app.get('/', (_request, reply) => {
-      const raw = hijack(reply as unknown as FastifyReply)
+      const raw = hijack(reply)
       raw.setHeader('content-type', 'text/html')
       raw.write(html)
       raw.end()
     })
     app.get('/head', (_request, reply) => {
-      hijack(reply as unknown as FastifyReply)
-        .writeHead(200, { 'Content-Type': 'text/html' })
-        .end(html)
+      hijack(reply).writeHead(200, { 'Content-Type': 'text/html' }).end(html)
     })
     await app.listen({ host: '127.0.0.1', port: 0 })
     const session = connect(app.listeningOrigin)
