@@ -18,18 +18,30 @@ const plugin: FastifyPluginAsync<CsrfOptions> = defineRoom<CsrfOptions, CsrfRout
   errors,
   events,
   policiesByPrefix: true,
+  heeds: ['auth'],
   check,
   setup(options, app) {
     const tokens = openTokens(app, options)
+    const compile = stepsWith(tokens)
+    /** The cookie of sessions that tokens are not bound to: they would outlive a login. */
+    let unbound: string | undefined
     return {
-      compile: stepsWith(tokens),
-      // Better here than as a 500 at the first visit.
+      compile(policy, { heeded }) {
+        const cookie = (heeded['auth'] as { session?: { cookie: string } } | undefined)?.session?.cookie
+        if (typeof tokens.session !== 'function' && cookie !== tokens.session) unbound ??= cookie
+        return compile(policy)
+      },
       ready(routes) {
+        if (tokens.keys !== null) {
+          if (unbound !== undefined)
+            app.log.warn(`csrf: tokens are not bound to the sessions of @portcullis/auth; write session: '${unbound}'`)
+          return
+        }
+        // Better here than as a 500 at the first visit.
         const handing = routes.find(({ route }) => route.options.handler === sendToken)
-        if (handing === undefined || tokens.keys !== null) return
-        throw new errors.PTC_CSRF_SECRETS_MISSING(
-          `${handing.method} ${handing.url} hands them out, and \`secrets\` is absent`,
-        )
+        if (handing === undefined) return
+        const { method, url } = handing
+        throw new errors.PTC_CSRF_SECRETS_MISSING(`${method} ${url} hands them out, and \`secrets\` is absent`)
       },
     }
   },
