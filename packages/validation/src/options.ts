@@ -42,6 +42,8 @@ export interface ValidationRoute {
   dangerouslyAdmitUndeclared?: Part[]
   /** JSON bodies are parsed unseen: only where nobody but a service of yours sends them. Default: false. */
   dangerouslyTrustJson?: boolean
+  /** Decide and raise events with outcome `observed`, but let everything pass. Default: false. */
+  reportOnly?: boolean
 }
 
 /** Options of `@portcullis/validation`. */

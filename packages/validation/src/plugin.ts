@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { defineRoom, refuseToBoot, type DeclaredRoute, type Mistake } from '@portcullis/kernel'
+import { defineRoom, refuseToBoot, type Mistake } from '@portcullis/kernel'
 import type { FastifyInstance, FastifyPluginAsync, FastifySchemaCompiler } from 'fastify'
 import { BodyRates, type Ticker } from './body-rate.ts'
 import { coverageOf, gaps, havePatterns, looseEnds, missingResponses, type Covered } from './coverage.ts'
@@ -59,12 +59,13 @@ const plugin: FastifyPluginAsync<ValidationOptions> = defineRoom<ValidationOptio
     }
 
     return {
-      prepare(route) {
+      prepare(route, written) {
         const { options: own, scope } = route
         const { body, query, params, headers } = declaredBy(route)
         // A report changes nothing; schemas that Fastify's own compiler cannot read need this one.
-        const leave = options.reportOnly === true && ![body, query, params, headers].some(isStandard)
-        if (leave || isOff(route)) return
+        const reports = (written === false ? undefined : written?.reportOnly) ?? options.reportOnly
+        const leave = reports === true && ![body, query, params, headers].some(isStandard)
+        if (leave || written === false) return
         // A compiler of the app's own is its author's decision.
         if (scope.validatorCompiler === undefined) own.validatorCompiler ??= compilerOf(scope)
         const responses = Object.values(declaredBy(route).response)
@@ -118,5 +119,3 @@ function report(app: FastifyInstance, sentence: string, mistakes: readonly Mista
   const lines = mistakes.map(({ route, path, message }) => `${route} ${path} ${message}`)
   app.log.warn({ lines }, `validation: ${sentence}`)
 }
-
-const isOff = ({ options: { config } }: DeclaredRoute): boolean => config?.security?.validation === false

@@ -2,6 +2,7 @@ import { Ajv, type Options, type ValidateFunction } from 'ajv'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import addFormats, { type FormatsPlugin } from 'ajv-formats'
 import { isOf2020, type SharedSchemas } from './dialect.ts'
+import { lowerCased } from './header-names.ts'
 import { copied, misspelt } from './spelling.ts'
 import { isStandard, standardValidator } from './standard.ts'
 
@@ -73,20 +74,6 @@ function spelled(validate: ValidateFunction): Validate {
   }
 }
 
-/** Header fields are looked up in lower case (RFC 9110 §5.1). */
-function lowerCased(schema: Readonly<Record<string, unknown>>): object {
-  const { properties, required, ...rest } = schema
-  return {
-    ...rest,
-    ...(typeof properties === 'object' && {
-      properties: Object.fromEntries(
-        Object.entries(properties as object).map(([name, property]) => [name.toLowerCase(), property as unknown]),
-      ),
-    }),
-    ...(Array.isArray(required) && { required: required.map((name) => String(name).toLowerCase()) }),
-  }
-}
-
 /**
  * A validator compiler that knows of each part what it can be: a body is JSON and stays what it is; a query, params and
  * header fields are text, and become what their schema names if they spell it. Formats are checked. JSON Schema of the
@@ -121,7 +108,7 @@ export function validators(
 
   return ({ schema, httpPart }) => {
     if (isStandard(schema)) return standardValidator(schema)
-    const given = httpPart === 'headers' ? lowerCased(schema as Record<string, unknown>) : (schema as object)
+    const given = httpPart === 'headers' ? (lowerCased(schema) as object) : (schema as object)
     const text = httpPart !== 'body'
     const validate = ajvFor(isOf2020(schema, shared()), text).compile(given)
     return text && mayBeNumber(schema) ? spelled(validate) : validate

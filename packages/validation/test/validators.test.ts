@@ -172,6 +172,25 @@ it('takes shared schemas of either draft, whatever refers to them', async () => 
   }
 })
 
+it('finds header fields wherever their schema names them, as a bare Fastify does', async () => {
+  const headers = {
+    type: 'object',
+    allOf: [{ properties: { 'X-Level': { type: 'integer', minimum: 1, maximum: 9 } } }],
+    if: { not: { required: ['X-Deep'] } },
+    else: { required: ['X-Level'] },
+    propertyNames: { not: { enum: ['X-Never'] } },
+  }
+  for (const app of [bare(), await guarded({ looseSchemas: 'ignore' })]) {
+    app.get('/', { schema: { headers } }, async () => 'through')
+    const status = async (fields: Record<string, string>) =>
+      (await app.inject({ url: '/', headers: fields })).statusCode
+    expect(await status({ 'x-level': '5', 'x-deep': '1' })).toBe(200)
+    expect(await status({ 'x-level': '50' })).toBe(400)
+    expect(await status({ 'x-deep': '1' })).toBe(400)
+    expect(await status({ 'x-never': '1' })).toBe(400)
+  }
+})
+
 it.each([
   [{ dependentRequired: { a: ['b'] } }, { a: 'x' }, { a: 'x', b: 'x' }],
   [
