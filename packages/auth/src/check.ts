@@ -1,6 +1,7 @@
 import type { Finding } from '@portcullis/kernel'
 import { checkApiKeys } from './api-keys/check.ts'
-import { checkCertificates, checkIntrospection } from './clients/check.ts'
+import { checkCertificates } from './clients/check.ts'
+import { checkIntrospection } from './introspection/check.ts'
 import { checkJwt } from './jwt/check.ts'
 import { checkRoute } from './access/check-route.ts'
 import { EXAMPLE_JWT } from './jwt/options.ts'

@@ -42,12 +42,14 @@ export interface IntrospectionParts extends LookUp {
   readonly now: () => number
 }
 
-/** Credentials of this API at the authorization server (RFC 6749 §2.3.1). */
-export interface ClientAuthentication {
-  readonly method: 'client_secret_basic' | 'client_secret_post'
-  readonly id: string
-  readonly secret: string
-}
+/** Credentials of this API at the authorization server (RFC 6749 §2.3.1, RFC 7523 §2.2). */
+export type ClientAuthentication =
+  | {
+      readonly method: 'client_secret_basic' | 'client_secret_post'
+      readonly id: string
+      readonly secret: string
+    }
+  | { readonly method: 'private_key_jwt'; readonly id: string; readonly assertion: () => Promise<string> }
 
 /** An active token, with what is looked at again at every use. */
 interface Active {
@@ -109,18 +111,19 @@ export function introspectionStrategy(parts: IntrospectionParts): Strategy {
 
 async function introspect(token: string, parts: IntrospectionParts): Promise<RemoteAnswer> {
   const { endpoint, ca, agent, client, timeoutMs } = parts
-  const { method, id, secret } = client
   const form = new URLSearchParams({ token, token_type_hint: 'access_token' })
-  if (method === 'client_secret_post') {
-    form.set('client_id', id)
-    form.set('client_secret', secret)
+  if (client.method !== 'client_secret_basic') form.set('client_id', client.id)
+  if (client.method === 'client_secret_post') form.set('client_secret', client.secret)
+  if (client.method === 'private_key_jwt') {
+    form.set('client_assertion_type', 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer')
+    form.set('client_assertion', await client.assertion())
   }
   return parts.fetch({
     url: endpoint,
     ca,
     agent,
     form: form.toString(),
-    authorization: method === 'client_secret_basic' ? basicOf(id, secret) : undefined,
+    authorization: client.method === 'client_secret_basic' ? basicOf(client.id, client.secret) : undefined,
     timeoutMs,
     maxBytes: MAX_BYTES,
   })
