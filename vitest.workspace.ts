@@ -7,6 +7,7 @@ export default defineConfig({
     // Against what hangs; a busy machine may take its time.
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    expect: { poll: { timeout: 20_000 } },
     // The default leaves a processor to Vitest itself, which hardly uses it.
     maxWorkers: '100%',
     projects: [
