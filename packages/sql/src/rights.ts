@@ -193,12 +193,12 @@ async function readViews(database: SecureDatabase<never>): Promise<View[]> {
         and d.refclassid = 'pg_class'::regclass and d.refobjid <> v.oid
     ),
     paths as (
-      select view, read, materialized, case when definer or materialized then array[owner] else '{}'::oid[] end as owners
-      from reads
+      select view, read, materialized, case when definer then owner end as reader from reads
       union
-      select p.view, r.read, p.materialized,
-        case when r.definer or r.materialized then p.owners || r.owner else p.owners end
+      -- Each reader on the way by itself: a row for each of their combinations could be very many.
+      select p.view, r.read, p.materialized or r.materialized, w.reader
       from paths p join reads r on r.view = p.read
+      cross join lateral (values (p.reader), (case when r.definer then r.owner end)) w (reader)
     )
     select distinct vn.nspname || '.' || v.relname as name, format('%I.%I', vn.nspname, v.relname) as quoted,
       p.materialized, tn.nspname || '.' || t.relname as "table"
@@ -206,8 +206,9 @@ async function readViews(database: SecureDatabase<never>): Promise<View[]> {
     join pg_catalog.pg_class v on v.oid = p.view join pg_catalog.pg_namespace vn on vn.oid = v.relnamespace
     join pg_catalog.pg_class t on t.oid = p.read join pg_catalog.pg_namespace tn on tn.oid = t.relnamespace
     where t.relrowsecurity and (p.materialized or exists (
-      select from unnest(p.owners) o (oid) join pg_catalog.pg_roles w on w.oid = o.oid
-      where w.rolsuper or w.rolbypassrls or (pg_has_role(w.oid, t.relowner, 'USAGE') and not t.relforcerowsecurity)))
+      select from pg_catalog.pg_roles w
+      where w.oid = p.reader and (
+        w.rolsuper or w.rolbypassrls or (pg_has_role(w.oid, t.relowner, 'USAGE') and not t.relforcerowsecurity))))
     order by 1`)
   return rows
 }
