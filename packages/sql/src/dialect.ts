@@ -87,6 +87,7 @@ class GatedConnection implements DatabaseConnection {
 }
 
 const own = (connection: DatabaseConnection): GatedConnection => connection as GatedConnection
+const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`
 
 class GatedDriver implements Driver {
   readonly #pool: PgPool
@@ -138,33 +139,16 @@ class GatedDriver implements Driver {
     }
   }
 
-  async savepoint(connection: DatabaseConnection, name: string, compile: QueryCompiler['compileQuery']): Promise<void> {
-    await this.#control(connection, 'savepoint', name, compile)
+  async savepoint(connection: DatabaseConnection, name: string): Promise<void> {
+    await own(connection).send(`savepoint ${quoted(name)}`)
   }
 
-  async rollbackToSavepoint(
-    connection: DatabaseConnection,
-    name: string,
-    compile: QueryCompiler['compileQuery'],
-  ): Promise<void> {
-    await this.#control(connection, 'rollback to', name, compile)
+  async rollbackToSavepoint(connection: DatabaseConnection, name: string): Promise<void> {
+    await own(connection).send(`rollback to ${quoted(name)}`)
   }
 
-  async releaseSavepoint(
-    connection: DatabaseConnection,
-    name: string,
-    compile: QueryCompiler['compileQuery'],
-  ): Promise<void> {
-    await this.#control(connection, 'release', name, compile)
-  }
-
-  async #control(
-    connection: DatabaseConnection,
-    command: string,
-    name: string,
-    _compile: QueryCompiler['compileQuery'],
-  ): Promise<void> {
-    await own(connection).send(`${command} "${name.replaceAll('"', '""')}"`)
+  async releaseSavepoint(connection: DatabaseConnection, name: string): Promise<void> {
+    await own(connection).send(`release ${quoted(name)}`)
   }
 
   async releaseConnection(connection: DatabaseConnection): Promise<void> {
