@@ -80,9 +80,11 @@ function refused(message: string, refusal: Refusal): Error {
 /** What the parser of @fastify/multipart throws of a form that is none, without a status. */
 const MALFORMED = /unexpected end of multipart data|^Multipart: Boundary not found/i
 
-/** Whether an error says that a form is malformed: the client's fault, which would be answered 500. */
-export function isOfForm(error: { readonly message?: unknown; readonly statusCode?: unknown }): boolean {
-  return error.statusCode === undefined && MALFORMED.test(String(error.message))
+/** Lets an error that says that a form is malformed be answered 400: it is the client's fault, and would be a 500. */
+export function blameForm(contentType: string | undefined, error: Error & { readonly statusCode?: number }): void {
+  if (error.statusCode !== undefined || !MALFORMED.test(error.message)) return
+  if (contentType?.toLowerCase().startsWith('multipart/') !== true) return
+  Object.assign(error, { refusal: errors.PTC_VALIDATION_BODY_MALFORMED })
 }
 
 /** Limits for `register(multipart, multipartLimits({ … }))`: what is not named is closed or small. */

@@ -24,7 +24,7 @@ export interface BodyRateOptions {
 }
 
 /** What a route may change. */
-export interface ValidationRoute {
+export interface ValidationRoute extends Pick<RoomOptions, 'reportOnly'> {
   /** Parts that the route takes none of: no gap, and refused. */
   empty?: Part[]
   /** Media types of bodies, exactly. Default: `application/json`. */
@@ -42,8 +42,6 @@ export interface ValidationRoute {
   dangerouslyAdmitUndeclared?: Part[]
   /** JSON bodies are parsed unseen: only where nobody but a service of yours sends them. Default: false. */
   dangerouslyTrustJson?: boolean
-  /** Decide and raise events with outcome `observed`, but let everything pass. Default: false. */
-  reportOnly?: boolean
 }
 
 /** Options of `@portcullis/validation`. */

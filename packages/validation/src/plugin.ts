@@ -7,12 +7,13 @@ import type { SharedSchemas } from './dialect.ts'
 import { declaredBy } from './declared.ts'
 import { errors } from './errors.ts'
 import { events } from './events.ts'
-import { isOfForm } from './files.ts'
+import { blameForm } from './files.ts'
 import { compileIntake } from './intake.ts'
 import { optionsSchema, routeSchema, type ValidationOptions, type ValidationRoute } from './options.ts'
 import { openJudge } from './patterns.ts'
 import { compilePolicy } from './policy.ts'
-import { isStandard, standardSerializer } from './standard.ts'
+import { haveStandard, refuseUndescribed, serializers } from './responses.ts'
+import { isStandard } from './standard.ts'
 import { validators } from './validators.ts'
 
 const ticker: Ticker = {
@@ -37,13 +38,9 @@ const plugin: FastifyPluginAsync<ValidationOptions> = defineRoom<ValidationOptio
   setup(options, app) {
     const rates = new BodyRates(ticker)
     const seed = randomBytes(4).readInt32LE()
-    app.addHook('onClose', (_app, done) => {
-      rates.close()
-      done()
-    })
+    app.addHook('onClose', async () => rates.close())
     app.addHook('onError', (request, _reply, error, done) => {
-      const form = request.headers['content-type']?.toLowerCase().startsWith('multipart/') === true
-      if (form && isOfForm(error)) Object.assign(error, { refusal: errors.PTC_VALIDATION_BODY_MALFORMED })
+      blameForm(request.headers['content-type'], error)
       done()
     })
     const appLimit = app.initialConfig.bodyLimit ?? 1_048_576
@@ -61,16 +58,17 @@ const plugin: FastifyPluginAsync<ValidationOptions> = defineRoom<ValidationOptio
     return {
       prepare(route, written) {
         const { options: own, scope } = route
-        const { body, query, params, headers } = declaredBy(route)
+        const { body, query, params, headers, response } = declaredBy(route)
         // A report changes nothing; schemas that Fastify's own compiler cannot read need this one.
         const reports = (written === false ? undefined : written?.reportOnly) ?? options.reportOnly
         const leave = reports === true && ![body, query, params, headers].some(isStandard)
         if (leave || written === false) return
         // A compiler of the app's own is its author's decision.
         if (scope.validatorCompiler === undefined) own.validatorCompiler ??= compilerOf(scope)
-        const responses = Object.values(declaredBy(route).response)
-        if (responses.length > 0 && responses.every(isStandard) && scope.serializerCompiler === undefined)
-          own.serializerCompiler ??= ({ schema }) => standardSerializer(schema as never)
+        if (haveStandard(response) && scope.serializerCompiler === undefined)
+          own.serializerCompiler ??= serializers(() => scope.getSchemas())
+        if ((written?.requireResponse ?? options.requireResponse) === true && reports !== true)
+          own.preSerialization = [own.preSerialization ?? [], refuseUndescribed(response)].flat()
       },
 
       compile(options, { kind, route }) {

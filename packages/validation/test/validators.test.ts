@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox'
-import type { FastifySchemaCompiler } from 'fastify'
+import type { FastifyInstance, FastifySchemaCompiler } from 'fastify'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import validation from '../src/index.ts'
@@ -279,6 +279,52 @@ it('lets only what a Zod response declares leave', async () => {
   expect((await app.inject('/')).json()).toEqual({ name: 'a' })
   const wrong = await app.inject('/wrong')
   expect([wrong.statusCode, wrong.body.includes('secret')]).toEqual([500, false])
+})
+
+it('lets only what is declared leave, by either kind of schema, for each status and media type', async () => {
+  const app = await guarded()
+  app.addSchema({ $id: 'problem', type: 'object', properties: { error: { type: 'string' } } })
+  const response = {
+    200: { content: { 'application/json': { schema: z.object({ name: z.string() }) } } },
+    201: z.object({ id: z.number() }),
+    '4xx': { $ref: 'problem#' },
+  }
+  app.get('/:status', { schema: { response, params: { type: 'object' } } }, async ({ params }, reply) => {
+    const answer = { name: 'a', id: 1, error: 'no', password: 'secret' }
+    return reply.code(Number((params as { status: string }).status) as 200).send(answer)
+  })
+  expect((await app.inject('/200')).json()).toEqual({ name: 'a' })
+  expect((await app.inject('/201')).json()).toEqual({ id: 1 })
+  expect((await app.inject('/404')).json()).toEqual({ error: 'no' })
+})
+
+it('lets no success leave whose status or media type has no schema, where answers need one', async () => {
+  const declare = (app: FastifyInstance): void => {
+    const content = { 'application/json': { schema: { type: 'object', properties: { name: { type: 'string' } } } } }
+    const schema = { response: { 200: { content } }, params: { type: 'object' } }
+    app.get('/of/:status/:type', { schema }, async ({ params }, reply) => {
+      const { status, type } = params as { status: string; type: string }
+      return reply
+        .code(Number(status) as 200)
+        .type(`application/${type}`)
+        .send({ name: 'a', password: 'secret' })
+    })
+  }
+  const open = bare()
+  declare(open)
+  const app = bare()
+  declare(app)
+  await app.register(validation, { requireResponse: true })
+  await app.register(async (scope) => declare(scope), { prefix: '/later' })
+  for (const url of ['/of/201/json', '/of/200/vnd.a+json']) {
+    expect((await open.inject(url)).body).toContain('secret')
+    for (const prefix of ['', '/later']) {
+      const answer = await app.inject(`${prefix}${url}`)
+      expect([answer.statusCode, answer.body.includes('secret')]).toEqual([500, false])
+    }
+  }
+  expect((await app.inject('/of/200/json')).json()).toEqual({ name: 'a' })
+  expect((await app.inject('/of/404/json')).statusCode).toBe(404)
 })
 
 it('leaves routes and scopes with a validator of their own to it', async () => {
