@@ -22,7 +22,7 @@ const CONFLICTS: ReadonlySet<string> = new Set(['23505', '23503', '23P01'])
 const TRANSIENT: ReadonlySet<string> = new Set(['55P03', '57014', '40001', '40P01', '25P03', '25P04'])
 /** Cardinality, data exceptions, failed constraints, limits of the program: what a value can cause (PostgreSQL, Appendix A). */
 const OF_A_VALUE: ReadonlySet<string> = new Set(['21', '22', '23', '54'])
-/** The server's parsers of values with a grammar: they report a syntax error (42601), as the parser of statements does. */
+/** The server's parsers of values with a grammar: what they report is of the class that errors of statements have (42). */
 const OF_A_GRAMMAR = /^(?:tsquery|tsvector_parser|jsonpath\w*|formatting)\./
 /** Connection exceptions, insufficient resources, operator intervention, system errors. */
 const OUTAGES: ReadonlySet<string> = new Set(['08', '53', '57', '58'])
@@ -56,7 +56,7 @@ export function refusalOf(error: unknown): Refusal {
   if (code === '42501') return errors.PTC_SQL_DENIED.with({ detail })
   // A message that the server cannot read (08P01): a binary value of the wrong size.
   const ofAValue = OF_A_VALUE.has(code.slice(0, 2)) || code === '08P01'
-  if (ofAValue || (code === '42601' && OF_A_GRAMMAR.test(String(file))))
+  if (ofAValue || (code.startsWith('42') && OF_A_GRAMMAR.test(String(file))))
     return errors.PTC_SQL_VALUE_REFUSED.with({ detail })
   if (TRANSIENT.has(code) || OUTAGES.has(code.slice(0, 2)))
     return errors.PTC_SQL_UNAVAILABLE.with({ retryAfter: 1, detail })

@@ -108,6 +108,7 @@ describe.runIf(hasPostgres)('a value', () => {
     ['a text search with an open group', (value: string) => sql`select to_tsquery(${value})`, '('],
     ['a search vector', (value: string) => sql`select ${value}::tsvector`, "'a"],
     ['a JSON path', (value: string) => sql`select jsonb_path_query('{}', ${value}::jsonpath)`, '$.['],
+    ['a JSON path with a variable', (value: string) => sql`select jsonb_path_query('{}', ${value}::jsonpath)`, '$1'],
     ['a number’s format', (value: string) => sql`select to_char(1, ${value})`, 'EEEE9'],
     ['a regular expression', (value: string) => sql`select 'a' ~ ${value}`, '('],
     ['a pattern', (value: string) => sql`select 'a' like ${value}`, '\\'],
