@@ -115,6 +115,8 @@ export function mustBeStanding(standing: Standing): void {
   if (bad !== undefined) throw new TypeError(`a scope is visible ASCII without space, quote and backslash: ${bad}`)
   const taken = Object.keys(claims).find((name) => RESERVED.has(name))
   if (taken !== undefined) throw new TypeError(`the claim ${taken} is written by the issuer`)
+  // Throws for what JSON cannot carry, before a session is begun.
+  JSON.stringify(claims)
 }
 
 /** What the account look-up answers. Of a misspelt `scopes`, yesterday's would stay. @throws TypeError */

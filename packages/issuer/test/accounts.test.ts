@@ -58,6 +58,7 @@ it('an account look-up that throws, or gives a claim of the issuer’s own, is a
 it.each<[says: string, act: (app: FastifyInstance) => Promise<unknown>]>([
   ['signIn does not know `scope`', (app) => signIn(app, { subject: 'u', scope: ['a'] } as never)],
   ['scopes are a list', (app) => signIn(app, { subject: 'u', scopes: 'a b' as never })],
+  ['serialize a BigInt', (app) => signIn(app, { subject: 'u', claims: { balance: 1n } })],
   ['stepUp does not know `acount`', (app) => stepUp(app, { subject: 'u', acount: null } as never)],
   ['signOut does not know `session`', (app) => signOut(app, { subject: 'u', session: 's' } as never)],
   ['signOut needs `refreshToken`, or', (app) => signOut(app, { subject: 'u' } as never)],
