@@ -7,6 +7,11 @@ const methods = ['log', 'info', 'warn', 'error', 'debug'] as const
 // A run is decided by what is in the tree, not by luck; `pnpm prove properties` tries other seeds.
 fc.configureGlobal({ seed: Number(process.env.PROPERTY_SEED ?? 1) })
 
+// What is waited for comes at once, or a good deal later on a busy machine; the default is one second.
+const { waitFor } = vi
+vi.waitFor = (callback, options = {}) =>
+  waitFor(callback, { timeout: 20_000, ...(typeof options === 'number' ? { timeout: options } : options) })
+
 beforeEach(() => {
   for (const method of methods) vi.spyOn(console, method)
 })

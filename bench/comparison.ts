@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify'
+import Fastify, { type FastifyInstance, type FastifyPluginAsync, type FastifyRegisterOptions } from 'fastify'
 
 /** What a subject may need to be set up: plain data, made once per run and sent to every server process. */
 export interface Setup {
@@ -35,6 +35,33 @@ export interface Comparison {
   readonly keys?: (count: number) => Promise<readonly { readonly key: string; readonly entry: object }[]>
   /** Subjects that answer 429 to every request. */
   readonly refusing?: readonly string[]
+}
+
+/** The subject that does nothing. */
+export const bare = (): FastifyInstance => Fastify()
+
+/** The floor: what it costs to write fields that nobody computes. */
+export function constant(fields: Setup['constantFields']): FastifyInstance {
+  const app = Fastify()
+  app.addHook('onRequest', (_request, reply, done) => {
+    for (const [name, value] of fields) reply.header(name, value)
+    done()
+  })
+  return app
+}
+
+/**
+ * Fastify with one plugin. It is imported when the subject starts: no subject runs in a process that another's code has
+ * touched. The app is created after the import: our kernel records routes from the first one on.
+ */
+export async function registered<Options extends object>(
+  load: () => Promise<{ readonly default: FastifyPluginAsync<Options> }>,
+  options: Options,
+): Promise<FastifyInstance> {
+  const { default: plugin } = await load()
+  const app = Fastify()
+  await app.register(plugin, options as FastifyRegisterOptions<Options>)
+  return app
 }
 
 /** Header fields of requests that say who is asking. */

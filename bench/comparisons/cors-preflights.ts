@@ -1,9 +1,9 @@
 import Fastify, { type FastifyInstance } from 'fastify'
-import type { Comparison } from '../comparison.ts'
+import type { Comparison, Setup } from '../comparison.ts'
 import { official, ours } from './cors.ts'
 
 /** Answers OPTIONS from a route of its own, with these fields. */
-function withOptions(fields: readonly (readonly [name: string, value: string])[]): FastifyInstance {
+function withOptions(fields: Setup['constantFields']): FastifyInstance {
   const app = Fastify()
   app.options('/', (_request, reply) => {
     for (const [name, value] of fields) reply.header(name, value)

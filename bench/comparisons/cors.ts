@@ -1,5 +1,5 @@
 import Fastify, { type FastifyInstance } from 'fastify'
-import type { Comparison, Setup } from '../comparison.ts'
+import { bare, type Comparison, constant, registered, type Setup } from '../comparison.ts'
 
 /** A list with the asking origin at its end. */
 const listOf = (origin: string, length: number): string[] =>
@@ -19,20 +19,12 @@ export async function official({ origin }: Setup, origins = 1): Promise<FastifyI
   return app
 }
 
-export async function ours({ origin }: Setup, origins = 1): Promise<FastifyInstance> {
-  const { default: cors } = await import('@portcullis/cors')
-  const app = Fastify()
-  await app.register(cors, { origins: listOf(origin, origins), credentials: true })
-  return app
-}
+export const ours = ({ origin }: Setup, origins = 1): Promise<FastifyInstance> =>
+  registered(() => import('@portcullis/cors'), { origins: listOf(origin, origins), credentials: true })
 
 /** Fastify with what our kernel costs before any room acts. */
-async function kernelAlone({ origin }: Setup): Promise<FastifyInstance> {
-  const { default: cors } = await import('@portcullis/cors')
-  const app = Fastify()
-  await app.register(cors, { origins: [origin], enabled: false })
-  return app
-}
+const kernelAlone = ({ origin }: Setup): Promise<FastifyInstance> =>
+  registered(() => import('@portcullis/cors'), { origins: [origin], enabled: false })
 
 const comparison: Comparison = {
   title: 'requests of a page on another origin',
@@ -40,15 +32,8 @@ const comparison: Comparison = {
   official: '@fastify/cors',
   constantOf: '@portcullis/cors',
   subjects: {
-    'bare Fastify': () => Fastify(),
-    'the same fields as constants': ({ constantFields }) => {
-      const app = Fastify()
-      app.addHook('onRequest', (_request, reply, done) => {
-        for (const [name, value] of constantFields) reply.header(name, value)
-        done()
-      })
-      return app
-    },
+    'bare Fastify': bare,
+    'the same fields as constants': ({ constantFields }) => constant(constantFields),
     '@fastify/cors': (setup) => official(setup),
     '@fastify/cors, 1,000 origins': (setup) => official(setup, 1000),
     'kernel alone': kernelAlone,

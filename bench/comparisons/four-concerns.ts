@@ -1,5 +1,6 @@
 import Fastify, { type FastifyInstance } from 'fastify'
-import type { Comparison, Setup } from '../comparison.ts'
+import { bare, type Comparison, constant, type Setup } from '../comparison.ts'
+import { verifyOfficially } from './auth.ts'
 
 /** 100,000 a second: no request is ever refused. */
 const QUOTA = { limit: 1_000_000, seconds: 10 }
@@ -10,25 +11,11 @@ async function official(setup: Setup, cache: number | false): Promise<FastifyIns
   const { default: helmet } = await import('@fastify/helmet')
   const { default: cors } = await import('@fastify/cors')
   const { default: limit } = await import('@fastify/rate-limit')
-  const { default: jwt } = await import('@fastify/jwt')
   const app = Fastify()
   await app.register(helmet)
   await app.register(cors, { origin: [setup.origin], credentials: true })
   await app.register(limit, { max: QUOTA.limit, timeWindow: QUOTA.seconds * 1000 })
-  await app.register(jwt, {
-    secret: { public: setup.publicKey },
-    verify: {
-      algorithms: ['ES256'],
-      allowedIss: setup.issuer,
-      allowedAud: setup.audience,
-      // A cache larger than the number of tokens always hits: its best case.
-      ...(cache === false ? {} : { cache }),
-    },
-  })
-  app.addHook('onRequest', async (request) => {
-    await request.jwtVerify()
-  })
-  return app
+  return verifyOfficially(app, setup, cache)
 }
 
 async function ours(
@@ -56,15 +43,8 @@ const comparison: Comparison = {
   official: 'official four',
   constantOf: 'ours',
   subjects: {
-    'bare Fastify': () => Fastify(),
-    'bare + our constant fields': ({ constantFields }) => {
-      const app = Fastify()
-      app.addHook('onRequest', (_request, reply, done) => {
-        for (const [name, value] of constantFields) reply.header(name, value)
-        done()
-      })
-      return app
-    },
+    'bare Fastify': bare,
+    'bare + our constant fields': ({ constantFields }) => constant(constantFields),
     'official four': (setup) => official(setup, 10_000),
     'official four, jwt uncached': (setup) => official(setup, false),
     ours: (setup) => ours(setup, 'fixed-window'),

@@ -1,5 +1,6 @@
 import Fastify, { type FastifyInstance } from 'fastify'
-import type { Comparison } from '../comparison.ts'
+import type { HeadersOptions } from '@portcullis/headers'
+import { bare, type Comparison, constant, registered } from '../comparison.ts'
 
 /** The official plugin with the fields of our profile `api`; it knows no Cache-Control. */
 async function official(): Promise<FastifyInstance> {
@@ -29,12 +30,7 @@ async function official(): Promise<FastifyInstance> {
   return app
 }
 
-const ours = (options: object) => async (): Promise<FastifyInstance> => {
-  const { default: headers } = await import('@portcullis/headers')
-  const app = Fastify()
-  await app.register(headers, options)
-  return app
-}
+const ours = (options: HeadersOptions) => () => registered(() => import('@portcullis/headers'), options)
 
 const comparison: Comparison = {
   title: 'the six fields of an API answer',
@@ -42,15 +38,8 @@ const comparison: Comparison = {
   official: '@fastify/helmet',
   constantOf: '@portcullis/headers',
   subjects: {
-    'bare Fastify': () => Fastify(),
-    'the same fields as constants': ({ constantFields }) => {
-      const app = Fastify()
-      app.addHook('onRequest', (_request, reply, done) => {
-        for (const [name, value] of constantFields) reply.header(name, value)
-        done()
-      })
-      return app
-    },
+    'bare Fastify': bare,
+    'the same fields as constants': ({ constantFields }) => constant(constantFields),
     '@fastify/helmet': official,
     // What the kernel costs before any room acts.
     'kernel alone': ours({ enabled: false }),

@@ -1,7 +1,7 @@
 import official from '@fastify/rate-limit'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import type { PolicyOptions } from '@portcullis/rate-limit'
-import type { Comparison } from '../comparison.ts'
+import { bare, type Comparison, constant, registered, type Setup } from '../comparison.ts'
 
 /** So much that no request is ever refused, where that is not the subject. */
 const LIMIT = 1_000_000
@@ -39,12 +39,10 @@ async function threeOfTheirs(): Promise<FastifyInstance> {
 
 const ours =
   (...policies: readonly Omit<PolicyOptions, 'partitionBy'>[]) =>
-  async (): Promise<FastifyInstance> => {
-    const { default: rateLimit } = await import('@portcullis/rate-limit')
-    const app = Fastify()
-    await app.register(rateLimit, { policies: policies.map((one) => ({ ...one, partitionBy: keyOf })) })
-    return app
-  }
+  (): Promise<FastifyInstance> =>
+    registered(() => import('@portcullis/rate-limit'), {
+      policies: policies.map((one) => ({ ...one, partitionBy: keyOf })),
+    })
 
 async function flexible(): Promise<FastifyInstance> {
   const { RateLimiterMemory } = await import('rate-limiter-flexible')
@@ -60,23 +58,13 @@ async function flexible(): Promise<FastifyInstance> {
   return app
 }
 
-/** The floor: what writing fields costs that nobody has computed. */
-const constant = (fields: Readonly<Record<string, string>>): FastifyInstance => {
-  const app = Fastify()
-  app.addHook('onRequest', (_request, reply, done) => {
-    for (const name in fields) reply.header(name, fields[name])
-    done()
-  })
-  return app
-}
-
-const five = {
-  'x-ratelimit-limit': '1000000',
-  'x-ratelimit-remaining': '999998',
-  'x-ratelimit-reset': '1780000000',
-  ratelimit: '"q";r=999998;t=3600',
-  'ratelimit-policy': '"q";q=1000000;w=3600',
-}
+const five: Setup['constantFields'] = [
+  ['x-ratelimit-limit', '1000000'],
+  ['x-ratelimit-remaining', '999998'],
+  ['x-ratelimit-reset', '1780000000'],
+  ['ratelimit', '"q";r=999998;t=3600'],
+  ['ratelimit-policy', '"q";q=1000000;w=3600'],
+]
 
 const wide = { name: 'q', limit: LIMIT, window: HOUR }
 
@@ -87,7 +75,7 @@ const comparison: Comparison = {
   apiKeys: CALLERS,
   refusing: ['@fastify/rate-limit, refused', 'ours, refused', 'ours, fixed window, refused', 'constant 429'],
   subjects: {
-    'bare Fastify': () => Fastify(),
+    'bare Fastify': bare,
     'bare + five constant fields': () => constant(five),
     '@fastify/rate-limit': () => theirs(LIMIT),
     'rate-limiter-flexible': flexible,
@@ -103,7 +91,7 @@ const comparison: Comparison = {
     'ours, refused': ours({ name: 'q', algorithm: 'token-bucket', limit: 1, window: HOUR }),
     'ours, fixed window, refused': ours({ name: 'q', limit: 1, window: HOUR }),
     'constant 429': () => {
-      const app = constant({ ...five, 'retry-after': '3600', 'cache-control': 'no-store' })
+      const app = constant([...five, ['retry-after', '3600'], ['cache-control', 'no-store']])
       const body =
         '{"error":"Rate limit exceeded. Try again in 3600 seconds.","code":"PTC_RATE_LIMIT_EXCEEDED","status":429,"title":"Too Many Requests","retryAfter":3600}'
       app.addHook('onRequest', (_request, reply) => {

@@ -1,9 +1,9 @@
 import Fastify, { type FastifyInstance } from 'fastify'
-import type { Comparison, Setup } from '../comparison.ts'
+import { bare, type Comparison, constant, type Setup } from '../comparison.ts'
 
 const QUOTA = { limit: 1_000_000, window: 10 }
 
-type Rooms = Partial<Record<'headers' | 'cors' | 'fixed' | 'bucket' | 'auth', true>>
+type Rooms = Partial<Record<'headers' | 'cors' | 'fixed' | 'bucket' | 'csrf' | 'auth', true>>
 
 /** Ours with some of its rooms: what each one adds. */
 const withRooms =
@@ -12,6 +12,7 @@ const withRooms =
     const { default: headers } = await import('@portcullis/headers')
     const { default: cors } = await import('@portcullis/cors')
     const { default: rateLimit } = await import('@portcullis/rate-limit')
+    const { default: csrf } = await import('@portcullis/csrf')
     const { default: auth } = await import('@portcullis/auth')
     const app = Fastify()
     if (rooms.headers) await app.register(headers)
@@ -19,6 +20,7 @@ const withRooms =
     if (rooms.fixed) await app.register(rateLimit, { policies: [{ name: 'per-ip', ...QUOTA }] })
     if (rooms.bucket)
       await app.register(rateLimit, { policies: [{ name: 'per-ip', algorithm: 'token-bucket', ...QUOTA }] })
+    if (rooms.csrf) await app.register(csrf, { origins: [origin] })
     if (rooms.auth) await app.register(auth, { jwt: { key: publicKey, issuer, audience, algorithms: ['ES256'] } })
     return app
   }
@@ -29,23 +31,17 @@ const comparison: Comparison = {
   official: 'ours',
   constantOf: 'ours',
   subjects: {
-    'bare Fastify': () => Fastify(),
+    'bare Fastify': bare,
     'kernel without rooms': withRooms({}),
     headers: withRooms({ headers: true }),
     cors: withRooms({ cors: true }),
     'rate-limit, fixed window': withRooms({ fixed: true }),
     'rate-limit, token bucket': withRooms({ bucket: true }),
+    csrf: withRooms({ csrf: true }),
     'ours: auth alone': withRooms({ auth: true }),
     'ours with a token bucket': withRooms({ headers: true, cors: true, bucket: true, auth: true }),
     ours: withRooms({ headers: true, cors: true, fixed: true, auth: true }),
-    'only the constant fields': ({ constantFields }) => {
-      const app = Fastify()
-      app.addHook('onRequest', (_request, reply, done) => {
-        for (const [name, value] of constantFields) reply.header(name, value)
-        done()
-      })
-      return app
-    },
+    'only the constant fields': ({ constantFields }) => constant(constantFields),
   },
 }
 export default comparison

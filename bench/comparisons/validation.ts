@@ -1,5 +1,5 @@
-import Fastify, { type FastifyInstance } from 'fastify'
-import type { Comparison } from '../comparison.ts'
+import type { ValidationOptions } from '@portcullis/validation'
+import { bare, type Comparison, registered } from '../comparison.ts'
 
 const row = {
   type: 'object',
@@ -27,12 +27,7 @@ const rows = Array.from({ length: 9 }, (_, i) => ({
   note: 'some words that nobody reads',
 }))
 
-const ours = (options: object) => async (): Promise<FastifyInstance> => {
-  const { default: validation } = await import('@portcullis/validation')
-  const app = Fastify()
-  await app.register(validation, options)
-  return app
-}
+const ours = (options: ValidationOptions) => () => registered(() => import('@portcullis/validation'), options)
 
 const comparison: Comparison = {
   title: 'a POST of 1 KB of JSON with a schema',
@@ -41,7 +36,7 @@ const comparison: Comparison = {
   post: { body: JSON.stringify({ rows }), schema },
   subjects: {
     // With the same schema, and with Fastify's own validator.
-    'bare Fastify': () => Fastify(),
+    'bare Fastify': bare,
     'kernel alone': ours({ enabled: false }),
     'without the scanner': ours({ dangerouslyTrustJson: true }),
     '@portcullis/validation': ours({}),

@@ -72,17 +72,23 @@ const places: Readonly<Record<string, (app: FastifyInstance, value: any) => Prom
   document: (app, value) =>
     databaseOf(app).query(sql`update items set doc = ${JSON.stringify(value)}::jsonb where id = 1`),
   array: (app, value) => databaseOf(app).query(sql`update items set tags = ${value} where id = 1`),
-  search: (app, value) => databaseOf(app).query(sql`select id from items where ${contains(sql`name`, String(value))}`),
-  list: (app, value) =>
-    databaseOf(app).query(sql`select id from items where ${oneOf(sql`id`, [value, value], 'integer')}`),
-  path: (app, value) => databaseOf(app).query(sql`select ${jsonText(sql`doc`, [value])} as found from items`),
+  search: (app, value) => databaseOf(app).query(sql`select id from items where ${contains(sql`name`, value)}`),
+  list: (app, value) => databaseOf(app).query(sql`select id from items where ${oneOf(sql`id`, value, 'integer')}`),
+  path: (app, value) => databaseOf(app).query(sql`select ${jsonText(sql`doc`, value)} as found from items`),
+  parts: (app, value) => databaseOf(app).query(sql`select id from items where name in (${sql.list(value)})`),
+  words: (app, value) =>
+    databaseOf(app).query(sql`select id from items where to_tsvector(name) @@ to_tsquery(${value})`),
+  jsonPath: (app, value) => databaseOf(app).query(sql`select jsonb_path_query(doc, ${value}::jsonpath) from items`),
+  pattern: (app, value) => databaseOf(app).query(sql`select id from items where name like ${value}`),
   sort: (app, value) => databaseOf(app).query(sql`select id from items ${order(value)}`),
   insert: (app, value) =>
     databaseOf<any>(app).kysely.insertInto('items').values({ name: value, flag: value }).execute(),
   builder: (app, value) =>
     databaseOf<any>(app).kysely.selectFrom('items').select('id').where('name', '=', value).execute(),
   among: (app, value) =>
-    databaseOf<any>(app).kysely.selectFrom('items').select('id').where('name', 'in', [value, value]).execute(),
+    databaseOf<any>(app).kysely.selectFrom('items').select('id').where('name', 'in', value).execute(),
+  change: (app, value) =>
+    databaseOf<any>(app).kysely.updateTable('items').set({ name: value, doc: value }).where('id', '=', 2).execute(),
   setting: (app, value) => databaseOf(app).as(String(value), (database) => database.query(sql`select 1 as one`)),
 }
 const order = orderBy({ allow: ['name', 'amount'], otherwise: 'amount', tieBreaker: 'id' })

@@ -90,7 +90,8 @@ export async function prove(): Promise<Figure[]> {
 async function isAccepted(group: Group, token: string): Promise<boolean> {
   const form = readForm(token)
   if (typeof form === 'string' || (form.payload !== '' && decodeCanonical(form.payload) === null)) return false
-  const algorithm = String(form.algorithm)
+  const { header, encodedHeader } = form
+  const { algorithm } = header
   if (algorithm === 'HS256') return isAcceptedMac(group, token)
   const body = Buffer.from(JSON.stringify({ keys: keysOf(group.public ?? group.private) }))
   for (const admitted of [['RS256', 'PS256'], ['ES256'], ['EdDSA']] as Algorithm[][]) {
@@ -105,7 +106,7 @@ async function isAccepted(group: Group, token: string): Promise<boolean> {
       onRecovery: () => {},
     })
     await keys.start()
-    const read = { algorithm, keyId: form.keyId } as ReadToken
+    const read = { header, encodedHeader } as ReadToken
     return typeof (await publishedKeys(keys).verify(token, read, false)) !== 'string'
   }
   return false

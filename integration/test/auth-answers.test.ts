@@ -1,6 +1,6 @@
 import { createConnection, type AddressInfo } from 'node:net'
 import auth, { createSession } from '@portcullis/auth'
-import { defineRoom, type RoomOptions } from '@portcullis/kernel'
+import csrf from '@portcullis/csrf'
 import security, { serverOptions } from '@portcullis/security'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { afterEach, expect, it } from 'vitest'
@@ -30,19 +30,12 @@ it('lets a page of an admitted origin read every challenge, and a foreign one no
 })
 
 it('reads a session byte for byte off the wire: one cookie of that name, in one field or in several', async () => {
-  const csrf = defineRoom<RoomOptions>({
-    concern: 'csrf',
-    optionsSchema: { type: 'object', additionalProperties: false },
-    async setup() {
-      return { compile: () => ({}) }
-    },
-  })
   const { hash, setCookie } = createSession()
   const [cookie = ''] = setCookie.split(';')
   const app = Fastify(serverOptions())
   apps.push(app)
   await app.register(security, {})
-  await app.register(csrf)
+  await app.register(csrf, { origins: [origin] })
   const find = (asked: string) => (asked === hash ? { subject: 'alice', expires: 4_000_000_000 } : null)
   await app.register(auth, { session: { find } })
   app.get('/', admitted, async () => 'ok')

@@ -1,22 +1,12 @@
 import { hasRedis } from '@portcullis/test-servers/redis'
-import { expect, it } from 'vitest'
+import { it } from 'vitest'
 import { prove as hostileTokens } from '../proofs/hostile-tokens.ts'
-import { prove as jwksChaos } from '../proofs/jwks-chaos.ts'
 import { prove as revocation } from '../proofs/revocation.ts'
 import { given as hasVectors, prove as wycheproof } from '../proofs/wycheproof.ts'
-import type { Figure } from '../proof.ts'
-
-function hold(figures: readonly Figure[]): void {
-  expect(figures.length).toBeGreaterThan(0)
-  for (const { name, figure, bound, ok } of figures) expect(ok, `${name} ${figure} ${bound}`).toBe(true)
-}
+import { hold } from './hold.ts'
 
 it('no hostile token is accepted, answered 5xx or left without a challenge, and no good one refused', async () => {
   hold(await hostileTokens())
-}, 120_000)
-
-it('an issuer that is flooded for, hangs, is down or sends too much disturbs no known key', async () => {
-  hold(await jwksChaos('small'))
 }, 120_000)
 
 it.runIf(hasRedis)(

@@ -21,6 +21,8 @@ const apps: Record<string, FastifyInstance> = {}
 let folder: string
 let ca: string
 let client: Pair
+/** Of an authority that no server here knows. */
+let pinned: Pair
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'portcullis-'))
@@ -28,6 +30,8 @@ beforeAll(async () => {
   ca = readFileSync(join(folder, 'ca.pem'), 'utf8')
   const authority = await makeCertificate({ ca: true, name: 'Clients' })
   client = await makeCertificate({ by: authority, hosts: ['a.internal'], name: 'Client', purpose: '1.3.6.1.5.5.7.3.2' })
+  const other = await makeCertificate({ ca: true, name: 'Others' })
+  pinned = await makeCertificate({ by: other, hosts: ['b.internal'], name: 'Pinned', purpose: '1.3.6.1.5.5.7.3.2' })
 
   const housed = Fastify(
     serverOptions({ https: { key, cert, clientCertificates: { ca: authority.cert, required: false } } }),
@@ -89,3 +93,12 @@ describe.each(['the https room', 'TLS alone', 'HTTP/2 alone'])('a client certifi
     expect(await post(at, undefined, { authorization: 'Bearer x' })).toBe('changed')
   })
 })
+
+// The https room refuses those that it cannot verify.
+it.each(['TLS alone', 'HTTP/2 alone'])(
+  'a client certificate that the app itself verifies, seen by %s, is one that the browser sends',
+  async (at) => {
+    expect(await post(at, pinned, {})).toBe('PTC_CSRF_TOKEN_REQUIRED')
+    expect(await post(at, pinned, { origin: 'https://app.example.com' })).toBe('changed')
+  },
+)

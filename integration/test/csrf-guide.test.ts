@@ -81,6 +81,35 @@ it('the guide "Cross-site request forgery" runs when pasted, and holds what it s
   ])
 })
 
+it('a session of auth boots with csrf alone, and not where csrf is switched off', async () => {
+  const find = (): null => null
+  for (const registered of [[], [{ origins: ['https://bank.example'], enabled: false }]]) {
+    const app = Fastify()
+    opened.push(app)
+    for (const options of registered) await app.register(csrf, options)
+    await app.register(auth, { session: { find } })
+    await expect(app.ready()).rejects.toMatchObject({ code: 'PTC_ROOM_MISSING' })
+  }
+})
+
+it.each<[string, object, boolean]>([
+  ['nothing', {}, true],
+  ['another cookie', { session: '__Host-other' }, true],
+  ['its cookie', { session: '__Host-session' }, false],
+  ['what a function says', { session: () => null }, false],
+])('tokens that are bound to %s beside a session of auth are warned of: %j, %s', async (_name, options, warned) => {
+  const lines: string[] = []
+  const app = Fastify({ logger: { level: 'warn', stream: { write: (line: string) => void lines.push(line) } } })
+  opened.push(app)
+  await app.register(csrf, { origins: ['https://bank.example'], secrets: ['0123456789abcdef'.repeat(4)], ...options })
+  await app.register(auth, { session: { find: () => null } })
+  app.get('/open', { config: { security: { auth: false } } }, async () => 'open')
+  app.post('/', { config: { security: { auth: {} } } }, async () => 'closed')
+  await app.ready()
+  const told = lines.filter((line) => line.includes("write session: '__Host-session'"))
+  expect(told).toHaveLength(warned ? 1 : 0)
+})
+
 it('a session of auth is guarded by csrf, whichever was registered first, and refused before it is looked up', async () => {
   const { hash, setCookie } = createSession()
   const cookie = setCookie.split(';')[0] as string

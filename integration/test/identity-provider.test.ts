@@ -4,7 +4,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import { SignJWT } from 'jose'
 import * as oauth from 'oauth4webapi'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { API, apiClient, insecure, RunningProvider } from './oidc-provider.ts'
+import { API, apiClient, insecure, keyClients, RunningProvider } from './oidc-provider.ts'
 
 let provider: RunningProvider
 const apps: FastifyInstance[] = []
@@ -85,6 +85,22 @@ describe('a certified provider', () => {
       expect((await get(app, '/write', token)).statusCode).toBe(200)
       await provider.revoke(token)
       expect((await get(app, '/me', token)).statusCode).toBe(401)
+    },
+  )
+
+  it.each(['ES256', 'RS256', 'EdDSA'] as const)(
+    'is asked about an opaque token by private_key_jwt with %s, and by nobody who has another key',
+    async (algorithm) => {
+      const { access_token: token } = await provider.signIn('bob', API.opaque, 'orders:read')
+      const { id: clientId, keys } = keyClients[algorithm]
+      const other = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
+      const client = { clientId, clientSecret: undefined, clientAuthentication: 'private_key_jwt' }
+      const statusWith = async (differs: object) =>
+        (await get(await opaqueApi({ ...client, clientKey: keys.privateKey, ...differs }), '/me', token)).statusCode
+      expect([await statusWith({}), await statusWith({ clientKeyId: `${clientId}-1` })]).toEqual([200, 200])
+      // Who asks cannot be told: nothing is known of the token.
+      expect(await statusWith({ clientKey: other })).toBe(503)
+      expect(await statusWith({ clientId: keyClients[algorithm === 'ES256' ? 'RS256' : 'ES256'].id })).toBe(503)
     },
   )
 

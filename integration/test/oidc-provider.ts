@@ -12,6 +12,13 @@ export const API = { jwt: 'https://jwt.api.example.com', opaque: 'https://opaque
 const REDIRECT = 'https://app.example.com/callback'
 export const apiClient = { id: 'orders-api', secret: 'a secret of the API: 0123456789abcdef' } as const
 
+/** Clients that prove themselves with a key (`private_key_jwt`), by the algorithm. */
+export const keyClients = {
+  ES256: { id: 'orders-api-es256', keys: generateKeyPairSync('ec', { namedCurve: 'P-256' }) },
+  RS256: { id: 'orders-api-rs256', keys: generateKeyPairSync('rsa', { modulusLength: 2048 }) },
+  EdDSA: { id: 'orders-api-eddsa', keys: generateKeyPairSync('ed25519') },
+} as const
+
 /** A certified provider in this process, and a client of it that signs users in. */
 export class RunningProvider {
   readonly issuer: string
@@ -56,6 +63,15 @@ export class RunningProvider {
           response_types: [],
           grant_types: [],
         },
+        ...Object.entries(keyClients).map(([alg, { id, keys }]) => ({
+          client_id: id,
+          token_endpoint_auth_method: 'private_key_jwt' as const,
+          token_endpoint_auth_signing_alg: alg as 'ES256',
+          jwks: { keys: [{ ...keys.publicKey.export({ format: 'jwk' }), kid: `${id}-1`, use: 'sig', alg }] as never },
+          redirect_uris: [],
+          response_types: [],
+          grant_types: [],
+        })),
       ],
       clientDefaults: { id_token_signed_response_alg: 'ES256' },
       scopes: ['openid', 'offline_access', 'orders:read', 'orders:write'],

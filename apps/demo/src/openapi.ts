@@ -31,6 +31,12 @@ interface Operation {
   readonly cookie?: 'needed' | 'used'
 }
 
+const csrfTokenAnswer = {
+  type: 'object',
+  required: ['csrf_token'],
+  properties: { csrf_token: { type: 'string' } },
+}
+
 const ref = (name: string): object => ({ $ref: `#/components/schemas/${name}` })
 const list = (name: string): object => ({ type: 'array', items: ref(name) })
 const problem = ref('Problem')
@@ -133,6 +139,14 @@ const operations: Readonly<Record<string, Readonly<Record<string, Operation>>>> 
       answers: { 200: ref('Transferred'), 404: problem, 409: problem, 422: problem },
     },
   },
+  '/csrf-token': {
+    get: {
+      summary: 'A CSRF token of the session, for scripts that send its cookie',
+      description:
+        'Browsers say whose page asks. Whoever sends the refresh cookie and neither `Origin` nor `Sec-Fetch-Site` sends this as `X-CSRF-Token`.',
+      answers: { 200: ref('CsrfToken') },
+    },
+  },
   '/openapi.json': { get: { summary: 'This document', answers: { 200: { type: 'object' } } } },
 }
 
@@ -161,7 +175,7 @@ export function openapiDocument(server: string, transform: SecurityTransform): o
   for (const [path, methods] of Object.entries(operations)) {
     const item: Record<string, object> = {}
     for (const [method, operation] of Object.entries(methods))
-      item[method] = describe(operation, securityOf(method, path))
+      item[method] = describe(method, operation, securityOf(method, path))
     paths[path] = item
   }
   return {
@@ -179,6 +193,7 @@ export function openapiDocument(server: string, transform: SecurityTransform): o
       securitySchemes,
       schemas: {
         Problem: problemSchema,
+        CsrfToken: csrfTokenAnswer,
         Register: registerBody,
         Login: loginBody,
         StepUp: stepUpBody,
@@ -200,15 +215,17 @@ export function openapiDocument(server: string, transform: SecurityTransform): o
   }
 }
 
-function describe(operation: Operation, admitted: readonly Requirement[]): object {
+function describe(method: string, operation: Operation, admitted: readonly Requirement[]): object {
   const guarded = admitted.length > 0
   const cookie: readonly Requirement[] = [{ refreshToken: [] }, ...(operation.cookie === 'used' ? [{}] : [])]
+  const changes = method !== 'get'
   const answers: Record<number, object | null> = {
-    // Of two credentials that are both admitted none counts.
-    ...(operation.body !== undefined || operation.parameters !== undefined || admitted.length > 1
-      ? { 400: problem }
-      : {}),
-    ...(guarded ? { 401: problem, 403: problem } : {}),
+    // What no schema admits; and of two credentials that are both admitted none counts.
+    400: problem,
+    ...(guarded ? { 401: problem } : {}),
+    // A scope that is lacking, or a page that is not ours.
+    ...(guarded || changes ? { 403: problem } : {}),
+    ...(operation.body === undefined ? {} : { 413: problem, 415: problem }),
     ...operation.answers,
     429: problem,
     503: problem,

@@ -1,9 +1,9 @@
 import security, { serverOptions, type SecurityOptions } from '@portcullis/security'
+import type { SqlOptions } from '@portcullis/sql'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { LeafCertificate } from './certificates.ts'
 import { closeInTime } from './closing.ts'
 import { isGoneUser } from './database/gone-user.ts'
-import { isOutage } from './database/outage.ts'
 import { gatewayIssuer } from './internal-tokens.ts'
 import { logging, type LogSettings } from './logging.ts'
 import { answerProblem } from './problem.ts'
@@ -15,8 +15,10 @@ export interface PrivateServiceOptions {
   readonly gatewayKey: string
   /** The service's own name: tokens for another service are of no use here. */
   readonly audience: string
+  /** Its role, and all that this role may do. */
+  readonly database: Pick<SqlOptions, 'url' | 'rights' | 'rowSecurity'>
   /** Rooms of its own, beside those that every service has. */
-  readonly rooms?: Pick<SecurityOptions, 'rateLimit' | 'issuer'>
+  readonly rooms?: (app: FastifyInstance) => Pick<SecurityOptions, 'rateLimit' | 'issuer'>
   readonly log: LogSettings
 }
 
@@ -30,13 +32,14 @@ export async function createPrivateService(options: PrivateServiceOptions): Prom
     // The gateway says who its client is. Steps that use it come after `auth`, which believes only the gateway.
     ...serverOptions({ trustProxy: 'loopback', https: { key, cert } }),
     ...logging(options.audience, options.log),
-    // Without coercion: "5" is no amount of money.
-    ajv: { customOptions: { coerceTypes: false, removeAdditional: false } },
     // The gateway sends each request under the number it has there.
     requestIdHeader: 'x-request-id',
   })
   await app.register(security, {
-    ...options.rooms,
+    ...options.rooms?.(app),
+    validation: { strict: true, looseSchemas: 'refuse', requireResponse: true },
+    xss: {},
+    sql: { ...options.database, connectTimeout: 2, statementTimeout: 3, transactionTimeout: 5 },
     auth: {
       jwt: {
         key: options.gatewayKey,
@@ -47,19 +50,9 @@ export async function createPrivateService(options: PrivateServiceOptions): Prom
     },
   })
   closeInTime(app)
-  // JSON alone: text is what a page of any origin may post without asking first (Fetch, "CORS-safelisted").
-  app.removeContentTypeParser('text/plain')
-  app.setErrorHandler((error, request, reply) => {
+  app.setErrorHandler((error, _request, reply) => {
     if (isGoneUser(error)) return answerProblem(reply, 404, 'DEMO_USER_UNKNOWN', 'There is no such user.')
-    if (!isOutage(error)) throw error
-    request.log.error({ err: error }, 'the database does not answer')
-    return answerProblem(
-      reply,
-      503,
-      'DEMO_DATABASE_AWAY',
-      'This service cannot work right now. Try again in 5 seconds.',
-      5,
-    )
+    throw error
   })
   return app
 }

@@ -5,9 +5,9 @@ import { type Ports, choosePorts, names } from './addresses.ts'
 import { createBrowserApp } from './browser-app/app.ts'
 import { createCertificates } from './certificates.ts'
 import { openDatabase } from './database/open.ts'
-import { openPool } from './database/pool.ts'
 import { createGateway } from './gateway/gateway.ts'
 import { createKeyPair } from './internal-tokens.ts'
+import { type Limits, standardLimits } from './limits.ts'
 import type { LogSettings } from './logging.ts'
 import { createPaymentService } from './payment-service/service.ts'
 import { createUserService } from './user-service/service.ts'
@@ -21,6 +21,8 @@ export interface StartOptions {
   readonly redisUrl?: string | undefined
   /** Folder of the development CA; absent: `.portcullis` in the repository, which git ignores. */
   readonly certificateFolder?: string | undefined
+  /** What each caller may ask; absent: the demo's own limits. */
+  readonly limits?: Limits | undefined
   /** Pino's level: `warn` shows what was refused, `info` every request too. */
   readonly logLevel: string
   /** Takes the lines; absent: standard output. */
@@ -45,7 +47,7 @@ export interface Demo {
   /** Where the limits are kept, in words. */
   readonly limits: string
   /** For tests: the connection strings of the database. */
-  readonly databaseUrls: { readonly admin: string; readonly users: string; readonly payments: string }
+  readonly databaseUrls: Readonly<Record<'admin' | 'users' | 'payments' | 'issuer', string>>
   /** For tests: what the private keys of access tokens are encrypted with. */
   readonly issuerSecret: string
   /** Lets the next key sign access tokens. They rotate by age without it. */
@@ -70,6 +72,7 @@ export async function startDemo(options: StartOptions): Promise<Demo> {
 
 async function start(options: StartOptions, closers: (() => unknown)[]): Promise<Omit<Demo, 'close'>> {
   const log: LogSettings = { level: options.logLevel, stream: options.logStream }
+  const limits = options.limits ?? standardLimits
   const [ports, certificates] = await Promise.all([
     choosePorts(options.ports),
     createCertificates(options.certificateFolder),
@@ -77,10 +80,6 @@ async function start(options: StartOptions, closers: (() => unknown)[]): Promise
 
   const database = await openDatabase(options.databaseUrl)
   closers.push(() => database.close())
-  const usersPool = openPool(database.usersUrl, names.userService)
-  closers.push(() => usersPool.end())
-  const paymentsPool = openPool(database.paymentsUrl, names.paymentService)
-  closers.push(() => paymentsPool.end())
 
   const redis = options.redisUrl === undefined ? undefined : await connectRedis(options.redisUrl)
   if (redis !== undefined) closers.push(() => redis.disconnect())
@@ -94,13 +93,20 @@ async function start(options: StartOptions, closers: (() => unknown)[]): Promise
   }
   const userService = await createUserService(
     { certificate: certificates.userService, gatewayKey, log },
-    { pool: usersPool, issuerSecret: database.issuerSecret, revoke: refusing, redis },
+    {
+      databaseUrl: database.usersUrl,
+      issuerUrl: database.issuerUrl,
+      issuerSecret: database.issuerSecret,
+      revoke: refusing,
+      limits,
+      redis,
+    },
   )
   closers.push(() => userService.close())
   const userAddress = await userService.listen({ host: '127.0.0.1', port: 0 })
   const paymentService = await createPaymentService(
     { certificate: certificates.paymentService, gatewayKey, log },
-    paymentsPool,
+    database.paymentsUrl,
   )
   closers.push(() => paymentService.close())
   const paymentAddress = await paymentService.listen({ host: '127.0.0.1', port: 0 })
@@ -111,8 +117,10 @@ async function start(options: StartOptions, closers: (() => unknown)[]): Promise
     ca: certificates.ca,
     ports,
     appOrigin: app,
+    csrfSecret: database.csrfSecret,
     internalKeys,
     services: { user: userAddress, payment: paymentAddress },
+    limits,
     redis,
     log,
   })
@@ -146,7 +154,12 @@ async function start(options: StartOptions, closers: (() => unknown)[]): Promise
     limits: redis === undefined ? 'in memory' : 'in Redis',
     issuerSecret: database.issuerSecret,
     rotateKeys: (rotation) => rotateKeys(userService, rotation),
-    databaseUrls: { admin: database.adminUrl, users: database.usersUrl, payments: database.paymentsUrl },
+    databaseUrls: {
+      admin: database.adminUrl,
+      users: database.usersUrl,
+      payments: database.paymentsUrl,
+      issuer: database.issuerUrl,
+    },
   }
 }
 

@@ -65,12 +65,21 @@ describe('injection', () => {
     expect((await demo.call('POST', '/login', ask)).status).toBe(400)
   })
 
-  it('stores markup as text and answers it as JSON that no browser runs', async () => {
-    const json = { title: '<script>alert(1)</script>', body: '<img src=x onerror=alert(1)>' }
+  it('stores markup as it was written, and answers rich text sanitised, as JSON that no browser runs', async () => {
+    const json = {
+      title: '<script>alert(1)</script>',
+      body: '<b onclick=alert(2)>bold</b><img src=x onerror=alert(1)>',
+    }
     const { status, json: post } = await demo.call('POST', '/posts', { token, json })
-    expect(status).toBe(201)
+    const shown = { title: json.title, body: '<b>bold</b>' }
+    expect([status, post]).toEqual([201, expect.objectContaining(shown)])
+    const [stored] = await demo.sql('select title, body from portcullis_users.posts where id = $1', [post.id])
+    expect(stored).toEqual(json)
+    const own = ({ id }: { id: number }) => id === post.id
+    const exported = await demo.call('GET', '/posts/export', { token })
+    expect(exported.json.find(own)).toMatchObject(shown)
     const answer = await demo.call('GET', '/posts', { token })
-    expect(answer.json.find(({ id }: { id: number }) => id === post.id)).toMatchObject(json)
+    expect(answer.json.find(own)).toMatchObject(shown)
     expect(answer.headers['content-type']).toBe('application/json; charset=utf-8')
     expect(answer.headers['x-content-type-options']).toBe('nosniff')
     expect(answer.headers['content-security-policy']).toContain("default-src 'none'")

@@ -21,7 +21,8 @@ describe('the page', () => {
       expect(policy).toContain(`'nonce-${nonce}'`)
       expect(policy).toContain(`connect-src ${demo.addresses.api}`)
       expect(policy).not.toContain('unsafe')
-      expect(text).toContain(`data-api="${demo.addresses.api}"`)
+      expect(policy).toContain(`require-trusted-types-for 'script';trusted-types rich-text`)
+      expect(text).toContain(`<meta name="api" content="${demo.addresses.api}" />`)
       nonces.add(nonce)
     }
     expect(nonces.size).toBe(3)
@@ -35,14 +36,16 @@ describe('the page', () => {
     expect([status, headers['content-type'], headers['x-content-type-options']]).toEqual([200, type, 'nosniff'])
   })
 
-  it('never writes what users wrote as markup', async () => {
+  it('writes markup in one place, through its policy of Trusted Types: what the API has sanitised', async () => {
     const { text } = await demo.call('GET', '/app.js', { at: demo.addresses.app })
-    expect(text).not.toMatch(/innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(/)
+    expect(text.match(/innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(/g)).toEqual(['innerHTML'])
+    expect(text.match(/createPolicy/g)).toHaveLength(1)
   })
 
   it('serves nothing beside them', async () => {
     for (const path of ['/page/index.html', '/../package.json', '/app.ts', '/index.html']) {
-      expect((await demo.call('GET', path, { at: demo.addresses.app })).status).toBe(404)
+      const { status } = await demo.call('GET', path, { at: demo.addresses.app })
+      expect([path, status]).toEqual([path, path.includes('..') ? 400 : 404])
     }
   })
 })
@@ -62,13 +65,20 @@ describe('reports of violations', () => {
       undefined,
     )
     expect((await report({ ...form, ...visit }, [{ type: 'csp-violation', body: {} }])).status).toBe(204)
-    expect((await report({ ...form, ...visit }, 'nothing')).status).toBe(204)
+    const old = { 'content-type': 'application/csp-report', ...visit }
+    expect((await report(old, { 'csp-report': { 'effective-directive': 'script-src' } })).status).toBe(204)
+    expect((await report({ ...form, ...visit }, 'nothing')).status).toBe(400)
+    expect((await report(old, { 'csp-report': { nested: {} } })).status).toBe(400)
     expect((await report({ ...form, ...visit }, ['x'.repeat(40_000)])).status).toBe(413)
+    expect((await report({ 'content-type': 'text/plain', ...visit }, [])).status).toBe(415)
   })
 
   it('are taken from nobody else', async () => {
     expect((await report(form, [])).status).toBe(403)
     expect((await report({ ...form, cookie: '__Host-portcullis-visit=1' }, [])).status).toBe(403)
+    const opened = await demo.call('GET', '/', { at: demo.addresses.app })
+    const evil = { ...form, cookie: cookieOf(opened), origin: 'https://evil.portcullis.localhost' }
+    expect((await report(evil, [])).json.code).toBe('PTC_CSRF_CROSS_SITE')
   })
 
   it('are read in both forms, without what an address may hide', () => {
@@ -77,7 +87,12 @@ describe('reports of violations', () => {
     const old = { 'csp-report': { 'effective-directive': 'script-src-elem', 'blocked-uri': `${blocked}?token=1` } }
     const body = { effectiveDirective: 'script-src-elem', blockedURL: `${blocked}#token` }
     expect(readViolations(old)).toEqual([violation])
-    expect(readViolations([{ type: 'csp-violation', body }, { type: 'deprecation', body }, null])).toEqual([violation])
+    expect(
+      readViolations([
+        { type: 'csp-violation', body },
+        { type: 'deprecation', body },
+      ]),
+    ).toEqual([violation])
   })
 })
 
@@ -140,7 +155,56 @@ describe('other origins', () => {
       at: demo.addresses.api,
       headers: from('https://evil.portcullis.localhost:8444'),
     })
-    expect(answer.status).toBe(403)
+    expect([answer.status, answer.json.code]).toEqual([403, 'PTC_CORS_ORIGIN_REFUSED'])
     expect(answer.headers['set-cookie']).toBeUndefined()
+  })
+})
+
+describe('the refresh cookie', () => {
+  const sent = (headers: Record<string, string>, path = '/refresh') =>
+    demo.call('POST', path, { at: demo.addresses.api, headers: { origin: '', ...headers } })
+  const tokenFor = async (headers: Record<string, string>) => {
+    const answer = await demo.call('GET', '/csrf-token', { at: demo.addresses.api, headers })
+    expect([answer.status, Object.keys(answer.json)]).toEqual([200, ['csrf_token']])
+    return { token: answer.json.csrf_token as string, set: answer.headers['set-cookie'] }
+  }
+
+  it.each(['same-site', 'cross-site', 'same-site, same-origin'])(
+    'is of no use to a page that its browser calls %s',
+    async (site) => {
+      const { cookie } = await demo.signIn()
+      for (const path of ['/refresh', '/logout', '/login', '/register']) {
+        const answer = await sent({ cookie, 'sec-fetch-site': site }, path)
+        expect([path, answer.status, answer.json.code]).toEqual([path, 403, 'PTC_CSRF_CROSS_SITE'])
+      }
+      expect((await sent({ cookie, origin: demo.addresses.app })).status).toBe(200)
+    },
+  )
+
+  it('is taken from a script that shows a token of its session, and of no other', async () => {
+    const [{ cookie }, { cookie: other }] = [await demo.signIn(), await demo.signIn()]
+    const without = await sent({ cookie })
+    expect([without.status, without.json.code]).toEqual([403, 'PTC_CSRF_TOKEN_REQUIRED'])
+    const { token: theirs } = await tokenFor({ cookie: other })
+    const { token: nobodys, set } = await tokenFor({})
+    expect(set).toMatch(/^__Host-csrf=[^;]+; Path=\/; Secure; HttpOnly; SameSite=Strict$/)
+    for (const wrong of [theirs, nobodys, 'x', '']) {
+      const answer = await sent({ cookie, 'x-csrf-token': wrong })
+      expect([answer.status, answer.json.code]).toEqual([403, expect.stringMatching(/^PTC_CSRF_TOKEN_/)])
+    }
+    const { token: own } = await tokenFor({ cookie })
+    expect((await sent({ cookie, 'x-csrf-token': own })).status).toBe(200)
+  })
+
+  it('comes with JSON or nothing: what a form can send is refused', async () => {
+    const { cookie } = await demo.signIn()
+    for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x']) {
+      const answer = await demo.call('POST', '/login', {
+        at: demo.addresses.api,
+        headers: { cookie, 'content-type': type },
+        body: '{"username":"masum","password":"correct-horse-7"}',
+      })
+      expect([type, answer.status, answer.json.code]).toEqual([type, 415, 'PTC_CSRF_JSON_REQUIRED'])
+    }
   })
 })

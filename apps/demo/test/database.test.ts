@@ -24,13 +24,8 @@ describe('the role of the user service', () => {
   it.each([
     ['read accounts', 'select * from portcullis_payments.accounts'],
     ['credit an account', 'update portcullis_payments.accounts set balance = 1'],
-    ['give sessions to others', "update portcullis_issuer.sessions set subject = '102'"],
-    ['make sign-ins look recent', 'update portcullis_issuer.sessions set auth_time = now()'],
-    ['prolong sessions beyond their end', 'update portcullis_issuer.sessions set expires_at = now()'],
-    ['move refresh tokens', 'update portcullis_issuer.refresh_tokens set session_id = gen_random_uuid()'],
-    ['delete used refresh tokens', 'delete from portcullis_issuer.refresh_tokens'],
-    ['exchange a public key', "update portcullis_issuer.keys set public_key = 'x'"],
-    ['make tables beside the issuer’s', 'create table portcullis_issuer.mine (id integer)'],
+    ['read sessions', 'select * from portcullis_issuer.sessions'],
+    ['read keys of access tokens', 'select * from portcullis_issuer.keys'],
     ['give API keys more scopes', "update portcullis_users.api_keys set scopes = '{x}'"],
     ['delete users', 'delete from portcullis_users.users'],
     ['change passwords', "update portcullis_users.users set password_hash = 'x'"],
@@ -68,6 +63,65 @@ describe('the role of the user service', () => {
         rolcanlogin: true,
       },
     ])
+  })
+})
+
+describe('the role of the issuer', () => {
+  it.each([
+    ['read users', 'select * from portcullis_users.users'],
+    ['read accounts', 'select * from portcullis_payments.accounts'],
+    ['give sessions to others', "update portcullis_issuer.sessions set subject = '102'"],
+    ['make sign-ins look recent', 'update portcullis_issuer.sessions set auth_time = now()'],
+    ['prolong sessions beyond their end', 'update portcullis_issuer.sessions set expires_at = now()'],
+    ['move refresh tokens', 'update portcullis_issuer.refresh_tokens set session_id = gen_random_uuid()'],
+    ['delete used refresh tokens', 'delete from portcullis_issuer.refresh_tokens'],
+    ['exchange a public key', "update portcullis_issuer.keys set public_key = 'x'"],
+    ['make tables beside the issuer’s', 'create table portcullis_issuer.mine (id integer)'],
+  ])('may not %s', async (_what, statement) => {
+    const client = await connected(database.issuerUrl)
+    await expect(client.query(statement)).rejects.toThrow(/permission denied/)
+  })
+})
+
+describe('row-level security', () => {
+  const as = async (url: string, subject: string | null, statement: string) => {
+    const client = await connected(url)
+    await client.query('begin')
+    try {
+      if (subject !== null) await client.query(`select set_config('portcullis.subject', $1, true)`, [subject])
+      return await client.query(statement)
+    } finally {
+      await client.query('rollback')
+    }
+  }
+  const insertKey = (id: string, owner: number) =>
+    `insert into portcullis_users.api_keys (id, owner_id, name, hash, scopes, expires_at)
+     values ('${id}', ${owner}, 'a', repeat('0', 64), '{}', now() + interval '1 day')`
+  const everyKey = 'select owner_id from portcullis_users.api_keys'
+
+  it('shows a statement without a condition the keys of the caller, and the gateway all', async () => {
+    const admin = await connected(database.adminUrl)
+    await admin.query(`${insertKey('a'.repeat(12), 101)}; ${insertKey('b'.repeat(12), 102)}`)
+    const { usersUrl } = database
+    expect((await as(usersUrl, '101', everyKey)).rows).toEqual([{ owner_id: 101 }])
+    expect((await as(usersUrl, 'gateway', everyKey)).rows).toHaveLength(2)
+    for (const nobody of [null, '', '0', '101 or 1=1', 'Gateway'])
+      expect((await as(usersUrl, nobody, everyKey)).rows).toEqual([])
+    expect((await as(usersUrl, '101', 'delete from portcullis_users.api_keys')).rowCount).toBe(1)
+    expect((await as(usersUrl, 'gateway', 'delete from portcullis_users.api_keys')).rowCount).toBe(0)
+  })
+
+  it('lets nobody make keys for others, nor the gateway any', async () => {
+    const denied = /violates row-level security/
+    await expect(as(database.usersUrl, '101', insertKey('c'.repeat(12), 102))).rejects.toThrow(denied)
+    await expect(as(database.usersUrl, 'gateway', insertKey('d'.repeat(12), 101))).rejects.toThrow(denied)
+  })
+
+  it('lets nobody record a transfer from another’s account', async () => {
+    const pay = (from: number, to: number) =>
+      `insert into portcullis_payments.transfers (from_account, to_account, amount) values (${from}, ${to}, 1) returning id`
+    await expect(as(database.paymentsUrl, '101', pay(1002, 1001))).rejects.toThrow(/violates row-level security/)
+    expect((await as(database.paymentsUrl, '101', pay(1001, 1002))).rows).toHaveLength(1)
   })
 })
 
@@ -132,7 +186,7 @@ describe('the database', () => {
     await admin.query("create role chief login createrole password 'chief-secret'")
     // A role of the same name may be changed only by who made it: this database server has ours already.
     await admin.query(
-      'grant portcullis_owner, portcullis_user_service, portcullis_payment_service to chief with admin option',
+      'grant portcullis_owner, portcullis_user_service, portcullis_payment_service, portcullis_issuer to chief with admin option',
     )
     await admin.query('create database elsewhere owner chief')
     const url = new URL(database.adminUrl)

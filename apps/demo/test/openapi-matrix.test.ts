@@ -143,6 +143,7 @@ describe('what the document says of a route is what a caller meets', () => {
       'DELETE /sessions/{id}',
       'GET /accounts',
       'GET /api-keys',
+      'GET /csrf-token',
       'GET /openapi.json',
       'GET /posts',
       'GET /posts/export',
@@ -162,7 +163,7 @@ describe('what the document says of a route is what a caller meets', () => {
       'POST /transfer',
     ])
     const open = operations.filter(({ security }) => security.length === 0).map(({ path }) => path)
-    expect(open.toSorted()).toEqual(['/login', '/openapi.json', '/register'])
+    expect(open.toSorted()).toEqual(['/csrf-token', '/login', '/openapi.json', '/register'])
   })
 
   it.each(Object.keys(CREDENTIALS))('for %s, on every route', async (who) => {

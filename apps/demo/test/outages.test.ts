@@ -66,9 +66,9 @@ const askAll = () =>
     }),
   ])
 
-/** What stands for it: the demo's own statements fail, or the issuer's. */
+/** What stands for it: the services' statements fail, or the issuer's. */
 const away = ({ code }: { code: string }) =>
-  code === 'PTC_ISSUER_UNAVAILABLE' ? [503, code, undefined] : [503, 'DEMO_DATABASE_AWAY', '5']
+  code === 'PTC_ISSUER_UNAVAILABLE' ? [503, code, undefined] : [503, 'PTC_SQL_UNAVAILABLE', '1']
 
 const works = () =>
   vi.waitFor(async () => expect((await demo.call('GET', '/accounts', { token })).status).toBe(200), {

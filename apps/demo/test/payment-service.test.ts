@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { FastifyInstance } from 'fastify'
-import type pg from 'pg'
 import { createKeyPair, createOwnTokens, type OwnTokens } from '../src/internal-tokens.ts'
 import { createPaymentService } from '../src/payment-service/service.ts'
 import { createCertificates } from '../src/certificates.ts'
+import { type Database, openDatabase } from '../src/database/open.ts'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,17 +11,22 @@ import { join } from 'node:path'
 let service: FastifyInstance
 let tokens: OwnTokens
 let folder: string
+let database: Database
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'portcullis-ca-'))
   const { paymentService: certificate } = await createCertificates(folder)
   const keys = createKeyPair()
   tokens = await createOwnTokens(keys)
-  const pool = { query: () => Promise.resolve({ rows: [] }) } as unknown as pg.Pool
-  service = await createPaymentService({ certificate, gatewayKey: keys.publicKey, log: { level: 'silent' } }, pool)
+  database = await openDatabase()
+  service = await createPaymentService(
+    { certificate, gatewayKey: keys.publicKey, log: { level: 'silent' } },
+    database.paymentsUrl,
+  )
 })
 afterAll(async () => {
   await service?.close()
   await tokens?.close()
+  await database?.close()
   await rm(folder, { recursive: true, force: true })
 })
 
@@ -39,8 +44,26 @@ describe('the payment service', () => {
   })
 
   it('takes no token for another service, and none without the scope', async () => {
-    expect((await ask('/api/accounts', tokens.issue('payment-service', 'accounts:read'))).statusCode).toBe(200)
+    // Admitted; but the gateway itself is no user, and has no accounts.
+    const admitted = await ask('/api/accounts', tokens.issue('payment-service', 'accounts:read'))
+    expect([admitted.statusCode, admitted.json().code]).toEqual([400, 'PTC_SQL_VALUE_REFUSED'])
     expect((await ask('/api/accounts', tokens.issue('user-service', 'accounts:read'))).statusCode).toBe(401)
     expect((await ask('/api/accounts', tokens.issue('payment-service', 'keys:find'))).statusCode).toBe(403)
+  })
+
+  it('takes what its schemas describe, even from the gateway', async () => {
+    const token = tokens.issue('payment-service', 'accounts:read')
+    for (const url of ['/api/accounts?owner=102', '/api//accounts', '/api/accounts;a=b'])
+      expect([url, (await ask(url, token)).statusCode]).toEqual([url, 400])
+  })
+
+  it('does not start with a role that may do more than it needs', async () => {
+    const { paymentService: certificate } = await createCertificates(folder)
+    const start = (url: string) =>
+      createPaymentService({ certificate, gatewayKey: createKeyPair().publicKey, log: { level: 'silent' } }, url)
+    await expect(start(database.adminUrl)).rejects.toThrow(/postgres is a superuser/)
+    await expect(start(database.usersUrl)).rejects.toThrow(
+      /REVOKE UPDATE \(last_used_at\) ON portcullis_users\.api_keys FROM portcullis_user_service;/,
+    )
   })
 })

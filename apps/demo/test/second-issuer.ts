@@ -19,7 +19,7 @@ export interface TokenFor {
  */
 export async function issueToken(demo: Demo | null, unusual: Unusual = {}, who: TokenFor = {}): Promise<string> {
   const app = Fastify()
-  const pool = demo === null ? null : openPool(demo.databaseUrls.users, 'test')
+  const pool = demo === null ? null : openPool(demo.databaseUrls.issuer, 'test')
   await app.register(issuer, {
     issuer: accessTokens.issuer,
     audience: accessTokens.audience,

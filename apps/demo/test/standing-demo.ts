@@ -21,6 +21,7 @@ export interface Ask {
   readonly token?: string
   readonly json?: unknown
   readonly body?: string | Buffer
+  /** `origin` is the page's where there is a cookie; empty: none. */
   readonly headers?: Record<string, string>
   /** Where to ask; absent: the gateway. */
   readonly at?: string
@@ -75,11 +76,13 @@ export async function standDemo(options: Partial<StartOptions> = {}): Promise<St
       origin: at,
       path,
       method: method as 'GET',
-      headers: {
+      headers: sent({
         ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
         ...(json === undefined ? {} : { 'content-type': 'application/json' }),
+        // Cookies are a browser's, which says whose page asks; here it is ours.
+        ...(headers?.['cookie'] === undefined ? {} : { origin: demo.addresses.app }),
         ...headers,
-      },
+      }),
       body: json === undefined ? (body ?? null) : JSON.stringify(json),
     })
     const text = await answer.body.text()
@@ -116,6 +119,11 @@ export async function standDemo(options: Partial<StartOptions> = {}): Promise<St
       await rm(certificateFolder, { recursive: true, force: true })
     },
   }
+}
+
+/** An empty origin is none. */
+function sent({ origin, ...headers }: Record<string, string>): Record<string, string> {
+  return origin === undefined || origin === '' ? headers : { ...headers, origin }
 }
 
 /** `name=value` of the cookie an answer sets. */

@@ -99,23 +99,23 @@ describe('a body', () => {
     [
       'a body where none may be',
       () => `POST /refresh HTTP/1.1\r\n${host()}Content-Length: ${hidden.length}\r\n\r\n${hidden}`,
-      [413],
+      [415],
     ],
     [
       'a GET',
       () => `GET /users/profile HTTP/1.1\r\n${host()}${bearer()}Content-Length: ${hidden.length}\r\n\r\n${hidden}`,
-      [200],
+      [400],
     ],
     [
       'a GET in chunks',
       () =>
         `GET /users/profile HTTP/1.1\r\n${host()}${bearer()}Transfer-Encoding: chunked\r\n\r\n${hidden.length.toString(16)}\r\n${hidden}\r\n0\r\n\r\n`,
-      [200],
+      [400],
     ],
     [
       'a HEAD',
       () => `HEAD /users/profile HTTP/1.1\r\n${host()}${bearer()}Content-Length: ${hidden.length}\r\n\r\n${hidden}`,
-      [200],
+      [400],
     ],
   ])('of %s is never read as the next request', async (_whose, request, expected) => {
     expect(statuses(await say(request()))).toEqual(expected)

@@ -106,6 +106,11 @@ export const attacks: readonly Attack[] = [
   ),
   attack('a beacon of text', (bank) => script(`navigator.sendBeacon('${bank}/transfer', ${json})`)),
   attack('a beacon of a form', (bank) => script(`navigator.sendBeacon('${bank}/transfer', ${urlencoded})`)),
+  attack(
+    'a link that tells who follows it',
+    (bank) => `<a href="#" ping="${bank}/transfer">A prize</a>${script('document.querySelector("a").click()')}`,
+    'moved ? to ? by POST',
+  ),
   leavingTo(
     'a link that is followed',
     (url) => `<a href="${url}">A prize</a>${script('document.querySelector("a").click()')}`,
@@ -113,6 +118,10 @@ export const attacks: readonly Attack[] = [
   closing('a picture', (url) => `<img src="${url}">`),
   closing('a script', (url) => `<script src="${url}"></script>`),
   closing('a style sheet', (url) => `<link rel="stylesheet" href="${url}">`),
+  closing('a stream of events', (url) => script(`new EventSource('${url}', { withCredentials: true })`)),
+  closing('a film', (url) => `<video src="${url}" autoplay></video>`),
+  closing('an embedded document', (url) => `<object data="${url}"></object>`),
+  closing('a prefetch', (url) => `<link rel="prefetch" href="${url}">`),
   closing('a frame', (url) => `<iframe src="${url}"></iframe>`),
   leavingTo('a page that moves on', (url) => `<meta http-equiv="refresh" content="0;url=${url}">`),
   leavingTo(

@@ -70,6 +70,17 @@ it.each(cases)(
   },
 )
 
+it('a form that our bank has refused is refused again when the page is loaded again', async () => {
+  const page = await signedIn(FOREIGN)
+  const form = attacks.find(({ name }) => name === 'a form without a referrer')
+  await show(page, form?.page(OURS) ?? '')
+  await until(() => refused.length === 1)
+  await page.waitForURL(`${OURS}/transfer`)
+  await page.reload()
+  await until(() => refused.length === 2)
+  expect([done, refused]).toEqual([[], ['site', 'site']])
+})
+
 it('shows at least 40 attacks', () => {
   expect(cases.length).toBeGreaterThanOrEqual(40)
 })
@@ -105,7 +116,7 @@ describe('a sibling that plants cookies', () => {
     const page = await visit(SIBLING)
     await page.evaluate(
       ([cookie, content]) => {
-        for (const spelling of [cookie, `\u00a0${cookie}`, cookie?.toLowerCase(), ` ${cookie}`])
+        for (const spelling of [cookie, `\u00a0${cookie}`, cookie?.toLowerCase(), ` ${cookie}`, `=${cookie}`])
           document.cookie = `${spelling}=${content}; domain=bank.test; path=/; secure`
       },
       [name, value],

@@ -55,11 +55,15 @@ function serve(app: FastifyInstance, pages: Answers, others: Answers, meant: obj
   return app
 }
 
+const doctype = '<!doctype html>'
+
 /** Documents that no route says it answers with: both apps send them in the same words. */
 const documents: Answers = {
   error: ({ author }, reply) =>
     void reply.code(400).type('text/html').send(`<!doctype html><p>No such thing: ${author}</p>`),
   upload: ({ body }, reply) => void reply.header('content-type', 'text/html').send(Buffer.from(body)),
+  viewer: ({ body }, reply) =>
+    void reply.header('content-type', 'application/x-google-chrome-pdf').send(Buffer.from(doctype + body)),
   svg: ({ body }, reply) => void reply.header('content-type', 'image/svg+xml').send(Buffer.from(image(body))),
   xhtml: ({ body }, reply) => {
     const headers = { 'content-type': 'application/xhtml+xml' }
@@ -69,8 +73,6 @@ const documents: Answers = {
 }
 const image = (body: string): string =>
   `<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">${body}</svg>`
-
-const doctype = '<!doctype html>'
 
 /** An app that escapes nothing: one page for each place. */
 export function bare(options: object): FastifyInstance {

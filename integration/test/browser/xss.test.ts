@@ -110,7 +110,7 @@ describe(`${corpus.length} payloads`, () => {
     const some = [...corpus.keys()].filter((number) =>
       /^<(?:script>|img src=x onerror="?alert)/.test(corpus[number] ?? ''),
     )
-    for (const place of ['json', 'error', 'upload', 'svg', 'stream', 'hijacked']) {
+    for (const place of ['json', 'error', 'upload', 'viewer', 'svg', 'stream', 'hijacked']) {
       ran.clear()
       await readAll(
         page,
@@ -133,7 +133,7 @@ describe(`${corpus.length} payloads`, () => {
     120_000,
   )
 
-  it.each(['error', 'upload', 'svg', 'xhtml', 'stream', 'hijacked', 'saved'])(
+  it.each(['error', 'upload', 'viewer', 'svg', 'xhtml', 'stream', 'hijacked', 'saved'])(
     'leave from %s as nothing that a browser opens, and do not run',
     async (place) => {
       const { page, ran } = await reading(OURS)

@@ -1,6 +1,7 @@
 import type { Finding } from '@portcullis/kernel'
 import { checkApiKeys } from './api-keys/check.ts'
-import { checkCertificates, checkIntrospection } from './clients/check.ts'
+import { checkCertificates } from './clients/check.ts'
+import { checkIntrospection } from './introspection/check.ts'
 import { checkJwt } from './jwt/check.ts'
 import { checkRoute } from './access/check-route.ts'
 import { EXAMPLE_JWT } from './jwt/options.ts'
@@ -14,12 +15,12 @@ export function check(options: Readonly<AuthOptions & AuthRoute>): Finding[] {
   const { jwt, apiKeys, introspection, clientCertificate, resourceMetadata, routes = [] } = options
   const accepted = acceptedSchemes(options)
   const findings: Finding[] = []
+  const { issuer, audience } = EXAMPLE_JWT
   if (accepted.length === 0 && options.enabled !== false) {
     findings.push({
       at: '',
       rule: 'no-credential',
-      message:
-        'accepts no credential at all: give at least one of jwt, introspection, apiKeys, basic, clientCertificate and session',
+      message: `accepts no credential at all; write jwt: { issuer: '${issuer}', audience: '${audience}', discovery: true }, or give one or more of introspection, apiKeys, basic, clientCertificate and session`,
       fix: [{ op: 'add', path: '/jwt', value: { ...EXAMPLE_JWT } }],
     })
   }

@@ -4,6 +4,7 @@ import type { BasicIdentity, VerifyBasic } from './clients/basic.ts'
 import { type ClientCertificateOptions, clientCertificateSchema } from './clients/certificate.ts'
 import { EXAMPLE_INTROSPECTION, type IntrospectionOptions, introspectionSchema } from './introspection/options.ts'
 import { EXAMPLE_JWT, type JwtOptions, jwtSchema } from './jwt/options.ts'
+import { JWT_SYNONYMS } from './jwt/synonyms.ts'
 import { type ResourceMetadataOptions, resourceMetadataSchema } from './answers/resource-metadata.ts'
 import { type RevocationOptions, revocationSchema } from './revocation/options.ts'
 import type { AuthRoute } from './access/route-options.ts'
@@ -44,6 +45,8 @@ const basic: ObjectSchema = {
   type: 'object',
   description: 'User names and passwords that are accepted.',
   additionalProperties: false,
+  // @fastify/basic-auth, passport-http.
+  synonyms: { validate: 'verify', authorizer: 'verify', authenticate: 'verify' },
   required: ['verify'],
   properties: {
     verify: {
@@ -54,10 +57,21 @@ const basic: ObjectSchema = {
   },
 }
 
+/** Options of one strategy, written where packages of one strategy have theirs. */
+const SYNONYMS: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(Object.entries(JWT_SYNONYMS).map(([theirs, ours]) => [theirs, `jwt.${ours}`])),
+  issuer: 'jwt.issuer',
+  audience: 'jwt.audience',
+  validate: 'basic.verify',
+  introspectionUrl: 'introspection.endpoint',
+  introspection_endpoint: 'introspection.endpoint',
+}
+
 /** Schema of the registration's options. */
 export const optionsSchema: ObjectSchema = {
   type: 'object',
   additionalProperties: false,
+  synonyms: SYNONYMS,
   properties: {
     jwt: { ...jwtSchema, examples: [EXAMPLE_JWT] },
     revocation: { ...revocationSchema, examples: [{}] },

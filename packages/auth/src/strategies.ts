@@ -4,10 +4,12 @@ import type { FastifyInstance } from 'fastify'
 import { basicStrategy } from './clients/basic.ts'
 import { clientCertificateStrategy } from './clients/certificate.ts'
 import type { Scheme, Strategy } from './identity.ts'
-import { introspectionStrategy } from './introspection/strategy.ts'
+import { assertionOf, readClientKey } from './introspection/client-key.ts'
+import { type ClientAuthentication, introspectionStrategy } from './introspection/strategy.ts'
 import type { IntrospectionOptions } from './introspection/options.ts'
 import type { LookUp } from './remote/look-up.ts'
 import { openApiKeys } from './api-keys/open.ts'
+import { claimPath } from './jwt/claims.ts'
 import { openJwt } from './jwt/open.ts'
 import type { AuthOptions } from './options.ts'
 import { fetchRemote } from './remote/json.ts'
@@ -79,17 +81,26 @@ function isJwtShaped(token: string): boolean {
 }
 
 function introspectionParts(options: Readonly<IntrospectionOptions>, now: () => number, lookUp: LookUp) {
-  const { endpoint, clientId, clientSecret, clientAuthentication = 'client_secret_basic', ca } = options
-  const { issuer, audience, subjectClaim = 'sub', cacheFor = 30, maxTokenBytes = 4096 } = options
+  const { endpoint, ca, issuer, audience, subjectClaim = 'sub', cacheFor = 30, maxTokenBytes = 4096 } = options
+  const places = { scopesClaim: claimPath(options.scopesClaim), rolesClaim: claimPath(options.rolesClaim) }
   return {
     endpoint,
     ca,
-    client: { method: clientAuthentication, id: clientId, secret: clientSecret },
-    rules: { issuer, audience, subjectClaim },
+    client: clientOf(options, now),
+    rules: { issuer, audience, subjectClaim, ...places },
     cacheFor,
     maxTokenBytes,
     fetch: fetchRemote,
     now,
     ...lookUp,
   } as const
+}
+
+function clientOf(options: Readonly<IntrospectionOptions>, now: () => number): ClientAuthentication {
+  const { clientId: id, clientSecret: secret = '', clientAuthentication: method = 'client_secret_basic' } = options
+  if (method !== 'private_key_jwt') return { method, id, secret }
+  const key = readClientKey(options.clientKey ?? '')
+  if (typeof key === 'string') throw new TypeError('unreachable: check() refuses such keys')
+  const parts = { ...key, clientId: id, keyId: options.clientKeyId, audience: options.issuer ?? '' }
+  return { method, id, assertion: () => assertionOf(parts, now()) }
 }

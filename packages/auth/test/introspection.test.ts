@@ -1,12 +1,13 @@
 import type { ServerResponse } from 'node:http'
 import fc from 'fast-check'
+import { jwtVerify } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { JwtOptions } from '../src/index.ts'
 import { get, guarded, jwt } from './apps.ts'
 import { AuthorizationServer } from './authorization-server.ts'
 import { introspectionStrategy } from '../src/introspection/strategy.ts'
 import type { IntrospectionOptions } from '../src/introspection/options.ts'
-import { audience, issuer, token } from './forge.ts'
+import { audience, es256, issuer, token } from './forge.ts'
 
 let server: AuthorizationServer
 let introspection: IntrospectionOptions
@@ -74,6 +75,42 @@ describe('an opaque token', () => {
     expect(server.asked).toMatchObject([
       { authorization: undefined, form: { token: 'opaque', client_id: 'orders api', client_secret: 's3cret:%' } },
     ])
+  })
+
+  it('is asked about with a signed assertion, another one each time, where this API has a key and no secret', async () => {
+    const { privateKey, publicKey } = es256
+    const { app } = await guarded({
+      introspection: {
+        endpoint: introspection.endpoint,
+        ca: server.ca,
+        clientId: 'orders api',
+        clientAuthentication: 'private_key_jwt',
+        clientKey: privateKey,
+        clientKeyId: 'orders-1',
+        issuer,
+        audience,
+        cacheFor: 0,
+      },
+    })
+    for (let time = 0; time < 2; time++) expect((await get(app, '/any', 'Bearer opaque')).statusCode).toBe(200)
+    const ids = new Set<unknown>()
+    for (const { authorization, form } of server.asked) {
+      expect(authorization).toBeUndefined()
+      expect(Object.keys(form).toSorted()).toEqual([
+        'client_assertion',
+        'client_assertion_type',
+        'client_id',
+        'token',
+        'token_type_hint',
+      ])
+      expect(form['client_assertion_type']).toBe('urn:ietf:params:oauth:client-assertion-type:jwt-bearer')
+      const checks = { issuer: 'orders api', subject: 'orders api', audience: issuer, maxTokenAge: '1m' }
+      const { payload, protectedHeader } = await jwtVerify(form['client_assertion'] ?? '', publicKey, checks)
+      expect(protectedHeader).toEqual({ alg: 'ES256', typ: 'JWT', kid: 'orders-1' })
+      expect((payload.exp ?? 0) - (payload.iat ?? 0)).toBe(60)
+      ids.add(payload.jti)
+    }
+    expect(ids.size).toBe(2)
   })
 
   it('is asked about at an endpoint that is spelt in capitals', async () => {

@@ -33,6 +33,7 @@ interface Provider {
   /** As the provider documents an access token. */
   readonly claims: Members
   readonly scopes: readonly string[]
+  readonly roles?: readonly string[]
   /** What is not an access token for this API, but carries a good signature of the same provider. */
   readonly refused: Readonly<Record<string, readonly [header: Members, claims: Members]>>
 }
@@ -157,6 +158,7 @@ const providers: Readonly<Record<string, Provider>> = {
     header: jwtHeader,
     claims: keycloakClaims,
     scopes: ['openid', 'email', 'profile'],
+    roles: ['offline_access', 'default-roles-shop'],
     refused: {
       'an ID token': [jwtHeader, { ...keycloakClaims, typ: 'ID', aud: 'orders' }],
       'a refresh token': [jwtHeader, { ...keycloakClaims, typ: 'Refresh' }],
@@ -216,6 +218,7 @@ describe.each(Object.entries(providers))('a token of %s', (_name, provider) => {
     expect(fetched.urls).toEqual([provider.keys])
     const answer = await get(app, '/any', bearer(provider.header, provider.claims))
     expect(answer.json()).toMatchObject({ subject: provider.claims['sub'], scopes: provider.scopes })
+    expect((answer.json() as { roles?: unknown }).roles).toEqual(provider.roles)
     for (const [name, [header, claims]] of Object.entries(provider.refused)) {
       expect([name, (await get(app, '/any', bearer(header, claims))).statusCode]).toEqual([name, 401])
     }

@@ -66,4 +66,18 @@ describe('a stand-in', () => {
     const headers = { 'x-identity': 'a', 'x-test-identity': 'a' }
     expect((await one.inject({ url: '/me', headers })).statusCode).toBe(401)
   })
+
+  it.each<[string, object, string]>([
+    ['scope', { subject: 'a', scope: ['profile:read'] }, 'scope is not an option; did you mean `scopes`?'],
+    ['sub', { sub: 'a' }, 'subject is required'],
+    ['scopes in one text', { subject: 'a', scopes: 'a b' }, 'scopes must be an array'],
+    ['a scope with a space', { subject: 'a', scopes: ['a b'] }, 'scopes[0] must be a scope'],
+    ['roles in one text', { subject: 'a', roles: 'admin' }, "write roles: ['admin']"],
+    ['milliseconds', { subject: 'a', authenticatedAt: Date.now() }, 'authenticatedAt must be at most'],
+    ['a kind that is none', { subject: 'a', scheme: 'cookie' }, 'scheme must be one of'],
+    ['nobody', { subject: '' }, 'subject '],
+  ])('is refused where it is misspelt: %s', async (_name, identity, said) => {
+    const app = await appOf()
+    expect(() => withIdentity(app, identity as { subject: string })).toThrow(said)
+  })
 })

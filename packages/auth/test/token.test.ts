@@ -4,9 +4,10 @@ import { trustedIssuers } from '../src/jwt/issuers.ts'
 import { decodeCanonical, hasPlainMembers, isShallow, readEncodedObject } from '../src/jwt/json-object.ts'
 import { jwtStrategy } from '../src/jwt/strategy.ts'
 import { givenKey } from '../src/keys/sources.ts'
-import { scopesOf, type TokenRules } from '../src/jwt/token.ts'
+import { scopesOf } from '../src/jwt/claims.ts'
+import type { TokenRules } from '../src/jwt/token.ts'
 import { VerifiedTokens } from '../src/jwt/verified-tokens.ts'
-import { audience, encode, es256, issuer, token } from './forge.ts'
+import { audience, claims, encode, es256, hmacToken, issuer, secret, signed, token, withHs256 } from './forge.ts'
 
 const rules: TokenRules = {
   issuers: new Map(
@@ -109,6 +110,51 @@ describe('a token that is refused by its form', () => {
     const { asked, strategy } = strategyAt({ now: 1000 })
     expect(strategy.verify(given)).toBe(fault)
     expect(asked).toEqual([])
+  })
+})
+
+describe('a token whose MAC is checked before its claims are looked at', () => {
+  const keys = { key: secret, algorithms: ['HS256' as const], issuer, audience }
+  const strategyOf = (engine: (given: string) => unknown) =>
+    jwtStrategy({
+      rules: { ...rules, issuers: new Map(trustedIssuers(keys).map((one) => [issuer, one.rules])) },
+      sources: new Map([[issuer, givenKey(engine, true)]]),
+      cacheSize: 0,
+      clock: () => 1_000_000,
+    })
+  const refusing = strategyOf(() => {
+    throw new Error('bad')
+  })
+  const reading = strategyOf((given) => JSON.parse(Buffer.from(given.split('.')[1] ?? '', 'base64url').toString()))
+
+  it.each<[string, string]>([
+    ['issuer', hmacToken({ iss: 'https://evil.test' })],
+    ['audience', hmacToken({ aud: 'https://other.example.com' })],
+    ['claims', hmacToken({ exp: undefined })],
+    ['type', hmacToken({}, { typ: 'dpop+jwt' })],
+    ['algorithm', hmacToken({}, { alg: 'none' })],
+    ['malformed', hmacToken().replace('.', '.e')],
+  ])('is refused for its %s, whether the MAC is good or not', (fault, given) => {
+    expect([refusing.verify(given), reading.verify(given)]).toEqual([fault, fault])
+  })
+
+  it('is refused for its signature if nothing else is wrong', () => {
+    expect(refusing.verify(hmacToken())).toBe('signature')
+    expect(reading.verify(hmacToken())).toMatchObject({ subject: 'user-101' })
+  })
+
+  it('has a member twice, and what was read of it counts for nothing', () => {
+    const twice = signed(
+      { alg: 'HS256', typ: 'at+jwt' },
+      `{"sub":"a",${JSON.stringify(claims).slice(1)}`,
+      withHs256(secret),
+    )
+    expect(reading.verify(twice)).toBe('malformed')
+  })
+
+  it('is admitted under ever other headers', () => {
+    for (let round = 0; round < 200; round++)
+      expect(reading.verify(hmacToken({}, { kid: `key-${round % 90}` }))).toMatchObject({ subject: 'user-101' })
   })
 })
 

@@ -29,8 +29,10 @@ const table = {
     meaning: 'With `jsonOnly`, a body came with a media type that a form can send, or with none.',
   },
   PTC_CSRF_SECRETS_MISSING: {
-    boot: 'a token was asked for, and %s',
-    meaning: 'Thrown by `csrfToken()` and `rotateToken()` where no room with `secrets` is registered.',
+    boot: 'no token can be made: %s',
+    meaning:
+      'A route that `sendToken` serves is under no `secrets`. Also thrown by what makes and ends tokens where no room with ' +
+      '`secrets` is registered.',
   },
 } as const
 

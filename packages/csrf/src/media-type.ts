@@ -1,8 +1,13 @@
-/** What a form, or a script without a preflight, can send (Fetch §2.2.2, CORS-safelisted request-header). */
+/**
+ * What a form, or a script without a preflight, can send (Fetch §2.2.2, CORS-safelisted request-header), and what browsers
+ * post by themselves (HTML, hyperlink auditing; CSP, reporting).
+ */
 const FORM_ABLE: ReadonlySet<string> = new Set([
   'application/x-www-form-urlencoded',
   'multipart/form-data',
   'text/plain',
+  'text/ping',
+  'application/csp-report',
 ])
 
 /** Whether a page of any site can send a body under this type without asking first. Absent: it can. */

@@ -1,4 +1,5 @@
-import type { ObjectSchema, RoomOptions, Schema } from '@portcullis/kernel'
+import { randomBytes } from 'node:crypto'
+import type { ObjectSchema, PrefixOptions, RoomOptions, Schema } from '@portcullis/kernel'
 import type { FastifyRequest } from 'fastify'
 import type { Ambient } from './credentials.ts'
 
@@ -11,14 +12,14 @@ export interface CsrfRoute extends Pick<RoomOptions, 'reportOnly'> {
   origins?: readonly string[]
   /** When a token is asked for. `fallback`: where neither Sec-Fetch-Site nor Origin says who asks. `always`: always. */
   token?: 'fallback' | 'always'
-  /** Answer 415 to bodies of the media types that a form can send, or of none. */
+  /** Answer 415 to bodies of the media types that a page can send without asking first, or of none. */
   jsonOnly?: boolean
   /** Credentials that a browser sends on its own. Without one of them nothing but a foreign page is refused. */
   ambient?: readonly Ambient[]
 }
 
 /** Options of `@portcullis/csrf`. */
-export interface CsrfOptions extends CsrfRoute, RoomOptions {
+export interface CsrfOptions extends CsrfRoute, PrefixOptions<CsrfRoute>, RoomOptions {
   origins: readonly string[]
   /** Keys of the tokens, 32 random bytes or more each; the first makes them, all admit them. Absent: no token is. */
   secrets?: readonly (string | Buffer)[]
@@ -31,8 +32,8 @@ export interface CsrfOptions extends CsrfRoute, RoomOptions {
 /** Name of the room's own cookie unless the options say otherwise. */
 export const COOKIE = '__Host-csrf'
 
-/** For messages: never a key that anybody uses. */
-const exampleSecret = 'write-32-random-bytes-here-e.g.-openssl-rand-base64-32'
+/** A key to write instead of a weak one, for fixes: another in every process, so that nobody pastes one that others know. */
+export const SECRET: string = randomBytes(32).toString('base64')
 
 const cookieName = {
   type: 'string',
@@ -44,7 +45,8 @@ const cookieName = {
 const origins: Schema = {
   type: 'array',
   description:
-    'Whose pages may change state: exact origins as browsers send them, your own first. The request’s Host is never asked.',
+    'Whose pages may change state: exact origins as browsers send them, your own first; https, but for this machine. The ' +
+    'request’s Host is never asked.',
   items: {
     type: 'string',
     description: 'One origin: scheme, host and, if it is not the default, port. Nothing after it.',
@@ -65,7 +67,8 @@ const token: Schema = {
 const jsonOnly: Schema = {
   type: 'boolean',
   description:
-    'Answers 415 to bodies of the media types that a form can send (urlencoded, multipart, text), or of none.',
+    'Answers 415 to bodies of the media types that a page can send without asking first: those of forms (urlencoded, ' +
+    'multipart, text), of pings and of CSP reports, or none. Routes that take reports say `false`.',
 }
 
 const ambient: Schema = {
@@ -100,10 +103,10 @@ export const optionsSchema: ObjectSchema = {
         accepts: ['string', 'Buffer'],
         writeOnly: true,
         description: 'One key, the same in every process.',
-        examples: [exampleSecret],
+        examples: [SECRET],
       },
       minItems: 1,
-      examples: [[exampleSecret]],
+      examples: [[SECRET]],
     },
     session: {
       accepts: ['string', 'function'],
@@ -143,6 +146,3 @@ export const routeSchema: ObjectSchema = {
     ambient: { ...ambient, examples: [['cookie', 'basic']] },
   },
 }
-
-/** A key to write instead of a weak one, for fixes. */
-export const SECRET: string = exampleSecret

@@ -42,6 +42,8 @@ export function mistakeIn(text: string): OriginMistake | null {
   } catch {
     return { wrong: 'is no origin', instead: null }
   }
+  // URLs admit more than names do: a comma between two origins.
+  if (!/^(?:[\w.-]+|\[[\da-f:.]+\])$/.test(url.hostname)) return { wrong: 'is no origin', instead: null }
   if (url.protocol !== 'https:' && url.protocol !== 'http:')
     return { wrong: 'is neither https nor http', instead: null }
   if (url.protocol === 'http:' && !isLoopback(url.hostname)) {

@@ -1,10 +1,10 @@
 import type { Finding } from '@portcullis/kernel'
-import { SECRET, type CsrfOptions } from './options.ts'
+import { COOKIE, SECRET, type CsrfOptions } from './options.ts'
 import { mistakeIn } from './origin.ts'
 
 /** Rules that a schema cannot say, of the registration's options and of every route's merged policy. */
 export function check(options: Readonly<CsrfOptions>): Finding[] {
-  return [...checkOrigins(options), ...checkSecrets(options)]
+  return [...checkOrigins(options), ...checkSecrets(options), ...checkCookies(options)]
 }
 
 function checkOrigins({ origins }: Readonly<CsrfOptions>): Finding[] {
@@ -50,4 +50,13 @@ function checkSecrets({ secrets, token }: Readonly<CsrfOptions>): Finding[] {
       },
     ]
   })
+}
+
+function checkCookies({ session, cookie }: Readonly<CsrfOptions>): Finding[] {
+  if (session === undefined || session !== cookie?.name) return []
+  // Each rotation would overwrite the session.
+  const name = session === COOKIE ? '__Host-form' : COOKIE
+  const message = `is the name of the session's cookie; write '${name}'`
+  const fix = [{ op: 'add', path: '/cookie', value: { ...cookie, name } }] as const
+  return [{ at: '/cookie/name', rule: 'cookie-of-session', message, fix }]
 }

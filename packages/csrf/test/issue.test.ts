@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto'
+import cookies from '@fastify/cookie'
+import sessions from '@fastify/session'
 import Fastify, { type FastifyInstance, type LightMyRequestResponse } from 'fastify'
 import { afterEach, describe, expect, it } from 'vitest'
 import csrf, { clearToken, csrfToken, rotateToken, sendToken, type CsrfOptions } from '../src/index.ts'
@@ -103,4 +105,51 @@ describe('a session', () => {
     const answer = await app.inject('/csrf-token')
     expect(await statusOf(app, jarOf(answer), answer.json().csrf_token)).toBe(200)
   })
+})
+
+it('follows a session of @fastify/session from before the login to after the log-out', async () => {
+  const app = Fastify()
+  opened.push(app)
+  await app.register(cookies)
+  await app.register(sessions, {
+    secret: randomBytes(32).toString('hex'),
+    cookieName: '__Host-id',
+    cookie: { secure: false },
+    saveUninitialized: false,
+  })
+  await app.register(csrf, {
+    origins: ['https://app.example.com'],
+    secrets: [randomBytes(32)],
+    token: 'always',
+    session: ({ session }) => (session.get('user' as never) === undefined ? null : session.sessionId),
+  })
+  app.get('/csrf-token', sendToken)
+  app.post('/login', async (request, reply) => {
+    await request.session.regenerate()
+    request.session.set('user' as never, 'user-101' as never)
+    return { csrf_token: rotateToken(request, reply, request.session.sessionId) }
+  })
+  app.post('/logout', async (request, reply) => {
+    await request.session.destroy()
+    clearToken(request, reply)
+    return { csrf_token: csrfToken(request, reply) }
+  })
+  app.post('/', async () => 'moved')
+  const post = (url: string, cookie: string, token: string) =>
+    app.inject({ method: 'POST', url, headers: { cookie, 'x-csrf-token': token } })
+  const tokenOf = (answer: LightMyRequestResponse) => answer.json<{ csrf_token: string }>().csrf_token
+
+  const before = await app.inject('/csrf-token')
+  const anonymous = jarOf(before)
+  const login = await post('/login', anonymous, tokenOf(before))
+  const signedIn = jarOf(login, anonymous)
+  expect(signedIn).toContain('__Host-id=')
+  expect(await statusOf(app, signedIn, tokenOf(login))).toBe(200)
+  expect(await statusOf(app, signedIn, tokenOf(before))).toBe(403)
+  const again = await app.inject({ url: '/csrf-token', headers: { cookie: signedIn } })
+  expect(await statusOf(app, signedIn, tokenOf(again))).toBe(200)
+  const logout = await post('/logout', signedIn, tokenOf(again))
+  const after = jarOf(logout, signedIn)
+  expect(await statusOf(app, after, tokenOf(logout))).toBe(200)
+  for (const old of [before, login, again]) expect(await statusOf(app, after, tokenOf(old))).toBe(403)
 })

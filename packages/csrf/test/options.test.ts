@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import Fastify from 'fastify'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import csrf, { type CsrfOptions } from '../src/index.ts'
 
 const origins = ['https://app.example.com']
@@ -63,6 +63,7 @@ describe('the options of @portcullis/csrf', () => {
       'https://localhost.example',
     ],
     ['letters beyond ASCII', { origins: ['https://bücher.example'] }, 'origins[0]', 'https://xn--bcher-kva.example'],
+    ['two in one text', { origins: ['https://a.example,https://b.example'] }, 'origins[0]', origins[0]],
     ['any port', { origins: ['http://localhost:*'] }, 'origins[0]', origins[0]],
     ['blanks', { origins: ['https://a b'] }, 'origins[0]', origins[0]],
     ['a short key', { origins, secrets: ['secret'] }, 'secrets[0]', expect.any(String)],
@@ -72,6 +73,18 @@ describe('the options of @portcullis/csrf', () => {
     ['never a token', { origins, token: 'never' }, 'token', 'fallback'],
     ['a session cookie that siblings can set', { origins, session: 'sid' }, 'session', '__Host-session'],
     ['a cookie that siblings can set', { origins, cookie: { name: '_csrf' } }, 'cookie.name', '__Host-csrf'],
+    [
+      'one cookie for two',
+      { origins, session: '__Host-s', cookie: { name: '__Host-s' } },
+      'cookie.name',
+      { name: '__Host-csrf', sameSite: 'Strict' },
+    ],
+    [
+      'the own cookie for a session',
+      { origins, session: '__Host-csrf' },
+      'cookie.name',
+      { name: '__Host-form', sameSite: 'Strict' },
+    ],
     ['a cookie for every site', { origins, cookie: { sameSite: 'None' } }, 'cookie.sameSite', 'Strict'],
     ['an unknown credential', { origins, ambient: ['bearer'] }, 'ambient[0]', 'cookie'],
   ])('refuse %s at boot, name the place and mend it', async (_name, options, path, value) => {
@@ -83,6 +96,22 @@ describe('the options of @portcullis/csrf', () => {
   it('never print a key', async () => {
     const refused = await boot({ origins, secrets: ['kept-to-itself'] })
     expect(JSON.stringify([refused, refused?.message])).not.toContain('kept-to-itself')
+  })
+
+  it('mend a weak key with one that no other process knows', async () => {
+    const mended = async (): Promise<unknown> => {
+      vi.resetModules()
+      const { default: room } = await import('../src/index.ts')
+      const app = Fastify()
+      const refused = await Promise.resolve(app.register(room, { origins, secrets: ['a'] })).catch(
+        (error: Refused) => error,
+      )
+      await app.close()
+      return (refused as Refused).mistakes[0]?.fix[0]?.value
+    }
+    const [one, other] = [await mended(), await mended()]
+    expect(one).not.toBe(other)
+    expect(await boot({ origins, secrets: [one, other] })).toBeNull()
   })
 
   it.each<[string, object, string]>([

@@ -53,6 +53,13 @@ async function tokenFrom(app: FastifyInstance, cookie?: string): Promise<{ token
   return { token: answer.json<{ csrf_token: string }>().csrf_token, cookie: cookie ?? pairOf(answer) }
 }
 
+async function boots(routes: NonNullable<CsrfOptions['routes']>): Promise<void> {
+  const app = open()
+  await app.register(csrf, { origins: [OURS], routes })
+  app.post('/callback', async () => 'moved')
+  await app.ready()
+}
+
 describe('a request of a foreign page', () => {
   const attack = { method: 'POST', url: '/transfers', headers: { cookie: 'a=1', origin: EVIL } } as const
 
@@ -91,6 +98,21 @@ describe('a request of a foreign page', () => {
   ])('gets at %s the status that the route asks for', async (url, status) => {
     const app = await bank()
     expect((await app.inject({ ...attack, url, payload: {} })).statusCode).toBe(status)
+  })
+
+  it('gets at routes of other plugins what their prefix says', async () => {
+    const app = open()
+    const routes = [
+      { prefix: '/hooks', policy: false as const },
+      { prefix: '/callback', policy: { origins: [EVIL] } },
+    ]
+    await app.register(csrf, { origins: [OURS], routes })
+    for (const url of ['/hooks/a', '/callback', '/other']) app.post(url, async () => 'moved')
+    const statuses = ['/hooks/a', '/callback', '/other'].map(async (url) => app.inject({ ...attack, url, payload: {} }))
+    expect((await Promise.all(statuses)).map(({ statusCode }) => statusCode)).toEqual([200, 200, 403])
+    await expect(boots([{ prefix: '/callback', policy: { origins: ['http://a.example'] } }])).rejects.toMatchObject({
+      code: 'PTC_OPTIONS_INVALID',
+    })
   })
 
   it('is refused before its body is read', async () => {
@@ -197,10 +219,14 @@ describe('a token', () => {
   it('is not made where no room has keys', async () => {
     const bare = open()
     await bare.register(csrf, { origins: [OURS] })
-    bare.get('/csrf-token', sendToken)
+    bare.register(async (inner) => void inner.get('/csrf-token', sendToken))
+    await expect(bare.ready()).rejects.toMatchObject({
+      code: 'PTC_CSRF_SECRETS_MISSING',
+      message: expect.stringContaining('GET /csrf-token'),
+    })
     const without = open()
     without.get('/csrf-token', sendToken)
-    for (const app of [bare, without]) expect((await app.inject('/csrf-token')).statusCode).toBe(500)
+    expect((await without.inject('/csrf-token')).statusCode).toBe(500)
     const errors: unknown[] = []
     const told = open()
     told.get('/', async (request, reply) => {

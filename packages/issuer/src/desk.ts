@@ -62,7 +62,10 @@ export const declined = {
   }),
 }
 
-const UNAVAILABLE: Declined = { refusal: errors.PTC_ISSUER_UNAVAILABLE }
+/** Seconds after which a store that was away is worth asking again: what auth says when what decides is away. */
+const RETRY_AFTER = 5
+
+const UNAVAILABLE: Declined = { refusal: errors.PTC_ISSUER_UNAVAILABLE.with({ retryAfter: RETRY_AFTER }) }
 
 /** What is under way at once at most: while a store hangs, what waits for it must not fill the memory. */
 const MOST_UNDER_WAY = 1_000

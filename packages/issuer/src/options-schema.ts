@@ -96,10 +96,12 @@ export const optionsSchema: ObjectSchema = {
         },
         maxAge: seconds('Seconds for which the answer may be cached.', 0, 86_400, 300),
         security: {
-          description: 'The route’s policies, as `config.security` of any route.',
+          description:
+            'The route’s policies, as `config.security` of any route: `{ auth: false }` where auth is registered.',
           type: 'object',
           additionalProperties: {},
-          examples: [{ auth: false }],
+          // Not the one of the description: pasted where auth is not registered, it would not boot.
+          examples: [{}],
         },
       },
     },

@@ -60,7 +60,7 @@ async function openDesk(options: Readonly<IssuerOptions>, app: FastifyInstance):
   })
   await keys.open()
   const queue = new BoundedQueue(policy.queue.concurrency, policy.queue.length, () => performance.now())
-  const hasher = await PasswordHasher.open(policy.hash, queue, randomBytes)
+  const hasher = new PasswordHasher(policy.hash, queue, randomBytes)
   const sessions = new Sessions({
     store: store.sessions,
     rules: policy.sessions,

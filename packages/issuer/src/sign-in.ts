@@ -3,6 +3,7 @@ import { RESERVED } from './sessions/access-token.ts'
 import { type Asker, attempt, declined, type Declined, type Desk, deskOf, revokeTokens } from './desk.ts'
 import { errors } from './errors.ts'
 import { events } from './events.ts'
+import { mustKnow } from './members.ts'
 import type { PasswordAccount } from './passwords/hash.ts'
 import { canonicalPassword, faultOf, type PasswordFault } from './passwords/rules.ts'
 import type { AccessGrant, Grant, Standing } from './sessions/sessions.ts'
@@ -82,10 +83,11 @@ export interface SignIn extends Standing {
 
 /**
  * Begins a session, for a user who has proved who he is. Send the grant with `Cache-Control: no-store`.
- * @throws TypeError for a subject, scopes or claims that no token can carry
+ * @throws TypeError for a subject, scopes or claims that no token can carry, and for members that it does not know
  */
 export async function signIn(asker: Asker, who: SignIn): Promise<Grant | Declined> {
   const desk = deskOf(asker)
+  mustKnow('signIn', who, ['subject', ...STANDING, 'clientId', 'label', 'replaces'])
   const { subject, scopes = [], claims = {}, clientId = desk.policy.clientId, label = '', replaces } = who
   if (typeof subject !== 'string' || subject === '' || subject.length > 255 || /\p{Cc}|\p{Cs}/u.test(subject))
     throw new TypeError('a subject is a text of 1 to 255 characters, none of them a control character')
@@ -102,13 +104,25 @@ export async function signIn(asker: Asker, who: SignIn): Promise<Grant | Decline
   })
 }
 
+const STANDING = ['scopes', 'claims'] as const
+
 /** @throws TypeError */
-export function mustBeStanding({ scopes = [], claims = {} }: Standing): void {
+export function mustBeStanding(standing: Standing): void {
+  const { scopes = [], claims = {} } = standing
+  if (!Array.isArray(scopes)) throw new TypeError('scopes are a list')
   // RFC 6749 §3.3.
   const bad = scopes.find((scope) => typeof scope !== 'string' || !/^[\x21\x23-\x5B\x5D-\x7E]+$/.test(scope))
   if (bad !== undefined) throw new TypeError(`a scope is visible ASCII without space, quote and backslash: ${bad}`)
   const taken = Object.keys(claims).find((name) => RESERVED.has(name))
   if (taken !== undefined) throw new TypeError(`the claim ${taken} is written by the issuer`)
+  // Throws for what JSON cannot carry, before a session is begun.
+  JSON.stringify(claims)
+}
+
+/** What the account look-up answers. Of a misspelt `scopes`, yesterday's would stay. @throws TypeError */
+export function mustBeAnswer(standing: Standing): void {
+  mustKnow('what `account` answers', standing, STANDING)
+  mustBeStanding(standing)
 }
 
 /** What a step-up needs. */
@@ -123,18 +137,21 @@ export interface StepUp<Account> {
 /**
  * Has a signed-in user give the password again, and issues an access token with a fresh `auth_time`. Only this token
  * has it: the next refresh gives the time of the sign-in again, so a stolen refresh token gains nothing.
+ * @throws TypeError for members that it does not know
  */
 export async function stepUp<Account extends PasswordAccount>(
   asker: Asker,
-  { subject, sessionId, password, account }: StepUp<Account>,
+  who: StepUp<Account>,
 ): Promise<(AccessGrant & { readonly rehashed: string | null }) | Declined> {
   const desk = deskOf(asker)
+  mustKnow('stepUp', who, ['subject', 'sessionId', 'password', 'account'])
+  const { subject, sessionId, password, account } = who
   const verified = await verifyPassword(asker, password, account)
   if ('refusal' in verified) return verified
   return attempt(desk, async () => {
     const standing = await desk.account?.(subject)
     const isGone = desk.account !== undefined && (standing === null || standing === undefined)
-    mustBeStanding(standing ?? {})
+    mustBeAnswer(standing ?? {})
     const grant = isGone ? null : await desk.sessions.stepUp(subject, sessionId, standing ?? {})
     if (grant === null) return declined.session({ reason: isGone ? 'account' : 'ended', subject })
     emit(asker, events['issuer.stepped-up'], { outcome: 'allowed', detail: { subject, session: sessionId } })

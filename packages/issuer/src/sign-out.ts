@@ -3,7 +3,8 @@ import { type Asker, attempt, declined, type Declined, deskOf, revokeTokens } fr
 import { events } from './events.ts'
 import type { Grant } from './sessions/sessions.ts'
 import type { EndedSession } from './stores/store.ts'
-import { mustBeStanding } from './sign-in.ts'
+import { mustKnow } from './members.ts'
+import { mustBeAnswer } from './sign-in.ts'
 
 /**
  * Exchanges a refresh token for a new access token and the next refresh token. The old one is used up; whoever presents
@@ -17,7 +18,7 @@ export async function refresh(asker: Asker, refreshToken: string): Promise<Grant
       ? undefined
       : async (subject: string) => {
           const standing = await account(subject)
-          if (standing !== null && standing !== undefined) mustBeStanding(standing)
+          if (standing !== null && standing !== undefined) mustBeAnswer(standing)
           return standing
         }
   return attempt(desk, async () => {
@@ -48,21 +49,31 @@ export interface SignedOut {
 /** Which session to end: by its refresh token, or by its identifier, which counts for nothing without its subject. */
 export type Session = { readonly refreshToken: string } | { readonly subject: string; readonly sessionId: string }
 
-/** Ends one session. An unknown one is no error: it has ended. */
+/**
+ * Ends one session. An unknown one is no error: it has ended.
+ * @throws TypeError for members that it does not know, or lacks
+ */
 export async function signOut(asker: Asker, session: Session): Promise<SignedOut | Declined> {
   if ('refreshToken' in session) return ending(asker, (desk) => desk.sessions.endToken(session.refreshToken))
+  mustKnow('signOut', session, ['refreshToken', 'subject', 'sessionId'])
   const { subject, sessionId } = session
+  if (subject === undefined || sessionId === undefined)
+    throw new TypeError('signOut needs `refreshToken`, or `subject` and `sessionId`')
   return ending(asker, (desk) => desk.sessions.end({ subject, sessionId }))
 }
 
 /**
  * Ends all sessions of a subject: log-out everywhere, a password changed, an account locked.
- * @param except the session that stays: the one that asks
+ * @param whose its `subject`, and with `except` the session that stays: the one that asks
+ * @throws TypeError for members that it does not know, or lacks
  */
 export async function signOutEverywhere(
   asker: Asker,
-  { subject, except }: { readonly subject: string; readonly except?: string },
+  whose: { readonly subject: string; readonly except?: string },
 ): Promise<SignedOut | Declined> {
+  mustKnow('signOutEverywhere', whose, ['subject', 'except'])
+  const { subject, except } = whose
+  if (subject === undefined) throw new TypeError('signOutEverywhere needs `subject`')
   const which = except === undefined ? { subject } : { subject, except }
   return ending(asker, (desk) => desk.sessions.end(which), except === undefined ? subject : undefined)
 }

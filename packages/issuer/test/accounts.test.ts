@@ -1,8 +1,10 @@
+import type { FastifyInstance } from 'fastify'
 import { expect, it } from 'vitest'
 import {
   hashPassword,
   memoryStore,
   refresh,
+  rotateKeys,
   sessions,
   signIn,
   signOut,
@@ -51,6 +53,30 @@ it('an account look-up that throws, or gives a claim of the issuer’s own, is a
   const again = await stepUp(app, { subject: 'u', sessionId: session!.sessionId, password, account })
   expect(codeOf(again)).toBe('PTC_ISSUER_UNAVAILABLE')
   expect(given(await sessions(app, 'u'))).toHaveLength(1)
+})
+
+it.each<[says: string, act: (app: FastifyInstance) => Promise<unknown>]>([
+  ['signIn does not know `scope`', (app) => signIn(app, { subject: 'u', scope: ['a'] } as never)],
+  ['scopes are a list', (app) => signIn(app, { subject: 'u', scopes: 'a b' as never })],
+  ['serialize a BigInt', (app) => signIn(app, { subject: 'u', claims: { balance: 1n } })],
+  ['stepUp does not know `acount`', (app) => stepUp(app, { subject: 'u', acount: null } as never)],
+  ['signOut does not know `session`', (app) => signOut(app, { subject: 'u', session: 's' } as never)],
+  ['signOut needs `refreshToken`, or', (app) => signOut(app, { subject: 'u' } as never)],
+  ['signOutEverywhere does not know `but`', (app) => signOutEverywhere(app, { subject: 'u', but: 's' } as never)],
+  ['signOutEverywhere needs `subject`', (app) => signOutEverywhere(app, {} as never)],
+  ['rotateKeys does not know `comprimised`', (app) => rotateKeys(app, { comprimised: true } as never)],
+])('what nobody reads, or what is missing, is refused: %s', async (says, act) => {
+  const { app } = await stage()
+  const grant = given(await signIn(app, { subject: 'u' }))
+  await expect(act(app)).rejects.toThrow(says)
+  await expect(act(app)).rejects.toBeInstanceOf(TypeError)
+  expect(given(await sessions(app, 'u')).map(({ sessionId }) => sessionId)).toEqual([grant.sessionId])
+})
+
+it('an account look-up with a misspelt answer is answered 503: the scopes of yesterday do not stay', async () => {
+  const { app } = await stage({ account: async () => ({ scope: [] }) as never })
+  const { refreshToken } = given(await signIn(app, { subject: 'u', scopes: ['admin'] }))
+  expect(codeOf(await refresh(app, refreshToken))).toBe('PTC_ISSUER_UNAVAILABLE')
 })
 
 it('log-out everywhere revokes the subject, with or without a live session', async () => {

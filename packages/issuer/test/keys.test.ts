@@ -71,11 +71,13 @@ describe('the key ring', () => {
     const { app, clock } = await stage()
     clock.pass(DAY - 1)
     await expect(rotateKeys(app)).rejects.toMatchObject({ code: 'PTC_ISSUER_KEY_UNPUBLISHED' })
-    clock.pass(1)
+    clock.pass(1.25)
+    const [made, now] = [clock.seconds() - DAY - 0.25, clock.seconds() - 0.25]
+    // Whole seconds, as all times that are shown.
     await expect(rotateKeys(app)).resolves.toMatchObject([
-      { state: 'current' },
-      { state: 'next' },
-      { state: 'retired' },
+      { state: 'current', createdAt: made, changedAt: now },
+      { state: 'next', createdAt: now, changedAt: now },
+      { state: 'retired', createdAt: made, changedAt: now },
     ])
   })
 

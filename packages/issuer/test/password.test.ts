@@ -237,9 +237,19 @@ describe('the queue', () => {
     )
   })
 
+  it('is not asked at boot: nobody’s hash is made up, with the parameters of the others', async () => {
+    // Two gigabytes and a hundred passes would take minutes.
+    await stage({ password: { memoryKiB: 2_097_152, passes: 100 } })
+    const verified = vi.spyOn(BoundedQueue.prototype, 'run').mockResolvedValue(false)
+    const { app } = await stage()
+    expect(reasonOf(await verifyPassword(app, 'guess', null))).toBe('unknown')
+    expect(verified).toHaveBeenCalledTimes(1)
+    verified.mockRestore()
+  })
+
   it('turns away what there is no memory for', async () => {
     const queue = new BoundedQueue(1, 0, () => 0)
-    const hasher = await PasswordHasher.open({ memoryKiB: 8, passes: 1, lanes: 1 }, queue, randomBytes)
+    const hasher = new PasswordHasher({ memoryKiB: 8, passes: 1, lanes: 1 }, queue, randomBytes)
     vi.spyOn(queue, 'run').mockRejectedValue(new Error('Memory allocation error'))
     expect(await hasher.verify('guess', null)).toBe('busy')
     expect(await hasher.hash('correct horse battery')).toBeNull()

@@ -97,6 +97,7 @@ describe('the functions', () => {
     ]
     for (const answer of answers) {
       expect(codeOf(answer)).toBe('PTC_ISSUER_UNAVAILABLE')
+      expect(answer).toMatchObject({ refusal: { problem: { status: 503, retryAfter: 5 } } })
       expect(JSON.stringify((answer as { refusal: { problem: object } }).refusal.problem)).not.toContain('10.0.0.7')
     }
   })

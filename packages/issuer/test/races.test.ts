@@ -37,6 +37,15 @@ it('connections that break, idle or in use, do not end the process', async () =>
   expect(broken.listenerCount('error')).toBe(0)
 })
 
+it('however many apps share a pool, it has one listener of ours', async () => {
+  const pool = new pg.Pool({ connectionString: server.url })
+  const apps = await Promise.all(Array.from({ length: 12 }, () => stage({ store: postgresStore(pool), secret })))
+  await Promise.all(apps.map(({ app }) => app.close()))
+  await stage({ store: postgresStore(pool), secret })
+  expect(pool.listenerCount('error')).toBe(1)
+  await pool.end()
+})
+
 describe.each(['read committed', 'repeatable read', 'serializable'])('in a database that prefers %s', (level) => {
   let pool: pg.Pool
   beforeAll(() => {

@@ -14,7 +14,8 @@ function instance(useDefaults: boolean): Ajv {
     schemaType: 'array',
     validate: (kinds: readonly Accepted[], value: unknown) => isAccepted(kinds, value),
   })
-  // Words of other makers for values of an `enum`: `{ gcra: 'token-bucket' }`. Refused, with the value as the fix.
+  // Words of other makers, refused, with ours as the fix: for values of an `enum` (`{ gcra: 'token-bucket' }`), and for the
+  // options of an object (`{ secret: 'key' }`, or `'jwt.key'` for one that stands within another).
   ajv.addKeyword({ keyword: 'synonyms', schemaType: 'object' })
   return ajv
 }

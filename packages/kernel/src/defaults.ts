@@ -53,8 +53,9 @@ function decoded(name: string): string {
   }
 }
 
-/** What a room throws into a handler brings its refusal along. */
+/** What a room throws into a handler brings its refusal along, and a handler may throw one as it is. */
 function refusalOf(error: object): Refusal | undefined {
+  if (isRefusal(error)) return error
   const { refusal } = error as { readonly refusal?: unknown }
   return isRefusal(refusal) ? refusal : undefined
 }
@@ -83,8 +84,12 @@ export function rememberFailure(
     // Fastify comes here a second time only if its answer to an error failed too: a hook that throws, a field that
     // cannot be written. What it would do next, it would do past every hook.
     if (security.failed && !reply.raw.headersSent && !reply.raw.destroyed) {
-      request.log.error({ err: error }, 'the answer to an error failed')
-      return answerLastResort(state, request, reply, refusalFor({}, reply.statusCode < 400 ? 500 : reply.statusCode))
+      const { failure } = security
+      // A refusal that was thrown as it is: Fastify answers with what is no Error as if it were data.
+      const thrown = typeof failure === 'object' && failure !== null && isRefusal(failure) ? failure : undefined
+      if (thrown === undefined) request.log.error({ err: error }, 'the answer to an error failed')
+      const status = reply.statusCode < 400 ? 500 : reply.statusCode
+      return answerLastResort(state, request, reply, thrown ?? refusalFor({}, status))
     }
     security.failed = true
     if (isFastifysOwn(error)) security.failure = error

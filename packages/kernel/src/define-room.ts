@@ -6,6 +6,7 @@ import { errors } from './kernel-errors.ts'
 import type { Finding, ObjectSchema, Schema } from './options.ts'
 import { concerns } from './order.ts'
 import { checkPrefixes, type PrefixOptions, prefixPoliciesOf, prefixSchema } from './prefix-options.ts'
+import { prepare } from './record.ts'
 import { ROOM, type Inspector, type RoomDefinition, type RoomOptions, type RoomPlugin } from './room.ts'
 import { nearest, stateOf, type Registration, type State } from './state.ts'
 
@@ -77,7 +78,7 @@ export function defineRoom<Options extends object, Route extends object = Option
     if (registration.room?.prepare === undefined) return
     // Routes that were declared earlier, here and in scopes inside this one.
     for (const record of state.records)
-      if (nearest(state, record.scope).get(concern) === registration) registration.room.prepare(record)
+      if (nearest(state, record.scope).get(concern) === registration) prepare(registration, record)
   }
 
   /** A registration of validated options, without its room. */

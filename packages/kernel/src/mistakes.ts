@@ -2,7 +2,7 @@ import type { ErrorObject } from 'ajv/dist/2019.js'
 import { acceptedKind } from './accepts.ts'
 import type { Finding, Operation, Schema } from './options.ts'
 import { at, patch, token, tokens } from './pointer.ts'
-import { literal, meantBy, member, ownerOf, suggest } from './suggest.ts'
+import { literal, meantBy, member, ownerOf, suggest, synonymOf } from './suggest.ts'
 import { written } from './written.ts'
 
 /** A value that the schema admits, for fixes: an example, the default, or the smallest thing of its type. */
@@ -43,17 +43,17 @@ function converted(value: unknown, kinds: readonly string[], schema: Schema): un
   return undefined
 }
 
-/** A key that stands one level too high. */
-function misplaced(here: string, key: string, owner: string, data: object): Finding {
+/** A key that stands one level too high. @param wanted its name there */
+function misplaced(here: string, key: string, owner: string, data: object, wanted: string = key): Finding {
   const from = `${here}/${token(key)}`
   const held = (data as Record<string, unknown>)[owner]
-  const path = `${here}/${token(owner)}/${token(key)}`
+  const path = `${here}/${token(owner)}/${token(wanted)}`
   const made: Operation[] = held === undefined ? [{ op: 'add', path: `${here}/${token(owner)}`, value: {} }] : []
-  const free = held === undefined || (typeof held === 'object' && held !== null && !Object.hasOwn(held, key))
+  const free = held === undefined || (typeof held === 'object' && held !== null && !Object.hasOwn(held, wanted))
   return {
     at: from,
     rule: 'additionalProperties',
-    message: `is not an option here; did you mean \`${owner}.${key}\`?`,
+    message: `is not an option here; did you mean \`${owner}.${wanted}\`?`,
     fix: free ? [...made, { op: 'move', from, path }] : [{ op: 'remove', path: from }],
   }
 }
@@ -81,7 +81,9 @@ export function finding(error: ErrorObject): Finding {
       const path = `${here}/${token(key)}`
       const known = Object.keys((schema['properties'] ?? {}) as object)
       const data = (error.data ?? {}) as object
-      const meant = suggest(key, known)
+      const [synonym, within] = synonymOf(schema, key)?.split('.') ?? []
+      if (synonym !== undefined && within !== undefined) return misplaced(here, key, synonym, data, within)
+      const meant = synonym ?? suggest(key, known)
       const inside = meant === undefined ? ownerOf(key, schema) : undefined
       if (inside?.listed === false) return misplaced(here, key, inside.name, data)
       if (inside !== undefined) {
@@ -124,9 +126,8 @@ export function finding(error: ErrorObject): Finding {
     case 'enum': {
       const choices = error.schema as unknown[]
       const texts = choices.filter((choice) => typeof choice === 'string')
-      const synonyms = new Map(Object.entries((schema['synonyms'] ?? {}) as Record<string, string>))
       const meant =
-        typeof error.data === 'string' ? (synonyms.get(error.data) ?? suggest(error.data, texts)) : undefined
+        typeof error.data === 'string' ? (synonymOf(schema, error.data) ?? suggest(error.data, texts)) : undefined
       return instead(`must be one of ${choices.map(literal).join(', ')}`, meant ?? sample(schema))
     }
     case 'const':
@@ -181,10 +182,18 @@ export function finding(error: ErrorObject): Finding {
 export function distinct(findings: readonly Finding[]): Finding[] {
   const moved = new Set(findings.flatMap(({ fix }) => fix.map((one) => (one.op === 'move' ? one.path : ''))))
   const taken = new Set<string>()
-  return findings.filter(({ at: place, rule }) => {
+  const kept = findings.filter(({ at: place, rule }) => {
     if (rule === 'required' && moved.has(place)) return false
     const key = `${place} ${rule}`
     return taken.has(key) ? false : taken.add(key)
+  })
+  // Of two keys that move into an option which is not there, the first makes it: made twice, it would lose what it holds.
+  const made = new Set<string>()
+  const again = ({ op, path }: Operation): boolean => op === 'add' && made.has(path)
+  return kept.map((one) => {
+    const fix = one.fix.filter((operation) => !again(operation))
+    for (const { op, path } of one.fix) if (op === 'add' && one.fix.length > 1) made.add(path)
+    return { ...one, fix }
   })
 }
 

@@ -84,6 +84,20 @@ export function checkPrefixes({ routes = [] }: PrefixOptions<object>): Finding[]
   return findings.toReversed()
 }
 
+/** The policy of the longest prefix of a URL. */
+export function longestPrefix(url: string, policies: readonly PrefixPolicy[]): PrefixPolicy | undefined {
+  let longest: PrefixPolicy | undefined
+  for (const one of policies)
+    if (covers(one.prefix, url) && (longest === undefined || one.prefix.length > longest.prefix.length)) longest = one
+  return longest
+}
+
+/** Whether a URL is under a prefix, in whole path segments. */
+export function covers(prefix: string, url: string): boolean {
+  const own = bare(prefix)
+  return url === own || url.startsWith(`${own}/`)
+}
+
 /** The policies of checked options. */
 export function prefixPoliciesOf({ routes = [] }: PrefixOptions<object>): readonly PrefixPolicy[] {
   return routes.map((one, index) => ({ ...one, at: `/routes/${index}/prefix` }))

@@ -2,7 +2,7 @@ import { refuseToBoot } from './boot.ts'
 import { isPlain } from './copy.ts'
 import { camel } from './concern-key.ts'
 import type { Mistake } from './options.ts'
-import { bare, type PrefixPolicy } from './prefix-options.ts'
+import { covers, longestPrefix, type PrefixPolicy } from './prefix-options.ts'
 import type { Registration, State } from './state.ts'
 import { suggest } from './suggest.ts'
 
@@ -34,13 +34,8 @@ export class Prefixes {
   }
 
   #longest(url: string, policies: readonly PrefixPolicy[]): PrefixPolicy | undefined {
-    let longest: PrefixPolicy | undefined
-    for (const one of policies) {
-      if (!covers(one.prefix, url)) continue
-      this.#used.add(one)
-      if (longest === undefined || one.prefix.length > longest.prefix.length) longest = one
-    }
-    return longest
+    for (const one of policies) if (covers(one.prefix, url)) this.#used.add(one)
+    return longestPrefix(url, policies)
   }
 
   /** @throws PTC_OPTIONS_INVALID for prefixes that no route has: they protect or open nothing. */
@@ -58,12 +53,6 @@ export class Prefixes {
       }
     }
   }
-}
-
-/** Whether a URL is under a prefix, in whole path segments. */
-function covers(prefix: string, url: string): boolean {
-  const own = bare(prefix)
-  return url === own || url.startsWith(`${own}/`)
 }
 
 function mistake({ at, prefix }: PrefixPolicy, urls: readonly string[]): Mistake {

@@ -1,7 +1,9 @@
 import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
 import type { Chain } from './chain.ts'
+import { camel } from './concern-key.ts'
 import type { DeclaredRoute } from './room.ts'
-import { nearest, type State } from './state.ts'
+import { longestPrefix } from './prefix-options.ts'
+import { nearest, type Registration, type State } from './state.ts'
 
 /** Where a route's record stands: on its own `config`, under a symbol. */
 export const RECORD: unique symbol = Symbol.for('portcullis.record')
@@ -45,6 +47,13 @@ export function securityOf({ options }: RouteRecord): unknown {
   return (options.config as Record<string, unknown> | undefined)?.['security']
 }
 
+/** Shows a room a route before Fastify compiles its schemas, with what is written for it so far. */
+export function prepare({ room, concern, byPrefix }: Registration, record: RouteRecord): void {
+  if (room?.prepare === undefined) return
+  const own = (securityOf(record) as Record<string, unknown> | undefined)?.[camel(concern)]
+  room.prepare(record, (own === undefined ? longestPrefix(record.url, byPrefix)?.policy : own) as never)
+}
+
 /** The first onRoute hook of every app: gives each route a record of its own. */
 export function recordRoutes(state: State): (this: FastifyInstance, options: RouteOptions) => void {
   return function record(options) {
@@ -58,6 +67,6 @@ export function recordRoutes(state: State): (this: FastifyInstance, options: Rou
     state.records.push(made)
     // A fresh object: people share config objects between routes.
     options.config = { ...options.config, [RECORD]: made } as NonNullable<typeof options.config>
-    for (const { room } of nearest(state, this).values()) room?.prepare?.(made)
+    for (const registration of nearest(state, this).values()) prepare(registration, made)
   }
 }

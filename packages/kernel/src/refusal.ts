@@ -70,6 +70,16 @@ export class Refusal {
     return new Refusal(this.code, status, `${STATUS_CODES[status] ?? 'Error'}.`, this.event, this.details)
   }
 
+  /**
+   * A handler that returns a refusal, or an object with one in it, would answer 200.
+   * @throws always, with what to write instead
+   */
+  toJSON(): never {
+    throw new TypeError(
+      `a handler answered with the refusal ${this.code} as if it were data; write: return refuse(request, reply, refusal), with refuse of @portcullis/kernel`,
+    )
+  }
+
   get problem(): Problem {
     const { retryAfter } = this.details
     return {

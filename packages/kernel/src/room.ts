@@ -45,8 +45,9 @@ export interface Room<Policy> {
   /**
    * Called once for each route under this registration, whenever either was declared, before Fastify compiles the
    * route's schemas: to complete its options.
+   * @param written what the route, or the prefix of its URL, says of the concern; undefined for nothing
    */
-  prepare?(route: DeclaredRoute): void
+  prepare?(route: DeclaredRoute, written: Readonly<Partial<Policy>> | false | undefined): void
   /** Called once at `ready`, with every route under this registration: for lists and warnings. */
   ready?(routes: readonly RouteReport<Policy>[]): void | Promise<void>
   /** Fields for answers that no request object exists for (431, parser errors, time-outs). */

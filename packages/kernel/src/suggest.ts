@@ -71,10 +71,14 @@ export function ownerOf(key: string, schema: Schema): { name: string; listed: bo
   return owners.length === 1 ? owners[0] : undefined
 }
 
+/** What a word of other makers is called here: the keyword `synonyms` of a schema. `a.b` is `b` within the option `a`. */
+export function synonymOf(schema: Schema, word: string): string | undefined {
+  return new Map(Object.entries((schema['synonyms'] ?? {}) as Record<string, string>)).get(word)
+}
+
 /** What a text that breaks a pattern was meant to say: a synonym, or the same in lower case. */
 export function meantBy({ keyword, data, schema, parentSchema }: ErrorObject): string | undefined {
   if (keyword !== 'pattern' || typeof data !== 'string') return undefined
-  const synonyms = new Map(Object.entries(((parentSchema as Schema)['synonyms'] ?? {}) as Record<string, string>))
   const lower = data.toLowerCase()
-  return synonyms.get(data) ?? (new RegExp(String(schema), 'u').test(lower) ? lower : undefined)
+  return synonymOf(parentSchema as Schema, data) ?? (new RegExp(String(schema), 'u').test(lower) ? lower : undefined)
 }

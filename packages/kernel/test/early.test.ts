@@ -1,4 +1,5 @@
 import Fastify, { type FastifyInstance } from 'fastify'
+import { once } from 'node:events'
 import { connect, type AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { onSecurityEvent, serverOptions } from '../src/index.ts'
@@ -9,20 +10,26 @@ afterEach(async () => {
   for (const app of open.splice(0)) await app.close()
 })
 
-async function listening(
-  options = serverOptions(),
-): Promise<{ app: FastifyInstance; port: number; reasons: unknown[] }> {
+async function listening(options = serverOptions()): Promise<{
+  app: FastifyInstance
+  port: number
+  reasons: unknown[]
+  slow: { answer: (payload: string) => void }
+  closing: Promise<void>
+}> {
   const app = Fastify(options)
   const reasons: unknown[] = []
   onSecurityEvent(app, ({ code }) => reasons.push(code))
   app.register(marking('headers'))
   app.get('/', async () => 'ok')
   app.post('/', async () => 'ok')
-  app.get('/slow', () => new Promise((resolve) => setTimeout(() => resolve('slow'), 300)))
+  const slow = { answer: (_payload: string): void => {} }
+  app.get('/slow', () => new Promise((resolve) => (slow.answer = resolve)))
+  const closing = new Promise<void>((resolve) => app.addHook('preClose', async () => resolve()))
   app.get('/p/:name', async () => 'ok')
   await app.listen({ port: 0, host: '127.0.0.1' })
   open.push(app)
-  return { app, port: (app.server.address() as AddressInfo).port, reasons }
+  return { app, port: (app.server.address() as AddressInfo).port, reasons, slow, closing }
 }
 
 /** Sends bytes and reads until the server closes. */
@@ -103,17 +110,19 @@ describe('answers that no hook sees carry the fields, a problem, and no echo', (
   })
 
   it('a request on an open connection while the app closes', async () => {
-    const { app, port } = await listening()
-    const answer = await new Promise<string>((resolve, reject) => {
-      const socket = connect(port, '127.0.0.1')
-      let all = ''
-      socket.on('error', reject)
-      socket.on('data', (chunk) => (all += chunk.toString()))
-      socket.on('close', () => resolve(all))
-      socket.write('GET /slow HTTP/1.1\r\nHost: a\r\n\r\n')
-      setTimeout(() => void app.close(), 50)
-      setTimeout(() => socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n'), 150)
-    })
+    const { app, port, slow, closing } = await listening()
+    const socket = connect(port, '127.0.0.1')
+    let answer = ''
+    socket.on('data', (chunk) => (answer += chunk.toString()))
+    const ended = once(socket, 'close')
+    socket.write('GET /slow HTTP/1.1\r\nHost: a\r\n\r\n')
+    await once(app.server, 'request')
+    const closed = app.close()
+    await closing
+    socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+    await once(app.server, 'request')
+    slow.answer('slow')
+    await Promise.all([ended, closed])
     const second = answer.slice(answer.indexOf('HTTP/1.1 503'))
     expect(answer).toContain('slow')
     expect(second).toMatch(/^HTTP\/1.1 503 /)

@@ -241,12 +241,15 @@ describe('a mistake that a newcomer makes', () => {
     examples: ['x-tenant'],
     synonyms: { 'X Acc': 'x-acc' },
   }
+  const token = { key: { type: 'string', examples: ['a'] }, name: { type: 'string', examples: ['b'] } }
   const properties = {
     list: { type: 'array', items: entry, default: [] },
     client: { accepts: ['object'], title: 'a client (`new Client()`)', examples: [{}] },
     field,
+    token: { type: 'object', additionalProperties: false, properties: token },
   }
-  const newcomer = compileOptions<object>({ type: 'object', additionalProperties: false, properties })
+  const synonyms = { column: 'field', secret: 'token.key' }
+  const newcomer = compileOptions<object>({ type: 'object', additionalProperties: false, synonyms, properties })
 
   it.each([
     ['an option of entries beside their list', { ban: 3 }, 'is not an option here; did you mean `list[].ban`?', {}],
@@ -254,9 +257,16 @@ describe('a mistake that a newcomer makes', () => {
     ['a name in capitals', { field: 'X-Acc' }, "write field: 'x-acc'", { field: 'x-acc' }],
     ['a synonym', { field: 'X Acc' }, "write field: 'x-acc'", { field: 'x-acc' }],
     ['a name of other letters', { field: 'X_Acc' }, "write field: 'x-tenant'", { field: 'x-tenant' }],
+    ['a name that others have for an option', { column: 'a' }, 'did you mean `field`?', { field: 'a' }],
+    ['one for an option within another', { secret: 'a' }, 'did you mean `token.key`?', { token: { key: 'a' } }],
   ])('is told by what was meant: %s', (_, given, message, mended) => {
     const { mistakes } = newcomer(given)
     expect(mistakes.map((one) => one.message)).toEqual([expect.stringContaining(message)])
     expect(fixed(given, mistakes)).toEqual(mended)
+  })
+
+  it('two of which stand one level too high, and mending the second loses nothing of the first', () => {
+    const given = { secret: 'a', name: 'b' }
+    expect(fixed(given, newcomer(given).mistakes)).toEqual({ token: { key: 'a', name: 'b' } })
   })
 })

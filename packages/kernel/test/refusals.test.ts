@@ -89,3 +89,35 @@ it('that an error brings along is the answer, past its status and message', asyn
   }
   expect((await app.inject('/none')).json().message).toBe('mine')
 })
+
+it('that a handler returns as data is never a 200, and the log says what to write', async () => {
+  const lines: string[] = []
+  const app = Fastify({ logger: { level: 'error', stream: { write: (line: string) => void lines.push(line) } } })
+  apps.push(app)
+  app.register(marking('headers'))
+  const schema = { response: { 200: { type: 'object', properties: { code: { type: 'string' } } } } }
+  app.get('/refusal', async () => errors.PTC_TEST_REFUSED)
+  app.get('/within', async () => ({ refusal: errors.PTC_TEST_REFUSED }))
+  app.get('/serialized', { schema }, async () => errors.PTC_TEST_REFUSED)
+  for (const url of ['/refusal', '/within', '/serialized']) {
+    expect((await app.inject(url)).json()).toMatchObject({ status: 500, code: 'PTC_INTERNAL' })
+    expect(lines.splice(0).join('')).toContain(
+      'PTC_TEST_REFUSED as if it were data; write: return refuse(request, reply,',
+    )
+  }
+})
+
+it('that a handler throws as it is is the answer', async () => {
+  const app = Fastify()
+  apps.push(app)
+  app.register(marking('headers'))
+  app.get('/', async () => {
+    // oxlint-disable-next-line typescript/only-throw-error
+    throw errors.PTC_TEST_REFUSED
+  })
+  const answer = await app.inject('/')
+  expect([answer.statusCode, answer.json()]).toMatchObject([
+    errors.PTC_TEST_REFUSED.status,
+    { code: 'PTC_TEST_REFUSED', error: errors.PTC_TEST_REFUSED.sentence },
+  ])
+})

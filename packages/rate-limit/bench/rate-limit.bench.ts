@@ -1,8 +1,8 @@
 import official, { normalizeIP } from '@fastify/rate-limit'
 import rateLimit, { type PolicyOptions } from '@portcullis/rate-limit'
 import { addressKey } from '@portcullis/kernel'
-import Fastify, { type FastifyInstance } from 'fastify'
 import { measure } from '../../../bench/measure.ts'
+import { asking, measureRequests } from '../../../bench/requests.ts'
 import { blankCharge, counted, memoryDecider, type Charge } from '../src/decision.ts'
 import { openEngine } from '../src/engine.ts'
 import { parsePolicy, type Quota } from '../src/policy.ts'
@@ -44,43 +44,11 @@ await measure('an IPv6 address', {
   ours: () => addressKey(v6[turn++ % 1000] ?? ''),
 })
 
-/**
- * As `measure`, in the process's own CPU time, and the lower decile of 20 rounds: a request is long enough for
- * other processes and the garbage collector to get between.
- */
-async function requests(title: string, all: Readonly<Record<string, () => Promise<unknown>>>): Promise<void> {
-  const subjects = Object.entries(all).map(([name, run]) => ({ name, run, times: [] as number[] }))
-  for (let round = 0; round < 25; round++) {
-    for (const { run, times } of round % 2 === 0 ? subjects : subjects.toReversed()) {
-      const start = process.cpuUsage()
-      for (let call = 0; call < 1000; call++) await run()
-      const { user, system } = process.cpuUsage(start)
-      if (round >= 5) times.push((user + system) / 1000)
-    }
-  }
-  const first = decile(subjects[0]?.times ?? [])
-  console.log(`\n${title}, CPU through inject`)
-  for (const { name, times } of subjects) {
-    const own = decile(times)
-    console.log(`  ${name.padEnd(22)}  ${own.toFixed(1).padStart(6)} µs  ×${(own / first).toFixed(2)}`)
-  }
-}
+const ours = (...policies: PolicyOptions[]) => asking(async (one) => one.register(rateLimit, { policies }))
+const theirs = (max: number) => asking(async (one) => one.register(official, { max, timeWindow: 3_600_000 }))
+const bare = await asking()
 
-const decile = (times: readonly number[]): number =>
-  times.toSorted((a, b) => a - b)[Math.floor(times.length / 10)] ?? Number.NaN
-
-async function app(prepare: (app: FastifyInstance) => Promise<unknown>): Promise<() => Promise<unknown>> {
-  const made = Fastify()
-  await prepare(made)
-  made.get('/', async () => ({ hello: 'world' }))
-  await made.ready()
-  return () => made.inject('/')
-}
-const ours = (...policies: PolicyOptions[]) => app(async (one) => one.register(rateLimit, { policies }))
-const theirs = (max: number) => app(async (one) => one.register(official, { max, timeWindow: 3_600_000 }))
-const bare = await app(async () => {})
-
-await requests('one request, admitted', {
+await measureRequests('one request, admitted', {
   'bare Fastify': bare,
   '@fastify/rate-limit': await theirs(1e9),
   'ours, fixed window': await ours({ name: 'q', limit, window: 1 }),
@@ -92,7 +60,7 @@ await requests('one request, admitted', {
   ),
 })
 
-await requests('one request, refused', {
+await measureRequests('one request, refused', {
   'bare Fastify, 200': bare,
   '@fastify/rate-limit': await theirs(1),
   'ours, fixed window': await ours({ name: 'q', limit: 1, window: 3600 }),

@@ -301,8 +301,8 @@ describe.runIf(hasRedis)('over Redis', () => {
       const redis = server.client()
       const pair = [await theirs({ max: 2, redis }), await theirs({ max: 2, redis })]
       const own = [
-        await ours({ policies: [limit(2, { name: 'one' })], store: { redis } }),
-        await ours({ policies: [limit(2, { name: 'two' })], store: { redis } }),
+        await ours({ policies: [limit(2, { name: 'one' })], store: { redis, timeoutMs: 5000 } }),
+        await ours({ policies: [limit(2, { name: 'two' })], store: { redis, timeoutMs: 5000 } }),
       ]
       expect((await admitted(pair[0]!, 3)) + (await admitted(pair[1]!, 3))).toBe(2)
       expect((await admitted(own[0]!, 3)) + (await admitted(own[1]!, 3))).toBe(4)

@@ -13,9 +13,7 @@ import { errors } from './errors.ts'
 import { SqlError, breaksConnection, refusalOf } from './failure.ts'
 import { Gate, type Listeners } from './gate.ts'
 import { type PgClient, type PgPool, type PgResult, statement } from './pool.ts'
-
-/** The wire counts the values of a statement in 16 bits (PostgreSQL, Message Formats: Bind). */
-const MOST_VALUES = 65_535
+import { written } from './values.ts'
 
 function told(error: SqlError, { onFailed }: Listeners): SqlError {
   onFailed?.(error)
@@ -41,13 +39,22 @@ class GatedConnection implements DatabaseConnection {
 
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
     this.#gate.inspect(query)
-    if (query.parameters.length > MOST_VALUES) throw told(new SqlError(errors.PTC_SQL_VALUE_REFUSED), this.#listeners)
+    const values = this.#written(query.parameters)
     try {
-      const { command, rowCount, rows } = await this.#client.query(statement(query.sql, query.parameters))
+      const { command, rowCount, rows } = await this.#client.query(statement(query.sql, values))
       if (command === 'SELECT') return { rows: rows as R[] }
       return { rows: rows as R[], numAffectedRows: BigInt(rowCount ?? 0) }
     } catch (error) {
       throw this.#failed(error)
+    }
+  }
+
+  /** Before the socket: a value that the driver fails to write costs the connection. */
+  #written(values: readonly unknown[]): readonly unknown[] {
+    try {
+      return written(values)
+    } catch (error) {
+      throw failed(error, this.#listeners)
     }
   }
 
@@ -80,6 +87,7 @@ class GatedConnection implements DatabaseConnection {
 }
 
 const own = (connection: DatabaseConnection): GatedConnection => connection as GatedConnection
+const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`
 
 class GatedDriver implements Driver {
   readonly #pool: PgPool
@@ -131,33 +139,16 @@ class GatedDriver implements Driver {
     }
   }
 
-  async savepoint(connection: DatabaseConnection, name: string, compile: QueryCompiler['compileQuery']): Promise<void> {
-    await this.#control(connection, 'savepoint', name, compile)
+  async savepoint(connection: DatabaseConnection, name: string): Promise<void> {
+    await own(connection).send(`savepoint ${quoted(name)}`)
   }
 
-  async rollbackToSavepoint(
-    connection: DatabaseConnection,
-    name: string,
-    compile: QueryCompiler['compileQuery'],
-  ): Promise<void> {
-    await this.#control(connection, 'rollback to', name, compile)
+  async rollbackToSavepoint(connection: DatabaseConnection, name: string): Promise<void> {
+    await own(connection).send(`rollback to ${quoted(name)}`)
   }
 
-  async releaseSavepoint(
-    connection: DatabaseConnection,
-    name: string,
-    compile: QueryCompiler['compileQuery'],
-  ): Promise<void> {
-    await this.#control(connection, 'release', name, compile)
-  }
-
-  async #control(
-    connection: DatabaseConnection,
-    command: string,
-    name: string,
-    _compile: QueryCompiler['compileQuery'],
-  ): Promise<void> {
-    await own(connection).send(`${command} "${name.replaceAll('"', '""')}"`)
+  async releaseSavepoint(connection: DatabaseConnection, name: string): Promise<void> {
+    await own(connection).send(`release ${quoted(name)}`)
   }
 
   async releaseConnection(connection: DatabaseConnection): Promise<void> {

@@ -43,6 +43,11 @@ const table = {
     boot: "the database role has rights that `rights` does not declare:\n%s\nA member of the owner's role runs:\n%s",
     meaning: 'The role may do more than is declared; the message holds the lines to paste.',
   },
+  PTC_SQL_UNVERIFIED: {
+    boot: 'the connections of `pool` %s; give it ssl: { rejectUnauthorized: true, ca }, or url and ca to the room',
+    meaning:
+      'A pool of yours speaks to a server on another machine in plaintext, or to one that need not prove who it is.',
+  },
   PTC_SQL_UNREACHABLE: {
     boot: 'the database could not be asked for the rights of the role: %s',
     meaning: 'The database was away at boot, so the rights of the role are not known.',

@@ -15,6 +15,7 @@ export const events: Events<'sql.refused' | 'sql.denied' | 'sql.failed' | 'sql.i
     'sql.interrupted': { severity: 'critical', meaning: 'The database was away, busy or too slow; answered 503.' },
     'sql.overprivileged': {
       severity: 'critical',
-      meaning: 'At boot the role had rights that are not declared, and `reportOnly` let the app start.',
+      meaning:
+        '`reportOnly` let the app start: its role has rights that are not declared, could not be asked, or is not sure of its server; `code` says which.',
     },
   })

@@ -7,7 +7,7 @@ import {
 } from 'kysely'
 import { errors } from './errors.ts'
 import { SqlError } from './failure.ts'
-import { faultOfNode, isStatement, LIST_FOR_A_VALUE } from './node-rules.ts'
+import { faultOfNode, faultOfStatement, isOfAValue } from './node-rules.ts'
 
 /** What a gate and its connections tell, and to whom. */
 export interface Listeners {
@@ -39,7 +39,7 @@ export class Gate {
 
   /** @throws SqlError */
   refuse(reason: string): never {
-    if (reason === LIST_FOR_A_VALUE) {
+    if (isOfAValue(reason)) {
       const error = new SqlError(errors.PTC_SQL_VALUE_REFUSED.with({ detail: { reason } }))
       this.#listeners.onFailed?.(error)
       throw error
@@ -89,7 +89,9 @@ class GatedCompiler extends PostgresQueryCompiler {
   }
 
   override compileQuery(node: RootOperationNode, queryId: QueryId): CompiledQuery {
-    if (!isStatement(node)) this.#gate.refuse('no-statement')
-    return new AdmittedQuery(this.#gate, super.compileQuery(node, queryId))
+    const compiled = super.compileQuery(node, queryId)
+    const fault = faultOfStatement(node, compiled.sql)
+    if (fault !== null) this.#gate.refuse(fault)
+    return new AdmittedQuery(this.#gate, compiled)
   }
 }

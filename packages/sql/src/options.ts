@@ -5,7 +5,10 @@ import type { PgPool } from './pool.ts'
 export interface SqlOptions extends RoomOptions {
   /** `postgres://role:password@host:port/database`, without parameters. */
   url?: string
-  /** A pool of `pg` instead of `url`, with limits of your own. Leave it to the room, which ends it: used directly, it passes no gate. */
+  /**
+   * A pool of `pg` instead of `url`, with limits of your own. Leave it to the room, which ends it: used directly, it passes no
+   * gate.
+   */
   pool?: PgPool
   /** The authorities, PEM, that may have issued the server's certificate; absent: those Node trusts. */
   ca?: string | Buffer
@@ -79,7 +82,8 @@ export const optionsSchema: ObjectSchema = {
     transactionTimeout: seconds(10, 'Seconds that a transaction may wait for its next statement.'),
     rights: {
       type: 'object',
-      description: 'What the role may do, by `schema.table`. The app starts only if that is all.',
+      description:
+        'What the role may do, by `schema.table`, and by `schema.routine` for EXECUTE on what acts with its owner’s rights. The app starts only if that is all.',
       examples: [{ 'public.users': ['SELECT', 'INSERT'] }],
       propertyNames: { pattern: table.pattern },
       additionalProperties: {
@@ -90,7 +94,7 @@ export const optionsSchema: ObjectSchema = {
         uniqueItems: true,
         items: {
           type: 'string',
-          pattern: `^(?:SELECT|INSERT|UPDATE|DELETE|TRUNCATE)$|^(?:SELECT|INSERT|UPDATE) \\(${NAME}(?:, ${NAME})*\\)$`,
+          pattern: `^(?:SELECT|INSERT|UPDATE|DELETE|TRUNCATE|EXECUTE)$|^(?:SELECT|INSERT|UPDATE) \\(${NAME}(?:, ${NAME})*\\)$`,
           examples: ['SELECT'],
           description: 'A right.',
         },

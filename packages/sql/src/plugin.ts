@@ -2,13 +2,12 @@ import { defineRoom, emit } from '@portcullis/kernel'
 import type { FastifyInstance, FastifyPluginAsync, FastifyRequest } from 'fastify'
 import pg from 'pg'
 import type { Listeners } from './gate.ts'
+import { faultAtBoot } from './boot.ts'
 import { errors } from './errors.ts'
 import { events } from './events.ts'
-import { findings } from './least-privilege.ts'
 import { optionsSchema, type SqlOptions } from './options.ts'
 import { check, compilePolicy } from './policy.ts'
 import type { PgPool } from './pool.ts'
-import { readRights } from './rights.ts'
 import { secureDatabase, type SecureDatabase } from './secure-database.ts'
 
 /** A property of the scope that registered the room: inner scopes inherit it. */
@@ -22,13 +21,15 @@ const plugin: FastifyPluginAsync<SqlOptions> = defineRoom<SqlOptions>({
   events,
   check,
   async setup(options, app) {
-    const pool = options.pool ?? openPool(options, app)
+    const pool: PgPool = options.pool ?? new pg.Pool({ ...compilePolicy(options) } as pg.PoolConfig)
+    outlive(pool as Partial<pg.Pool>, app)
     const database = secureDatabase<never>(pool, listeners(app))
     let open = true
     const end = async (): Promise<void> => {
+      if (!open) return
       // A pool may be ended once only.
-      if (open) await pool.end()
       open = false
+      await pool.end()
     }
     app.addHook('onClose', end)
     try {
@@ -57,14 +58,17 @@ export function databaseOf<Tables = Record<string, never>>(
   return database
 }
 
-function openPool(options: Readonly<SqlOptions>, app: FastifyInstance): PgPool {
-  const pool = new pg.Pool({ ...compilePolicy(options) } as pg.PoolConfig)
-  // An idle connection that the server ends, or one that ends between two statements, is no reason for the process to die:
-  // the next statement fails, and says so.
-  const log = (error: Error): void => app.log.warn({ err: error }, 'sql: a connection ended')
-  pool.on('error', log)
-  pool.on('connect', (client) => void client.on('error', log))
-  return pool as unknown as PgPool
+/**
+ * An idle connection that the server ends, or one that ends between two statements, is no reason for the process to die: the
+ * next statement fails, and says so.
+ */
+function outlive(pool: Partial<pg.Pool>, app: FastifyInstance): void {
+  // The pool hangs the whole client on its errors: not for a log.
+  const log = ({ message, code }: Error & { code?: string }): void => {
+    if (pool.ending !== true) app.log.warn({ reason: message, sqlState: code }, 'sql: a connection ended')
+  }
+  pool.on?.('error', () => undefined)
+  pool.on?.('connect', (client) => void client.on('error', log))
 }
 
 function listeners(app: FastifyInstance): Listeners {
@@ -85,26 +89,15 @@ function listeners(app: FastifyInstance): Listeners {
   }
 }
 
-/** @throws PTC_SQL_RIGHTS_EXCESSIVE, PTC_SQL_UNREACHABLE; under `reportOnly` both are told instead */
+/** @throws PTC_SQL_RIGHTS_EXCESSIVE, PTC_SQL_UNVERIFIED, PTC_SQL_UNREACHABLE; under `reportOnly` they are told instead */
 async function holdToRights(
   database: SecureDatabase<never>,
   options: Readonly<SqlOptions>,
   app: FastifyInstance,
 ): Promise<void> {
-  let error: Error
-  try {
-    const found = findings(await readRights(database), options)
-    if (found.length === 0) return
-    const list = (parts: readonly string[]): string => [...new Set(parts)].map((part) => `  ${part}`).join('\n')
-    error = new errors.PTC_SQL_RIGHTS_EXCESSIVE(
-      list(found.map(({ sentence }) => sentence)),
-      list(found.map(({ line }) => line)),
-    )
-  } catch (failure) {
-    const { cause } = failure as Error
-    error = new errors.PTC_SQL_UNREACHABLE(cause instanceof Error ? cause.message : String(failure))
-  }
+  const error = await faultAtBoot(database, options)
+  if (error === undefined) return
   if (options.reportOnly !== true) throw error
   app.log.warn(error.message)
-  emit(app, events['sql.overprivileged'], { outcome: 'observed', code: (error as { code?: string }).code ?? '' })
+  emit(app, events['sql.overprivileged'], { outcome: 'observed', code: error.code })
 }

@@ -32,6 +32,11 @@ function isPool({ connect, end }: { connect?: unknown; end?: unknown }): boolean
   return typeof connect === 'function' && typeof end === 'function'
 }
 
+/** What `pg` does without `connectionTimeoutMillis`: while every connection is taken, a request hangs. */
+function waitsForEver({ options }: { options?: { connectionTimeoutMillis?: unknown } }): boolean {
+  return options !== undefined && !(Number(options.connectionTimeoutMillis) > 0)
+}
+
 /** Rules between options. */
 export function check(options: Readonly<SqlOptions>): Finding[] {
   // Mistakes are told all at once: `rights` may be missing.
@@ -52,16 +57,7 @@ export function check(options: Readonly<SqlOptions>): Finding[] {
       fix: [{ op: 'remove', path: '/url' }],
     })
   else if (url !== undefined) findings.push(...checkUrl(url))
-  if (pool !== undefined && !isPool(pool))
-    findings.push({
-      at: '/pool',
-      rule: 'no-pool',
-      message: 'is no pool of `pg`; write pool: new pg.Pool(…), or url instead',
-      fix: [
-        { op: 'remove', path: '/pool' },
-        { op: 'add', path: '/url', value: EXAMPLE },
-      ],
-    })
+  if (pool !== undefined) findings.push(...checkPool(pool, url === undefined))
   for (const [at, name] of rowSecurity.entries())
     if (!Object.hasOwn(rights ?? {}, name))
       findings.push({
@@ -72,6 +68,18 @@ export function check(options: Readonly<SqlOptions>): Finding[] {
         fix: [{ op: 'remove', path: `/rowSecurity/${at}` }],
       })
   return findings.toReversed()
+}
+
+function checkPool(pool: object, alone: boolean): Finding[] {
+  const url = { op: 'add', path: '/url', value: EXAMPLE } as const
+  const fix = [{ op: 'remove', path: '/pool' } as const, ...(alone ? [url] : [])]
+  if (!isPool(pool))
+    return [
+      { at: '/pool', rule: 'no-pool', message: 'is no pool of `pg`; write pool: new pg.Pool(…), or url instead', fix },
+    ]
+  if (!waitsForEver(pool)) return []
+  const message = 'waits for a connection for ever; give it connectionTimeoutMillis: 3000, or write url instead'
+  return [{ at: '/pool', rule: 'pool-waits', message, fix }]
 }
 
 function checkUrl(url: string): Finding[] {
@@ -103,12 +111,14 @@ function checkUrl(url: string): Finding[] {
 export function compilePolicy(options: Readonly<SqlOptions>): PoolSettings {
   const url = parsed(options.url ?? '') ?? new URL(EXAMPLE)
   const { ca, dangerouslyPlaintext, maxConnections, connectTimeout, statementTimeout, transactionTimeout } = options
-  const host = url.hostname.replace(/^\[(.*)\]$/, '$1')
-  const plaintext = ca === undefined && (LOOPBACK.test(host) || dangerouslyPlaintext === true)
+  const host = decodeURIComponent(url.hostname.replace(/^\[(.*)\]$/, '$1'))
+  // A path is a socket in the file system: `postgres://app@%2Fvar%2Frun%2Fpostgresql/app`. It speaks no TLS.
+  const local = LOOPBACK.test(host) || host.startsWith('/')
+  const plaintext = ca === undefined && (local || dangerouslyPlaintext === true)
   const verified = { rejectUnauthorized: true, minVersion: 'TLSv1.2' } as const
   const milliseconds = (seconds = 1): number => seconds * 1000
   return Object.freeze({
-    host: decodeURIComponent(host),
+    host,
     port: Number(url.port || 5432),
     user: decodeURIComponent(url.username),
     password: url.password === '' ? undefined : decodeURIComponent(url.password),

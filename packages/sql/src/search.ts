@@ -1,5 +1,6 @@
 import type { Expression, RawBuilder } from 'kysely'
 import { namesOf, sql } from './sql.ts'
+import { UNWRITABLE } from './values.ts'
 
 /** A column or any other expression of the builder or of a template. */
 export type Operand = Expression<unknown>
@@ -37,26 +38,32 @@ export function orderBy<const Name extends string>({
   }
 }
 
-/** `%`, `_` and the escape itself stand for themselves. */
-function literally(text: string): string {
-  return text.replaceAll(/[\\%_]/g, String.raw`\$&`)
+/**
+ * A pattern in which `%`, `_` and the escape itself stand for themselves. The escape is LIKE's own, the backslash: to write
+ * it into the statement would depend on `standard_conforming_strings`.
+ */
+function pattern(before: string, text: string): string | symbol {
+  // Types say so already; a request's body knows no types.
+  if (typeof text !== 'string') return UNWRITABLE
+  return `${before}${text.replaceAll(/[\\%_]/g, String.raw`\$&`)}%`
 }
 
-/** `column ilike '%text%'`, in which `%` and `_` of the text are text. */
+/** `column ilike '%text%'`, in which `%` and `_` of the text are text. What is no text is answered 400. */
 export function contains(column: Operand, text: string): RawBuilder<boolean> {
-  return sql`${column} ilike ${`%${literally(text)}%`} escape '\\'`
+  return sql`${column} ilike ${pattern('%', text)}`
 }
 
-/** `column ilike 'text%'`, in which `%` and `_` of the text are text. */
+/** `column ilike 'text%'`, in which `%` and `_` of the text are text. What is no text is answered 400. */
 export function startsWith(column: Operand, text: string): RawBuilder<boolean> {
-  return sql`${column} ilike ${`${literally(text)}%`} escape '\\'`
+  return sql`${column} ilike ${pattern('', text)}`
 }
 
 /** The types of values that a list may have, as PostgreSQL calls them. */
 export type ListType = 'text' | 'integer' | 'bigint' | 'uuid' | 'boolean' | 'timestamptz'
 
 /**
- * `column in (…)` with one value however long the list is, also an empty one, which nothing is in.
+ * `column in (…)` with one value however long the list is, also an empty one, which nothing is in. What is no list is
+ * answered 400.
  * @param type the column's type
  */
 export function oneOf(
@@ -64,7 +71,7 @@ export function oneOf(
   values: readonly (string | number | bigint | boolean)[],
   type: ListType,
 ): RawBuilder<boolean> {
-  const list = [...values]
+  const list = Array.isArray(values) ? values : UNWRITABLE
   switch (type) {
     case 'text':
       return sql`${column} = any(${list}::text[])`
@@ -82,9 +89,14 @@ export function oneOf(
 }
 
 /**
- * The text at a path of a JSON document, null if there is none. The path travels as a value.
+ * The text at a path of a JSON document, null if there is none. The path travels as a value; what is none is answered 400.
  * @example where jsonText(sql`settings`, ['theme', 'colour']) = 'red'
  */
 export function jsonText(column: Operand, path: readonly (string | number)[]): RawBuilder<string | null> {
-  return sql`(${column} #>> ${path.map(String)}::text[])`
+  const names = Array.isArray(path) && path.every(isName) ? path.map(String) : UNWRITABLE
+  return sql`(${column} #>> ${names}::text[])`
+}
+
+function isName(part: unknown): boolean {
+  return typeof part === 'string' || typeof part === 'number'
 }

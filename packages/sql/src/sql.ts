@@ -1,6 +1,7 @@
 import { type RawBuilder, sql as kyselySql } from 'kysely'
 import { errors } from './errors.ts'
 import { admit } from './template.ts'
+import { UNWRITABLE } from './values.ts'
 
 /** The template tag, with what a template cannot do by itself. */
 export interface Sql {
@@ -11,7 +12,7 @@ export interface Sql {
    * @example const column = sql.identifier(['name', 'created_at'])(request.query.column)
    */
   identifier<const Name extends string>(allowList: readonly Name[]): (name: unknown) => RawBuilder<unknown> | undefined
-  /** Parts or values with a comma between them; no parts: `null`. */
+  /** Parts or values with a comma between them; no parts: `null`. What is no list is answered 400. */
   list(parts: readonly unknown[]): RawBuilder<unknown>
 }
 
@@ -40,6 +41,7 @@ export const sql: Sql = Object.assign(tag, {
     return (name: unknown) => names.get(name)
   },
   list(parts: readonly unknown[]) {
+    if (!Array.isArray(parts)) return tag`${UNWRITABLE}`
     return parts.length === 0 ? tag`null` : kyselySql.join([...parts])
   },
 }) as Sql

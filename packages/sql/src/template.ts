@@ -90,7 +90,7 @@ export function faultOfTemplate(strings: readonly string[]): TemplateFault | nul
 /** Templates that were found good, by identity; and by their text, for the copies that plugins of Kysely make. */
 const known = new WeakSet<readonly string[]>()
 const texts = new Set<string>()
-const textOf = (strings: readonly string[]): string => strings.join('\0')
+const textOf = (strings: readonly string[]): string => [strings.length, ...strings].join('\0')
 
 /**
  * Examines the strings of a template once, and remembers them.

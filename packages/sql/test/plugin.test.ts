@@ -1,7 +1,6 @@
 import { onSecurityEvent, type SecurityEvent } from '@portcullis/kernel'
 import { hasPostgres } from '@portcullis/test-servers/postgres'
 import Fastify, { type FastifyInstance } from 'fastify'
-import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import postgres, { databaseOf, SqlError, type SqlOptions, sql } from '../src/index.ts'
 import { RIGHTS, stage } from './stage.ts'
@@ -204,15 +203,6 @@ describe.runIf(hasPostgres)('at boot', () => {
     expect(message).toContain('there is no table public.gone')
     expect(message).toContain('ALTER TABLE public.posts ENABLE ROW LEVEL SECURITY;')
     expect(message).not.toContain('ALTER TABLE public.notes')
-  })
-
-  it('refuses a pool of the user’s without a time limit for statements', async () => {
-    const app = Fastify()
-    onTestFinished(() => app.close())
-    const pool = new pg.Pool({ connectionString: at.url })
-    pool.on('error', () => undefined)
-    app.register(postgres, { rights: RIGHTS, pool })
-    await expect(app.ready()).rejects.toThrow("ALTER ROLE app SET statement_timeout = '5s';")
   })
 
   it('starts under reportOnly, and says what it would have refused; the gate stays shut', async () => {

@@ -42,3 +42,7 @@ it('writes every limit out', () => {
     query_timeout: 6000,
   })
 })
+
+it('takes a path for a socket in the file system, which speaks no TLS', () => {
+  expect(of('postgres://app@%2Fvar%2Frun%2Fpostgresql/app')).toMatchObject({ host: '/var/run/postgresql', ssl: false })
+})

@@ -71,6 +71,19 @@ describe.runIf(isPossible)('a server that speaks TLS', () => {
     expect(await boot(impostor, good.cert)).toMatch(/^PTC_SQL_UNREACHABLE: .*self-signed certificate/)
   })
 
+  it('with a certificate of nobody’s is accepted by a pool that asks for none, and refused here all the same', async () => {
+    const pool = new pg.Pool({
+      connectionString: impostor.url,
+      ssl: { rejectUnauthorized: false },
+      connectionTimeoutMillis: 5000,
+    })
+    expect((await pool.query('select 1 as one')).rows).toEqual([{ one: 1 }])
+    const app = Fastify()
+    app.register(postgres, { pool, rights: { 'public.posts': ['SELECT'] } })
+    await expect(app.ready()).rejects.toMatchObject({ code: 'PTC_SQL_UNVERIFIED' })
+    await app.close()
+  })
+
   it('with a verified certificate of another host is refused', async () => {
     expect(await boot(impostor, foreign.cert)).toMatch(/^PTC_SQL_UNREACHABLE: .*(?:altnames|does not match)/)
   })

@@ -1,8 +1,9 @@
 import underPressure from '@fastify/under-pressure'
 import Bottleneck from 'bottleneck'
 import throttle, { type ThrottleOptions } from '@portcullis/throttle'
-import Fastify, { type FastifyInstance } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import { measure } from '../../../bench/measure.ts'
+import { asking, measureRequests } from '../../../bench/requests.ts'
 import { Pacer } from '../src/pacer.ts'
 import { Places } from '../src/places.ts'
 import { SlowDown } from '../src/slow-down.ts'
@@ -56,40 +57,17 @@ await measure('5,000 wait, of 100 callers: one more comes', {
   },
 })
 
-/** A request through `inject`, in the process's own CPU time: the lower decile of 20 rounds. */
-async function requests(title: string, all: Readonly<Record<string, () => Promise<unknown>>>): Promise<void> {
-  const subjects = Object.entries(all).map(([name, run]) => ({ name, run, times: [] as number[] }))
-  for (let round = 0; round < 25; round++) {
-    for (const { run, times } of round % 2 === 0 ? subjects : subjects.toReversed()) {
-      const start = process.cpuUsage()
-      for (let call = 0; call < 1000; call++) await run()
-      const { user, system } = process.cpuUsage(start)
-      if (round >= 5) times.push((user + system) / 1000)
-    }
-  }
-  const decile = (times: readonly number[]): number => times.toSorted((a, b) => a - b)[2] ?? Number.NaN
-  const first = decile(subjects[0]?.times ?? [])
-  console.log(`\n${title}, CPU through inject`)
-  for (const { name, times } of subjects) {
-    const own = decile(times)
-    console.log(`  ${name.padEnd(24)}  ${own.toFixed(1).padStart(6)} µs  ×${(own / first).toFixed(2)}`)
-  }
-}
-
 const opened: FastifyInstance[] = []
-async function app(prepare: (app: FastifyInstance) => Promise<unknown>): Promise<() => Promise<unknown>> {
-  const made = Fastify()
-  opened.push(made)
-  await prepare(made)
-  made.get('/', async () => ({ hello: 'world' }))
-  await made.ready()
-  return () => made.inject('/')
-}
+const app = (prepare?: (app: FastifyInstance) => PromiseLike<unknown>): Promise<() => Promise<unknown>> =>
+  asking(async (one) => {
+    opened.push(one)
+    await prepare?.(one)
+  })
 const ours = (options: ThrottleOptions) => app(async (one) => one.register(throttle, options))
 const rate = { limit: 1_000_000 }
 
-await requests('one request that need not wait', {
-  'bare Fastify': await app(async () => {}),
+await measureRequests('one request that need not wait', {
+  'bare Fastify': await asking(),
   '@fastify/under-pressure': await app(async (one) => one.register(underPressure, { maxEventLoopDelay: 60_000 })),
   'ours, no rule': await ours({}),
   'ours, shed': await ours({ shed: { eventLoopDelayMs: 60_000 } }),

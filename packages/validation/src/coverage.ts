@@ -1,4 +1,6 @@
+import { inspect } from 'node:util'
 import type { Mistake, Operation } from '@portcullis/kernel'
+import type { SharedSchemas } from './dialect.ts'
 import { gapsOf, possibleParts, type Declared } from './declared.ts'
 import { lintSchema, type Judge, type SchemaFinding } from './lint.ts'
 import type { Part, ValidationOptions } from './options.ts'
@@ -8,11 +10,23 @@ import { isStandard, jsonSchemaOf } from './standard.ts'
 export interface Covered {
   readonly declared: Declared
   readonly options: Readonly<ValidationOptions>
+  /** Schemas that those of the route may refer to. */
+  readonly shared: () => SharedSchemas
 }
 
 /** How a part is named in a route's schema. */
 const WRITTEN: Readonly<Record<Part, string>> = { body: 'body', query: 'querystring', params: 'params' }
 const CLOSED = { type: 'object', additionalProperties: false, properties: {} }
+
+/** A schema of a URL's parameters. */
+function parametersOf(url: string): object {
+  const names = [...url.replaceAll('::', '').matchAll(/:(\w+)|\*/g)].map(([, name]) => name ?? '*')
+  const properties = Object.fromEntries(names.map((name) => [name, { type: 'string', maxLength: 100 }]))
+  return { ...CLOSED, properties, required: names }
+}
+
+/** A schema as one would write it. */
+const written = (schema: object): string => inspect(schema, { depth: null, breakLength: Infinity })
 
 const nameOf = ({ methods, url }: Declared): string => `${methods.join('|')} ${url}`
 
@@ -37,15 +51,19 @@ const hasResponse = ({ response }: Declared): boolean =>
 export function gaps(covered: Covered): Mistake[] {
   const { declared, options } = covered
   const told = [...(options.empty ?? []), ...(options.dangerouslyAdmitUndeclared ?? [])]
-  return gapsOf(declared, told).map((part) => ({
-    path: `schema.${WRITTEN[part]}`,
-    rule: 'undeclared',
-    message:
-      `is missing, so the ${part} is closed; add ${WRITTEN[part]}: { type: 'object', additionalProperties: false, ` +
-      `properties: {} }${part === 'params' ? '' : `, or config.security.validation.empty: ['${part}']`}`,
-    fix: [{ op: 'add', path: `/schema/${WRITTEN[part]}`, value: CLOSED }],
-    route: nameOf(declared),
-  }))
+  return gapsOf(declared, told).map((part) => {
+    const name = WRITTEN[part]
+    const params = part === 'params'
+    const value = params ? parametersOf(declared.url) : CLOSED
+    const or = params ? '' : `, or config.security.validation.empty: ['${part}']`
+    return {
+      path: `schema.${name}`,
+      rule: 'undeclared',
+      message: `is missing, so the ${part} ${params ? 'are' : 'is'} closed; add ${name}: ${written(value)}${or}`,
+      fix: [{ op: 'add', path: `/schema/${name}`, value }],
+      route: nameOf(declared),
+    }
+  })
 }
 
 /** Answers without a schema, where one is required. */
@@ -77,11 +95,11 @@ function* schemasOf(declared: Declared): Generator<readonly [string, unknown]> {
 }
 
 /** What a route's schemas leave open. */
-export function looseEnds({ declared }: Covered, judge: Judge): Mistake[] {
+export function looseEnds({ declared, shared }: Covered, judge: Judge): Mistake[] {
   return [...schemasOf(declared)].flatMap(([at, schema]) => {
     const json = jsonSchemaOf(schema)
     if (json === null) return []
-    return lintSchema(json, judge, at === 'headers').map((finding) => mistake(nameOf(declared), at, finding))
+    return lintSchema(json, judge, at === 'headers', shared()).map((finding) => mistake(nameOf(declared), at, finding))
   })
 }
 
@@ -96,17 +114,17 @@ function mistake(route: string, part: string, { at, rule, message, add = {} }: S
 
 /** Whether any schema of the routes has a pattern. */
 export const havePatterns = (routes: readonly Covered[]): boolean =>
-  routes.some(({ declared }) =>
-    [...schemasOf(declared)].some(([, schema]) => {
-      const json = jsonSchemaOf(schema)
-      return json !== null && hasPattern(json, new Set())
-    }),
+  routes.some(({ declared, shared }) =>
+    [...Array.from(schemasOf(declared), ([, schema]) => jsonSchemaOf(schema)), shared()].some((one) =>
+      hasPattern(one, new Set()),
+    ),
   )
 
 function hasPattern(value: unknown, seen: Set<unknown>): boolean {
   if (typeof value !== 'object' || value === null || seen.has(value)) return false
   seen.add(value)
   return Object.entries(value).some(
-    ([word, inner]) => (word === 'pattern' && typeof inner === 'string') || hasPattern(inner, seen),
+    ([word, inner]) =>
+      (word === 'pattern' && typeof inner === 'string') || word === 'patternProperties' || hasPattern(inner, seen),
   )
 }

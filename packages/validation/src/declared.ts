@@ -1,5 +1,6 @@
+import { parseMediaType } from './media-type.ts'
 import type { Part } from './options.ts'
-import { isStandard } from './standard.ts'
+import { isStandard, jsonSchemaOf } from './standard.ts'
 
 /** What a route's schema describes. Any kind of schema counts: JSON Schema, TypeBox, Zod. */
 export interface Declared {
@@ -33,10 +34,13 @@ export function declaredBy(route: {
 /** Methods whose requests bring a body (RFC 9110 §9.3). */
 const WITH_BODY: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH'])
 
+/** Whether a URL has parameters; `::` is a colon (`/items::archive`). */
+export const hasParams = (url: string): boolean => /[:*]/.test(url.replaceAll('::', ''))
+
 /** Parts that a route may be sent: every URL may have a query. */
 export function possibleParts({ methods, url }: Declared): Part[] {
   const parts: Part[] = ['query']
-  if (/[:*]/.test(url)) parts.unshift('params')
+  if (hasParams(url)) parts.unshift('params')
   if (methods.some((method) => WITH_BODY.has(method))) parts.unshift('body')
   return parts
 }
@@ -46,10 +50,10 @@ export function gapsOf(declared: Declared, empty: readonly Part[]): Part[] {
   return possibleParts(declared).filter((part) => declared[part] === undefined && !empty.includes(part))
 }
 
-/** Names of a query schema's properties that may be lists; null if the schema does not say so in JSON Schema. */
+/** Names of a query schema's properties that may be lists; null if the schema does not tell. */
 export function listsOf(schema: unknown): ReadonlySet<string> | null {
-  const properties = (schema as { properties?: unknown } | undefined)?.properties
-  if (typeof properties !== 'object' || properties === null || isStandard(schema)) return null
+  const properties = jsonSchemaOf(schema)?.['properties']
+  if (typeof properties !== 'object' || properties === null) return null
   const scalar = new Set(['string', 'number', 'integer', 'boolean', 'null', 'object'])
   const lists = Object.entries(properties as Record<string, { type?: unknown; $ref?: unknown } | undefined>).filter(
     ([, property]) => !scalar.has(property?.type as string) && !hasNoType(property),
@@ -62,9 +66,12 @@ const COMBINING = ['$ref', 'anyOf', 'oneOf', 'allOf', 'items', 'prefixItems']
 const hasNoType = (property: object | undefined): boolean =>
   property === undefined || (!('type' in property) && !COMBINING.some((word) => word in property))
 
-/** Media types of a body that is described per media type; Fastify finds none that is not in lower case. */
+/**
+ * Media types of a body that is described per media type. Fastify looks a body's up in lower case and without parameters:
+ * under another key nobody would check it, so such keys take nothing.
+ */
 export function typesOf(body: unknown): readonly string[] | null {
   const content = (body as { content?: unknown } | undefined)?.content
   if (typeof content !== 'object' || content === null || isStandard(body)) return null
-  return Object.keys(content)
+  return Object.keys(content).filter((type) => parseMediaType(type)?.essence === type)
 }

@@ -10,7 +10,7 @@ const table = {
     event: rejected,
     meaning:
       'The path holds an encoded slash or backslash, a control character, a dot segment, an empty segment, a semicolon, ' +
-      'a double encoding or what is not UTF-8. `detail.reason` names it.',
+      'a double encoding, a fragment or what is not UTF-8. `detail.reason` names it.',
   },
   PTC_VALIDATION_UNDECLARED: {
     status: 400,
@@ -20,15 +20,17 @@ const table = {
   },
   PTC_VALIDATION_QUERY_REFUSED: {
     status: 400,
-    sentence: 'The query names a parameter twice, or one that is not accepted.',
+    sentence: 'The query names a parameter twice, one that is not accepted, or is no UTF-8.',
     event: rejected,
-    meaning: 'A parameter that is no list came more than once, or one is named like a prototype.',
+    meaning:
+      'A parameter that is no list came more than once, one is named like a prototype, or the encoding is malformed.',
   },
   PTC_VALIDATION_MEDIA_TYPE: {
     status: 415,
     sentence: 'The media type of the request body is not accepted here.',
     event: rejected,
-    meaning: 'The Content-Type is missing, malformed, not in `mediaTypes`, or has a parameter that means nothing.',
+    meaning:
+      'The Content-Type is missing, there twice, malformed, not in `mediaTypes`, lacks its boundary, or has a parameter that means nothing.',
   },
   PTC_VALIDATION_ENCODING: {
     status: 415,
@@ -40,7 +42,7 @@ const table = {
     status: 413,
     sentence: 'The request body is too large.',
     event: rejected,
-    meaning: 'The body is larger than `bodyLimit`, as it came or inflated.',
+    meaning: 'The body is larger than `bodyLimit`, as it came or inflated, or a file is larger than its form admits.',
   },
   PTC_VALIDATION_BODY_TOO_SLOW: {
     status: 408,
@@ -52,13 +54,19 @@ const table = {
     status: 400,
     sentence: 'The request body could not be read.',
     event: rejected,
-    meaning: 'The encoded body could not be inflated.',
+    meaning: 'The encoded body could not be inflated, something follows its end, or a form with files is malformed.',
   },
   PTC_VALIDATION_FILE_TYPE: {
     status: 415,
     sentence: 'The file is of no type that is accepted here.',
     event: rejected,
     meaning: '`acceptFile` found another type in the content of an uploaded file than those accepted.',
+  },
+  PTC_VALIDATION_FORM_REFUSED: {
+    status: 400,
+    sentence: 'The form of the request body is not accepted.',
+    event: rejected,
+    meaning: 'The form has too many fields, the name of a prototype, or what is no UTF-8. `detail.reason` names it.',
   },
   PTC_VALIDATION_JSON_REFUSED: {
     status: 400,

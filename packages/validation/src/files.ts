@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import type { Readable } from 'node:stream'
+import type { Refusal } from '@portcullis/kernel'
 import { errors } from './errors.ts'
 
 /** Media types that can be told by how a file begins. */
@@ -33,13 +34,14 @@ export function fileTypeOf(head: Uint8Array): FileType | null {
 
 /** A file of a form, as @fastify/multipart hands it over. */
 export interface FilePart {
-  readonly file: Readable
+  readonly file: Readable & { readonly truncated?: boolean }
 }
 
 /**
  * Looks at how an uploaded file begins, and leaves its stream as it was. What the client calls it does not count.
  * @returns its type, one of those accepted
- * @throws an error that is answered with PTC_VALIDATION_FILE_TYPE (415); the file is then read no further
+ * @throws an error that is answered with PTC_VALIDATION_FILE_TYPE (415); the file is then read no further. A file beyond
+ *   the limit fails while it is read, with PTC_VALIDATION_BODY_TOO_LARGE (413)
  * @example const part = await request.file(); const type = await acceptFile(part, ['image/png', 'image/jpeg'])
  */
 export async function acceptFile<const T extends FileType>({ file }: FilePart, types: readonly T[]): Promise<T> {
@@ -58,12 +60,31 @@ export async function acceptFile<const T extends FileType>({ file }: FilePart, t
   if (accepted === undefined) {
     // A form whose file nobody reads would never end.
     file.resume()
-    throw Object.assign(new Error('the file is of no type that is accepted'), {
-      refusal: errors.PTC_VALIDATION_FILE_TYPE,
-    })
+    throw refused('the file is of no type that is accepted', errors.PTC_VALIDATION_FILE_TYPE)
   }
+  const tooLarge = (): Error => refused('the file is larger than its form admits', errors.PTC_VALIDATION_BODY_TOO_LARGE)
+  if (file.truncated === true) {
+    file.resume()
+    throw tooLarge()
+  }
+  // Who reads the stream would take what came until the limit for the whole.
+  file.once('limit', () => file.destroy(tooLarge()))
   if (!file.readableEnded) file.unshift(head)
   return accepted
+}
+
+function refused(message: string, refusal: Refusal): Error {
+  return Object.assign(new Error(message), { refusal })
+}
+
+/** What the parser of @fastify/multipart throws of a form that is none, without a status. */
+const MALFORMED = /unexpected end of multipart data|^Multipart: Boundary not found/i
+
+/** Lets an error that says that a form is malformed be answered 400: it is the client's fault, and would be a 500. */
+export function blameForm(contentType: string | undefined, error: Error & { readonly statusCode?: number }): void {
+  if (error.statusCode !== undefined || !MALFORMED.test(error.message)) return
+  if (contentType?.toLowerCase().startsWith('multipart/') !== true) return
+  Object.assign(error, { refusal: errors.PTC_VALIDATION_BODY_MALFORMED })
 }
 
 /** Limits for `register(multipart, multipartLimits({ … }))`: what is not named is closed or small. */

@@ -6,7 +6,7 @@ import type { BodyRates } from './body-rate.ts'
 import { errors } from './errors.ts'
 import type { Part } from './options.ts'
 import type { Policy } from './policy.ts'
-import { queryFault, type QueryFault } from './query.ts'
+import { isMalformed, queryFault, type QueryFault } from './query.ts'
 import { inflated, receive, Replay, type Encoding, type Received } from './receive.ts'
 
 /** The rest of the body is not read: nothing may follow it on this connection (RFC 9112 §9.6). */
@@ -41,6 +41,36 @@ export function hasBody(raw: IncomingMessage): boolean {
   return (raw as unknown as { stream?: { endAfterHeaders?: boolean } }).stream?.endAfterHeaders === false
 }
 
+/** Whether there is a body for certain: in HTTP/2 a stream without a length may end without a byte. */
+const isCertain = ({ httpVersionMajor, headers }: IncomingMessage): boolean =>
+  httpVersionMajor < 2 || headers['content-length'] !== undefined
+
+/** Whether a field comes more than once: Node keeps the first, others the last. */
+function comesTwice({ rawHeaders }: IncomingMessage, name: string): boolean {
+  let count = 0
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const field = rawHeaders[i] as string
+    if (field.length === name.length && field.toLowerCase() === name) count++
+  }
+  return count > 1
+}
+
+/** Counts what comes on a stream of HTTP/2: its connection counts all streams together. */
+function counted(raw: IncomingMessage): () => number {
+  let bytes = 0
+  const push = raw.push.bind(raw)
+  raw.push = (chunk: Buffer | null) => {
+    bytes += chunk?.length ?? 0
+    return push(chunk)
+  }
+  return () => bytes
+}
+
+const NOTHING = Buffer.alloc(0)
+
+/** Says why bytes are refused. */
+type Judge = (bytes: Buffer) => Refusal | undefined
+
 /** Compiles the step that takes a request's parts in. */
 export function compileIntake(policy: Policy, about: Surroundings): NonNullable<Steps['preParsing']> {
   const { closed, lists, reception, encodings, limit, scan } = policy
@@ -53,28 +83,42 @@ export function compileIntake(policy: Policy, about: Surroundings): NonNullable<
 
   function parts({ raw, query }: FastifyRequest): Refusal | undefined {
     if (closed.params) return UNDECLARED.params
+    // Where the query begins is the router's to say: with `useSemicolonDelimiter` at a `;` too.
+    if (closed.query) {
+      for (const _ in query as object) return UNDECLARED.query
+      return undefined
+    }
+    const fault = queryFault(query, lists)
+    if (fault !== null) return ofQuery(fault)
     const target = raw.url as string
     const at = target.indexOf('?')
-    if (at !== -1 && at < target.length - 1) {
-      if (closed.query) return UNDECLARED.query
-      const fault = queryFault(query, lists)
-      if (fault !== null) return ofQuery(fault)
-    }
-    return undefined
+    return at !== -1 && isMalformed(target.slice(at)) ? ofQuery('malformed-encoding') : undefined
+  }
+
+  const json: Judge | null =
+    scan === null
+      ? null
+      : (bytes) => {
+          const reason = scan(bytes)
+          return reason === null ? undefined : errors.PTC_VALIDATION_JSON_REFUSED.with({ detail: { reason } })
+        }
+  const form: Judge = (bytes) => {
+    const reason = policy.form(bytes)
+    return reason === null ? undefined : errors.PTC_VALIDATION_FORM_REFUSED.with({ detail: { reason } })
   }
 
   function body(request: FastifyRequest, reply: FastifyReply, payload: RequestPayload) {
     const { raw } = request
-    if (closed.body) return UNDECLARED.body
+    if (closed.body) return isCertain(raw) ? UNDECLARED.body : nothing(payload)
     const { headers } = raw
-    const kind = reception(headers['content-type'])
+    const kind = comesTwice(raw, 'content-type') ? null : reception(headers['content-type'])
     if (kind === null) return about.lenient ? undefined : MEDIA_TYPE
     const encoding = headers['content-encoding']?.toLowerCase()
     const encoded = encoding !== undefined && encoding !== 'identity'
     if (encoded && !encodings.has(encoding as Encoding)) return ENCODING
     if (Number(headers['content-length']) > limit) return TOO_LARGE
-    const scanned = kind === 'json' && scan !== null
-    if (scanned || encoded) return whole(request, payload, encoded ? (encoding as Encoding) : null, scanned)
+    const judge = kind === 'json' ? json : kind === 'form' ? form : null
+    if (judge !== null || encoded) return whole(request, payload, encoded ? (encoding as Encoding) : null, judge)
     watch(request, reply)
     return undefined
   }
@@ -90,21 +134,33 @@ export function compileIntake(policy: Policy, about: Surroundings): NonNullable<
     return undefined
   }
 
-  /** Looks at the bytes of JSON. */
-  function judge(request: FastifyRequest, bytes: Buffer): Refusal | undefined {
-    const reason = scan === null ? null : scan(bytes)
-    return reason === null ? undefined : told(request, errors.PTC_VALIDATION_JSON_REFUSED.with({ detail: { reason } }))
-  }
-
-  async function inflate(request: FastifyRequest, came: Buffer, encoding: Encoding, json: boolean) {
+  async function inflate(request: FastifyRequest, came: Buffer, encoding: Encoding, judge: Judge | null) {
     const bytes = await inflated(came, encoding, limit)
-    if (typeof bytes === 'string') return bytes === 'too-large' ? TOO_LARGE : MALFORMED
+    // Under `reportOnly` it goes on as it came.
+    if (typeof bytes === 'string')
+      return told(request, bytes === 'too-large' ? TOO_LARGE : MALFORMED) ?? new Replay(came, came.length)
     // Nobody behind this step may inflate it again.
     delete request.raw.headers['content-encoding']
-    return (json ? judge(request, bytes) : undefined) ?? new Replay(bytes, came.length)
+    return judged(request, bytes, judge) ?? new Replay(bytes, came.length)
   }
 
-  function whole(request: FastifyRequest, payload: RequestPayload, encoding: Encoding | null, json: boolean) {
+  function judged(request: FastifyRequest, bytes: Buffer, judge: Judge | null): Refusal | undefined {
+    const refusal = judge?.(bytes)
+    return refusal === undefined ? undefined : told(request, refusal)
+  }
+
+  /** Waits for the end of a body that has no length, and is none if nothing comes before its end. */
+  function nothing(payload: RequestPayload) {
+    return new Promise<Refusal | Replay>((resolve) => {
+      const done = ({ fault, received }: Received): void => {
+        if (fault === 'too-slow') resolve(tooSlow(received))
+        else resolve(received > 0 || fault !== null ? UNDECLARED.body : new Replay(NOTHING, 0))
+      }
+      receive(payload as Readable, { limit: 0, rate: policy.rate, length: NaN }, about.rates, done)
+    })
+  }
+
+  function whole(request: FastifyRequest, payload: RequestPayload, encoding: Encoding | null, judge: Judge | null) {
     return new Promise<Refusal | Replay | undefined>((resolve, reject) => {
       const slow = about.reportOnly ? (received: number) => void told(request, tooSlow(received)) : undefined
       const done = ({ body: came, fault, received, left }: Received): void => {
@@ -113,9 +169,9 @@ export function compileIntake(policy: Policy, about: Surroundings): NonNullable<
           else if (fault === 'aborted') resolve(MALFORMED)
           // Under `reportOnly` what has come goes on, and Fastify's own limit refuses it.
           else if (fault === 'too-large') resolve(told(request, TOO_LARGE) ?? new Replay(came, received))
-          else if (encoding !== null) resolve(inflate(request, came, encoding, json))
+          else if (encoding !== null) resolve(inflate(request, came, encoding, judge))
           else {
-            const refusal = judge(request, came)
+            const refusal = judged(request, came, judge)
             // Nobody else will read what was left.
             if (left && refusal !== undefined) request.raw.resume()
             resolve(refusal ?? (left ? undefined : new Replay(came, received)))
@@ -134,12 +190,11 @@ export function compileIntake(policy: Policy, about: Surroundings): NonNullable<
   function watch(request: FastifyRequest, reply: FastifyReply): void {
     const { raw } = request
     const { rate } = policy
-    // In HTTP/2 many bodies share a connection.
-    if (rate === null || raw.httpVersionMajor !== 1) return
+    if (rate === null) return
     about.rates.watch(
       {
         counts: 'more',
-        received: () => raw.socket.bytesRead,
+        received: raw.httpVersionMajor < 2 ? () => raw.socket.bytesRead : counted(raw),
         over: () => raw.complete || raw.destroyed,
         held: () => raw.readableFlowing !== true && raw.readableLength > 0,
         cut(received) {

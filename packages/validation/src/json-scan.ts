@@ -122,9 +122,11 @@ export function jsonScanner(limits: JsonLimits, seed: number): (body: Buffer) =>
         const object = open[depth] as number
         const name = escaped ? unescaped(body, start, i) : undefined
         const length = name === undefined ? i - start : name.length
-        const twice =
-          name === undefined ? members.has(object, hash, start, i) : members.hasDecoded(object, hashOf(name), name)
-        if (twice) return 'duplicate-member'
+        const entry =
+          name === undefined ? members.enter(object, hash, start, i) : members.enterDecoded(object, hashOf(name), name)
+        if (entry === 'twice') return 'duplicate-member'
+        // A hash of 32 bits has a seed, and names can still be found that meet whatever it is.
+        if (entry === 'crowded') return 'keys'
         // The two lengths of the names that reach a prototype.
         if (length === 9 || length === 11) {
           const text = name === undefined ? body.toString('latin1', start, i) : name.toString('latin1')

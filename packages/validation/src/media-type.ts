@@ -30,28 +30,36 @@ export function parseMediaType(field: string): MediaType | null {
 export const isJson = (essence: string): boolean => essence === 'application/json' || essence.endsWith('+json')
 
 /** What a route makes of a Content-Type. */
-export type Reception = 'json' | 'other' | null
+export type Reception = 'json' | 'form' | 'other' | null
+
+const receptionOf = (essence: string): Reception =>
+  isJson(essence) ? 'json' : essence === 'application/x-www-form-urlencoded' ? 'form' : 'other'
 
 /**
  * Which Content-Types a route takes: exactly the listed, with no parameter but `charset=utf-8`, and `boundary` where
  * there are parts. Null for the others, and for bodies without one.
  */
 export function mediaTypeRule(types: readonly string[]): (field: string | undefined) => Reception {
-  const known = new Map<string, Reception>(types.map((type) => [type, isJson(type) ? 'json' : 'other']))
+  const known = new Map<string, Reception>(types.map((type) => [type, receptionOf(type)]))
 
   function judge(field: string): Reception {
     const type = parseMediaType(field)
     if (type === null) return null
     const reception = known.get(type.essence) ?? null
     if (reception === null) return null
+    const parts = type.essence.startsWith('multipart/')
     for (const [name, value] of type.parameters) {
-      const admitted = name === 'charset' ? value.toLowerCase() === 'utf-8' : isOfParts(type.essence, name)
+      const admitted =
+        name === 'charset' ? value.toLowerCase() === 'utf-8' : parts && name === 'boundary' && BOUNDARY.test(value)
       if (!admitted) return null
     }
-    return reception
+    return parts && !type.parameters.has('boundary') ? null : reception
   }
 
-  return (field) => (field === undefined ? null : (known.get(field) ?? judge(field)))
+  // What has parts is never whole without its boundary.
+  const bare = new Map([...known].filter(([type]) => !type.startsWith('multipart/')))
+  return (field) => (field === undefined ? null : (bare.get(field) ?? judge(field)))
 }
 
-const isOfParts = (essence: string, name: string): boolean => essence.startsWith('multipart/') && name === 'boundary'
+/** RFC 2046 §5.1.1 */
+const BOUNDARY = /^[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]$/

@@ -2,11 +2,20 @@
 export interface MemberTable {
   /** Forgets the members of the body before. */
   begin(body: Buffer): void
-  /** Enters a name, as it stands in the body; true if its object has one like it. */
-  has(object: number, hash: number, start: number, end: number): boolean
+  /** Enters a name, as it stands in the body. */
+  enter(object: number, hash: number, start: number, end: number): Entry
   /** Enters a name that was written with escapes, as the bytes that it means. */
-  hasDecoded(object: number, hash: number, name: Buffer): boolean
+  enterDecoded(object: number, hash: number, name: Buffer): Entry
 }
+
+/** `twice`: its object has one like it. `crowded`: so many names meet in one place that somebody chose them to. */
+export type Entry = 'new' | 'twice' | 'crowded'
+
+/** Places looked at for one name: at most half of them are taken, so chance needs no tenth of these. */
+const MOST_STEPS = 256
+/** Names of one hash, beyond one for each so many members: of 10,000 members chance lets two meet once in a hundred bodies. */
+const MOST_ALIKE = 16
+const MEMBERS_EACH = 4096
 
 /** Open addressing over typed arrays: no allocation, no work per body but its own members. */
 export function memberTable(capacity: number): MemberTable {
@@ -21,6 +30,7 @@ export function memberTable(capacity: number): MemberTable {
   let decoded: Buffer[] = []
   let round = 0
   let count = 0
+  let alike = 0
   let body: Buffer = Buffer.alloc(0)
 
   /** Names that were written with escapes stand aside, and start below zero. */
@@ -37,11 +47,15 @@ export function memberTable(capacity: number): MemberTable {
     return true
   }
 
-  function enter(object: number, hash: number, start: number, end: number): boolean {
+  function enter(object: number, hash: number, start: number, end: number): Entry {
+    let steps = 0
     let at = Math.imul(hash ^ Math.imul(object, 0x9e3779b1), 0x85ebca6b) >>> 7
     for (at &= mask; rounds[at] === round; at = (at + 1) & mask) {
       const entry = slots[at] as number
-      if (hashes[entry] === hash && objects[entry] === object && same(entry, start, end)) return true
+      if (++steps > MOST_STEPS) return 'crowded'
+      if (hashes[entry] !== hash || objects[entry] !== object) continue
+      if (same(entry, start, end)) return 'twice'
+      if (++alike > MOST_ALIKE + count / MEMBERS_EACH) return 'crowded'
     }
     rounds[at] = round
     slots[at] = count
@@ -50,13 +64,14 @@ export function memberTable(capacity: number): MemberTable {
     starts[count] = start
     ends[count] = end
     count++
-    return false
+    return 'new'
   }
 
   return {
     begin(next) {
       body = next
       count = 0
+      alike = 0
       if (decoded.length > 0) decoded = []
       round = (round + 1) | 0
       if (round === 0) {
@@ -64,8 +79,8 @@ export function memberTable(capacity: number): MemberTable {
         round = 1
       }
     },
-    has: enter,
-    hasDecoded(object, hash, name) {
+    enter,
+    enterDecoded(object, hash, name) {
       decoded.push(name)
       return enter(object, hash, -decoded.length, 0)
     },

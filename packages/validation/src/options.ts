@@ -24,7 +24,7 @@ export interface BodyRateOptions {
 }
 
 /** What a route may change. */
-export interface ValidationRoute {
+export interface ValidationRoute extends Pick<RoomOptions, 'reportOnly'> {
   /** Parts that the route takes none of: no gap, and refused. */
   empty?: Part[]
   /** Media types of bodies, exactly. Default: `application/json`. */

@@ -13,6 +13,7 @@ export type PathFault =
   | 'invalid-utf8'
   | 'malformed-encoding'
   | 'not-ascii'
+  | 'fragment'
 
 /** Faults that an app may live with, because every reader of its paths agrees. */
 export type AdmittedFault = 'encoded-slash' | 'empty-segment' | 'semicolon' | 'double-encoding'
@@ -52,7 +53,9 @@ export function pathRule(admitted: readonly AdmittedFault[]): (target: string) =
         segment = i + 1
         encoded = false
       } else if (code === PERCENT) encoded = true
-      else if (code === QUERY || code === FRAGMENT) break
+      else if (code === QUERY) break
+      // No request target has one (RFC 9112 §3.2); the router takes what follows for a query.
+      else if (code === FRAGMENT) return 'fragment'
       else if (code === BACKSLASH) return 'backslash'
       else if (code === SEMICOLON) {
         if (semicolon !== null) return semicolon

@@ -1,16 +1,19 @@
 import { randomBytes } from 'node:crypto'
-import { defineRoom, refuseToBoot, type DeclaredRoute, type Mistake } from '@portcullis/kernel'
+import { defineRoom, refuseToBoot, type Mistake } from '@portcullis/kernel'
 import type { FastifyInstance, FastifyPluginAsync, FastifySchemaCompiler } from 'fastify'
 import { BodyRates, type Ticker } from './body-rate.ts'
 import { coverageOf, gaps, havePatterns, looseEnds, missingResponses, type Covered } from './coverage.ts'
+import type { SharedSchemas } from './dialect.ts'
 import { declaredBy } from './declared.ts'
 import { errors } from './errors.ts'
 import { events } from './events.ts'
+import { blameForm } from './files.ts'
 import { compileIntake } from './intake.ts'
 import { optionsSchema, routeSchema, type ValidationOptions, type ValidationRoute } from './options.ts'
 import { openJudge } from './patterns.ts'
 import { compilePolicy } from './policy.ts'
-import { isStandard, standardSerializer } from './standard.ts'
+import { haveStandard, refuseUndescribed, serializers } from './responses.ts'
+import { isStandard } from './standard.ts'
 import { validators } from './validators.ts'
 
 const ticker: Ticker = {
@@ -35,8 +38,9 @@ const plugin: FastifyPluginAsync<ValidationOptions> = defineRoom<ValidationOptio
   setup(options, app) {
     const rates = new BodyRates(ticker)
     const seed = randomBytes(4).readInt32LE()
-    app.addHook('onClose', (_app, done) => {
-      rates.close()
+    app.addHook('onClose', async () => rates.close())
+    app.addHook('onError', (request, _reply, error, done) => {
+      blameForm(request.headers['content-type'], error)
       done()
     })
     const appLimit = app.initialConfig.bodyLimit ?? 1_048_576
@@ -52,24 +56,27 @@ const plugin: FastifyPluginAsync<ValidationOptions> = defineRoom<ValidationOptio
     }
 
     return {
-      prepare(route) {
+      prepare(route, written) {
         const { options: own, scope } = route
-        const { body, query, params, headers } = declaredBy(route)
+        const { body, query, params, headers, response } = declaredBy(route)
         // A report changes nothing; schemas that Fastify's own compiler cannot read need this one.
-        const leave = options.reportOnly === true && ![body, query, params, headers].some(isStandard)
-        if (leave || isOff(route)) return
+        const reports = (written === false ? undefined : written?.reportOnly) ?? options.reportOnly
+        const leave = reports === true && ![body, query, params, headers].some(isStandard)
+        if (leave || written === false) return
         // A compiler of the app's own is its author's decision.
         if (scope.validatorCompiler === undefined) own.validatorCompiler ??= compilerOf(scope)
-        const responses = Object.values(declaredBy(route).response)
-        if (responses.length > 0 && responses.every(isStandard) && scope.serializerCompiler === undefined)
-          own.serializerCompiler ??= ({ schema }) => standardSerializer(schema as never)
+        if (haveStandard(response) && scope.serializerCompiler === undefined)
+          own.serializerCompiler ??= serializers(() => scope.getSchemas())
+        if ((written?.requireResponse ?? options.requireResponse) === true && reports !== true)
+          own.preSerialization = [own.preSerialization ?? [], refuseUndescribed(response)].flat()
       },
 
       compile(options, { kind, route }) {
         const declared = route === undefined ? null : declaredBy(route)
         const policy = compilePolicy(options, { declared, limit: route?.options.bodyLimit ?? appLimit, seed })
         const about = { rates, reportOnly: options.reportOnly === true, lenient: kind === 'not-found' }
-        const own = declared === null ? undefined : { declared, options }
+        const shared = (): SharedSchemas => route?.scope.getSchemas() ?? {}
+        const own = declared === null ? undefined : { declared, options, shared }
         if (own !== undefined) covered.push(own)
         return {
           ...(own !== undefined && { describe: { coverage: coverageOf(own) } }),
@@ -110,5 +117,3 @@ function report(app: FastifyInstance, sentence: string, mistakes: readonly Mista
   const lines = mistakes.map(({ route, path, message }) => `${route} ${path} ${message}`)
   app.log.warn({ lines }, `validation: ${sentence}`)
 }
-
-const isOff = ({ options: { config } }: DeclaredRoute): boolean => config?.security?.validation === false

@@ -1,5 +1,6 @@
 import type { Rate } from './body-rate.ts'
-import { listsOf, typesOf, type Declared } from './declared.ts'
+import { formFault, type FormFault } from './form-scan.ts'
+import { hasParams, listsOf, typesOf, type Declared } from './declared.ts'
 import { jsonScanner, type JsonFault } from './json-scan.ts'
 import { mediaTypeRule, type Reception } from './media-type.ts'
 import type { Part, ValidationOptions } from './options.ts'
@@ -17,6 +18,7 @@ export interface Policy {
   /** Bytes. */
   readonly limit: number
   readonly rate: Rate | null
+  readonly form: (body: Buffer) => FormFault | null
   /** Null where JSON is parsed unseen. */
   readonly scan: ((body: Buffer) => JsonFault | null) | null
 }
@@ -51,13 +53,14 @@ export function compilePolicy(options: Readonly<ValidationOptions>, { declared, 
     closed: {
       body: closed('body'),
       query: closed('query'),
-      params: closed('params') && /[:*]/.test(declared?.url ?? ''),
+      params: closed('params') && hasParams(declared?.url ?? ''),
     },
     lists: declared === null ? null : listsOf(declared.query),
     reception: mediaTypeRule(typesOf(declared?.body) ?? options.mediaTypes ?? []),
     encodings: new Set(options.contentEncodings ?? []),
     limit,
     rate: options.bodyRate === false ? null : { bytesPerSecond, grace },
+    form: (body) => formFault(body, keys),
     scan: options.dangerouslyTrustJson === true ? null : scan,
   }
 }

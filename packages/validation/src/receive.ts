@@ -80,19 +80,28 @@ const NOTHING = Buffer.alloc(0)
 /** Content codings (RFC 9110 §8.4.1). */
 export type Encoding = 'gzip' | 'deflate' | 'br'
 
+/** What comes with the option `info`. */
+interface Inflated {
+  readonly buffer: Buffer
+  readonly engine: { readonly bytesWritten: number }
+}
+
 type Inflate = (
   body: InputType,
-  options: { maxOutputLength: number },
-  done: (error: NodeJS.ErrnoException | null, whole: Buffer) => void,
+  options: { maxOutputLength: number; info: true },
+  done: (error: NodeJS.ErrnoException | null, whole: Inflated) => void,
 ) => void
 
-const inflaters: Readonly<Record<Encoding, Inflate>> = { gzip: gunzip, deflate: inflate, br: brotliDecompress }
+const inflaters = { gzip: gunzip, deflate: inflate, br: brotliDecompress } as unknown as Readonly<
+  Record<Encoding, Inflate>
+>
 
 /** Inflates a body up to a limit: a bomb is given up at the first byte beyond it. */
 export function inflated(body: Buffer, encoding: Encoding, limit: number): Promise<Buffer | 'too-large' | 'malformed'> {
   return new Promise((resolve) => {
-    inflaters[encoding](body, { maxOutputLength: limit }, (error, whole) => {
-      if (error === null) resolve(whole)
+    inflaters[encoding](body, { maxOutputLength: limit, info: true }, (error, whole) => {
+      // What follows the end is read by some and not by others.
+      if (error === null) resolve(whole.engine.bytesWritten === body.length ? whole.buffer : 'malformed')
       else resolve(error.code === 'ERR_BUFFER_TOO_LARGE' ? 'too-large' : 'malformed')
     })
   })

@@ -45,7 +45,8 @@ function judged(result: StandardSchemaV1.Result<unknown>): Judged {
 export function standardValidator(schema: Standard): (data: unknown) => Judged | Promise<void> {
   return (data) => {
     const result = schema['~standard'].validate(data)
-    return result instanceof Promise ? result.then((settled) => enforce(judged(settled), data)) : judged(result)
+    // A promise of any make: judged as it stands, it would pass.
+    return 'then' in result ? result.then((settled) => enforce(judged(settled), data)) : judged(result)
   }
 }
 
@@ -71,7 +72,7 @@ function enforce(verdict: Judged, data: unknown): void {
 export function standardSerializer(schema: Standard): (data: unknown) => string {
   return (data) => {
     const result = schema['~standard'].validate(data)
-    if (result instanceof Promise || result.issues !== undefined)
+    if ('then' in result || result.issues !== undefined)
       throw new TypeError('the answer does not match the response schema of its route')
     return JSON.stringify(result.value)
   }

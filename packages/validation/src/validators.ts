@@ -1,6 +1,9 @@
-import { Ajv, type Options } from 'ajv'
+import { Ajv, type Options, type ValidateFunction } from 'ajv'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import addFormats, { type FormatsPlugin } from 'ajv-formats'
+import { isOf2020, type SharedSchemas } from './dialect.ts'
+import { lowerCased } from './header-names.ts'
+import { copied, misspelt } from './spelling.ts'
 import { isStandard, standardValidator } from './standard.ts'
 
 /** A part of a request, as Fastify names them to validator compilers. */
@@ -21,6 +24,7 @@ const settings = {
   strictRequired: false,
   strictTuples: false,
   addUsedSchema: false,
+  discriminator: true,
 } satisfies Options
 
 // The types of a CommonJS module's default export are the module's.
@@ -28,28 +32,45 @@ const formats = addFormats as unknown as FormatsPlugin
 
 type AnyAjv = Ajv | Ajv2020
 
-/** Whether a schema is of the draft 2020-12: by its `$schema`, or by a keyword that is new in it. */
-function isOf2020(schema: unknown): boolean {
-  if (typeof schema !== 'object' || schema === null) return false
-  const { $schema } = schema as { $schema?: unknown }
-  if (typeof $schema === 'string') return $schema.includes('2020-12')
-  return Object.entries(schema).some(
-    ([key, value]) =>
-      ['prefixItems', 'unevaluatedProperties', '$dynamicRef', 'dependentSchemas'].includes(key) || isOf2020(value),
-  )
+/** Formats that end somewhere, and whose patterns do not: fractions and counts of any number of digits. */
+const ENDLESS = ['time', 'date-time', 'iso-time', 'iso-date-time', 'duration']
+const LONGEST = 64
+
+/** Bounds the texts of those formats, of which a schema need not say a length. */
+function boundFormats(ajv: AnyAjv): void {
+  for (const name of ENDLESS) {
+    const format = ajv.formats[name]
+    const { validate } = format instanceof RegExp ? { validate: format } : (format as { validate: unknown })
+    const matches =
+      validate instanceof RegExp ? (text: string) => validate.test(text) : (validate as (text: string) => boolean)
+    ajv.addFormat(name, {
+      ...(format instanceof RegExp ? {} : (format as object)),
+      validate: (text: string) => text.length <= LONGEST && matches(text),
+    })
+  }
 }
 
-/** Header fields are looked up in lower case (RFC 9110 §5.1). */
-function lowerCased(schema: Readonly<Record<string, unknown>>): object {
-  const { properties, required, ...rest } = schema
-  return {
-    ...rest,
-    ...(typeof properties === 'object' && {
-      properties: Object.fromEntries(
-        Object.entries(properties as object).map(([name, property]) => [name.toLowerCase(), property as unknown]),
-      ),
-    }),
-    ...(Array.isArray(required) && { required: required.map((name) => String(name).toLowerCase()) }),
+/** Whether a schema may make a number of a text. */
+const mayBeNumber = (schema: unknown): boolean => /"(?:number|integer|\$ref)"/.test(JSON.stringify(schema))
+
+/** Holds numbers that came as text to their spelling. */
+function spelled(validate: ValidateFunction): Validate {
+  const wrong = (at: string) => [
+    { instancePath: at, schemaPath: '#', keyword: 'type', params: {}, message: 'must be a decimal number' },
+  ]
+  return (data) => {
+    const before = copied(data)
+    const verdict: unknown = validate(data)
+    if (verdict instanceof Promise)
+      return verdict.then(() => {
+        const at = misspelt(before, data)
+        // Fastify takes a list of violations here, as validators give it.
+        // oxlint-disable-next-line typescript/only-throw-error
+        if (at !== null) throw wrong(at)
+      })
+    if (verdict === false) return { error: validate.errors }
+    const at = misspelt(before, data)
+    return at === null ? true : { error: wrong(at) }
   }
 }
 
@@ -61,7 +82,7 @@ function lowerCased(schema: Readonly<Record<string, unknown>>): object {
  * @param configure called with each Ajv instance: for keywords and formats of your own
  */
 export function validators(
-  shared: () => Readonly<Record<string, unknown>>,
+  shared: () => SharedSchemas,
   configure?: (ajv: AnyAjv) => void,
 ): (part: Compiled) => Validate {
   const known = new Map<string, AnyAjv>()
@@ -73,15 +94,23 @@ export function validators(
     const options: Options = { ...settings, coerceTypes: text ? 'array' : false }
     const ajv: AnyAjv = latest ? new Ajv2020(options) : new Ajv(options)
     formats(ajv)
+    boundFormats(ajv)
     configure?.(ajv)
-    for (const [id, schema] of Object.entries(shared())) if (!isStandard(schema)) ajv.addSchema(schema as object, id)
+    for (const [id, schema] of Object.entries(shared())) {
+      if (isStandard(schema)) continue
+      // Each instance knows its own draft by name; of the other it takes what is referred to.
+      const { $schema: _draft, ...rest } = schema as { $schema?: string }
+      ajv.addSchema(rest, id, false, isOf2020(schema, shared()) === latest)
+    }
     known.set(name, ajv)
     return ajv
   }
 
   return ({ schema, httpPart }) => {
     if (isStandard(schema)) return standardValidator(schema)
-    const given = httpPart === 'headers' ? lowerCased(schema as Record<string, unknown>) : (schema as object)
-    return ajvFor(isOf2020(schema), httpPart !== 'body').compile(given)
+    const given = httpPart === 'headers' ? (lowerCased(schema) as object) : (schema as object)
+    const text = httpPart !== 'body'
+    const validate = ajvFor(isOf2020(schema, shared()), text).compile(given)
+    return text && mayBeNumber(schema) ? spelled(validate) : validate
   }
 }

@@ -6,7 +6,7 @@ import { z } from 'zod'
 import validation, { type ValidationOptions } from '../src/index.ts'
 import { lintSchema } from '../src/lint.ts'
 import { openJudge } from '../src/patterns.ts'
-import { bare, note } from './apps.ts'
+import { bare, json, note } from './apps.ts'
 
 const judge = await openJudge()
 const empty = { security: { validation: { empty: ['query' as const] } } }
@@ -41,9 +41,24 @@ describe('the gaps', () => {
     const { lines } = await boot({ looseSchemas: 'ignore' }, declare)
     expect(lines).toEqual([
       "POST /of/:id schema.body is missing, so the body is closed; add body: { type: 'object', additionalProperties: false, properties: {} }, or config.security.validation.empty: ['body']",
-      "POST /of/:id schema.params is missing, so the params is closed; add params: { type: 'object', additionalProperties: false, properties: {} }",
+      "POST /of/:id schema.params is missing, so the params are closed; add params: { type: 'object', additionalProperties: false, properties: { id: { type: 'string', maxLength: 100 } }, required: [ 'id' ] }",
       "POST /of/:id schema.querystring is missing, so the query is closed; add querystring: { type: 'object', additionalProperties: false, properties: {} }, or config.security.validation.empty: ['query']",
     ])
+  })
+
+  it('are closed by the lines to add, and the parameters of a URL then pass', async () => {
+    const schema: Record<string, unknown> = {}
+    const { mistakes } = await boot({ strict: true }, (app) => {
+      app.post('/of/:id/all/*', async () => 'x')
+    })
+    for (const { fix } of mistakes)
+      for (const one of fix) if (one.op === 'add') schema[one.path.slice('/schema/'.length)] = one.value
+    const again = await boot({ strict: true, looseSchemas: 'refuse' }, (app) => {
+      app.post('/of/:id/all/*', { schema }, async (request) => request.params)
+    })
+    expect([mistakes.length, again.mistakes]).toEqual([3, []])
+    const answer = await again.app.inject({ method: 'POST', url: '/of/1/all/a/b', headers: json, payload: '{}' })
+    expect(answer.json()).toEqual({ id: '1', '*': 'a/b' })
   })
 
   it('refuse to boot where the app is strict', async () => {
@@ -102,6 +117,7 @@ describe('a schema', () => {
   it.each([
     [{ type: 'object', properties: {} }, ['object-open']],
     [{ type: 'object', additionalProperties: {} }, ['object-open', 'untyped']],
+    [{ type: 'object', additionalProperties: true, maxProperties: 9 }, ['object-open']],
     [{ type: 'object', additionalProperties: { type: 'boolean' }, maxProperties: 9 }, []],
     [{ type: 'object', unevaluatedProperties: false }, []],
     [{ type: 'array', items: { type: 'boolean' } }, ['array-unbounded']],
@@ -127,6 +143,35 @@ describe('a schema', () => {
     ],
     [{ anyOf: [{ type: 'string' }, { type: 'integer' }] }, ['string-unbounded', 'number-unranged']],
     [{ $ref: '#/$defs/a', $defs: { a: { type: 'string' } } }, ['string-unbounded']],
+    [{ allOf: [{ type: 'object', properties: {} }, { required: ['a'] }] }, ['object-open']],
+    [{ allOf: [{ type: 'object', properties: {} }], unevaluatedProperties: false }, []],
+    [{ allOf: [{ type: 'object', additionalProperties: false }, { required: ['a'] }] }, []],
+    [{ oneOf: [{ type: 'object', properties: {} }] }, ['object-open']],
+    [{ type: 'object', unevaluatedProperties: false, oneOf: [{ properties: {} }, { properties: {} }] }, []],
+    [
+      { type: 'object', additionalProperties: false, patternProperties: { '^a': { type: 'boolean' } } },
+      ['object-open'],
+    ],
+    [
+      {
+        type: 'object',
+        additionalProperties: false,
+        maxProperties: 9,
+        patternProperties: { '^(a+)+$': { type: 'boolean' } },
+      },
+      ['pattern-backtracks'],
+    ],
+    [
+      {
+        type: 'object',
+        additionalProperties: { type: 'boolean' },
+        maxProperties: 9,
+        propertyNames: { pattern: '^(a|a)*$' },
+      },
+      ['pattern-backtracks'],
+    ],
+    [{ type: 'array', maxItems: 2, items: [{ type: 'boolean' }, { type: 'string' }] }, ['string-unbounded']],
+    [{ type: 'array', maxItems: 2, prefixItems: [{ type: 'string' }], items: false }, ['string-unbounded']],
   ])('%j is told %j', (schema, rules) => {
     expect(lintSchema(schema, judge).map(({ rule }) => rule)).toEqual(rules)
   })
@@ -136,6 +181,44 @@ describe('a schema', () => {
     node['properties'] = { next: node }
     expect(lintSchema(node, judge)).toEqual([])
   })
+
+  it('that another refers to is looked through where it is named', async () => {
+    const { mistakes } = await boot({ looseSchemas: 'refuse' }, (app) => {
+      app.addSchema({
+        $id: 'user',
+        type: 'object',
+        properties: { name: { type: 'string', pattern: '^(a+)+$', maxLength: 9 } },
+      })
+      app.post('/', { schema: { body: { $ref: 'user#' } }, config: empty }, async () => 'x')
+      const whole = { allOf: [{ $ref: 'user#' }, { required: ['name'] }] }
+      app.put('/', { schema: { body: whole }, config: empty }, async () => 'x')
+    })
+    expect(mistakes.map(({ path, rule }) => `${path} ${rule}`)).toEqual([
+      'schema.body.$ref object-open',
+      'schema.body.$ref.properties.name pattern-backtracks',
+      'schema.body object-open',
+      'schema.body.allOf.0.$ref.properties.name pattern-backtracks',
+    ])
+  })
+
+  it.each([
+    '^[\\w.+-]+@[\\w-]+\\.[\\w.]{2,}$',
+    '^\\d{4}-\\d{2}-\\d{2}$',
+    '^(?:\\+|00)[1-9]\\d{6,14}$',
+    '^[a-z0-9]+(?:-[a-z0-9]+)*$',
+    '^#[0-9a-fA-F]{6}$',
+  ])('with the usual pattern %s, on a short text, is told nothing of', (pattern) => {
+    expect(lintSchema({ type: 'string', maxLength: 100, pattern }, judge)).toEqual([])
+  })
+
+  it.each(['(a+)+$', '^(a|a)*$', '^(a|aa)+$', '^(?=(a+)+$)', '^([a-z]+)*\\d$', '^(\\w+\\s?)*$', '^(a*)*b\\1$'])(
+    'with the pattern %s is told of it',
+    (pattern) => {
+      expect(lintSchema({ type: 'string', maxLength: 100, pattern }, judge)).toMatchObject([
+        { rule: 'pattern-backtracks' },
+      ])
+    },
+  )
 
   it('of Zod is looked at too', async () => {
     const { mistakes } = await boot({ looseSchemas: 'refuse' }, (app) => {

@@ -143,3 +143,39 @@ it('calls a number exact exactly when its double is written with the same digits
     { numRuns: 2000 },
   )
 })
+
+/** The scanner's hash, as an attacker knows it. */
+const hashOf = (seed: number, name: string): number => {
+  let hash = seed
+  for (const byte of Buffer.from(name)) hash = Math.imul(hash ^ byte, 0x01000193)
+  return hash
+}
+
+/** Two texts that go from one state to the same: whatever the upper bits of the state, only its low byte counts. */
+function pair(state: number): readonly [string, string] {
+  const seen = new Map<number, string>()
+  for (let i = 0; ; i++) {
+    const text = (Math.imul(i, 0x9e3779b1) >>> 0).toString(36).padStart(7, '0')
+    const hash = hashOf(state, text)
+    const other = seen.get(hash)
+    if (other !== undefined) return [other, text]
+    seen.set(hash, text)
+  }
+}
+
+it('refuses names that were chosen to have one hash, whatever the upper bits of its seed', () => {
+  const pairs: (readonly [string, string])[] = []
+  for (let state = 0x67; pairs.length < 9; state = hashOf(state, pairs.at(-1)?.[0] ?? '')) pairs.push(pair(state))
+  const names = Array.from({ length: 512 }, (_, i) => pairs.map((one, bit) => one[(i >> bit) & 1]).join(''))
+  expect(new Set(names).size).toBe(512)
+  expect(new Set(names.map((name) => hashOf(0x1234567, name))).size).toBe(1)
+  expect(of(`{${names.map((name) => `"${name}":0`).join()}}`)).toBe('keys')
+})
+
+it('lets names pass that meet in one place by chance', () => {
+  for (const keys of [16, 1000, 8192, 65_536]) {
+    const large = jsonScanner({ depth: 32, keys, exactNumbers: true }, 0x7654321)
+    for (const name of [(i: number) => `k${i}`, (i: number) => `item_${i * 7919}_id`, (i: number) => i.toString(2)])
+      expect(large(Buffer.from(`{${Array.from({ length: keys }, (_, i) => `"${name(i)}":0`).join()}}`))).toBeNull()
+  }
+})

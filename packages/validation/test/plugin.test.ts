@@ -1,5 +1,6 @@
 import { gzipSync } from 'node:zlib'
 import { describeSecurity } from '@portcullis/kernel'
+import type { FastifyInstance } from 'fastify'
 import { describe, expect, it } from 'vitest'
 import { app as example } from '../example.ts'
 import validation, { errors } from '../src/index.ts'
@@ -27,6 +28,12 @@ describe('@portcullis/validation', () => {
     expect((await app.inject('/of/1')).statusCode).toBe(400)
     expect((await app.inject('/all/1')).statusCode).toBe(400)
     expect(seen.map(({ detail }) => detail['part'])).toEqual(['body', 'query', 'params', 'params'])
+  })
+
+  it('takes no colon of a path for a parameter that has two', async () => {
+    const app = await guarded()
+    app.get('/items::archive', async () => 'through')
+    expect((await app.inject('/items:archive')).body).toBe('through')
   })
 
   it('holds for routes declared before it, in scopes created before it, and for HEAD', async () => {
@@ -173,6 +180,32 @@ describe('@portcullis/validation', () => {
     const answer = await app.inject({ method: 'POST', url: '/', headers: json, payload: '{"text":1,"more":2}' })
     expect(answer.json()).toEqual({ text: '1' })
   })
+
+  it.each(['/off', '/off/by-prefix', '/reports', '/reports/by-prefix'])(
+    'leaves the schemas of %s to the app',
+    async (url) => {
+      const app = bare()
+      const own = { '/off': false as const, '/reports': { reportOnly: true } }[url]
+      const declare = (one: FastifyInstance, at: string): void => {
+        const config = own === undefined ? {} : { security: { validation: own } }
+        one.post(at, { schema: { body: note }, config }, async (request) => request.body)
+      }
+      declare(app, url)
+      await app.register(validation, {
+        routes: [
+          { prefix: '/off', policy: false },
+          { prefix: '/reports', policy: { reportOnly: true } },
+        ],
+      })
+      declare(app, `${url}/later`)
+      app.get('/off/any', async () => 'x')
+      app.get('/reports/any', async () => 'x')
+      for (const at of [url, `${url}/later`]) {
+        const answer = await app.inject({ method: 'POST', url: at, headers: json, payload: '{"text":1,"more":2}' })
+        expect(answer.json()).toEqual({ text: '1' })
+      }
+    },
+  )
 
   it('judges bodies that no route serves, and leaves the 404 to the app', async () => {
     const app = await guarded()

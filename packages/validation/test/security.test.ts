@@ -91,12 +91,43 @@ describe('a query', () => {
     expect((await closed.inject('/?name=a&tags=b&tags=c')).json()).toEqual({ name: 'a', tags: ['b', 'c'] })
   })
 
-  it.each(['__proto__', '%5f_proto__', 'constructor', 'prototype'])('that names %s is refused here', async (name) => {
-    const [open, closed] = await both((app) => {
-      app.get('/', { schema: { querystring: anything } }, async () => 'through')
-    })
-    expect((await open.inject(`/?${name}=1`)).body).toBe('through')
-    expect((await closed.inject(`/?${name}=1`)).json()).toMatchObject({ code: 'PTC_VALIDATION_QUERY_REFUSED' })
+  it.each(['__proto__', '%5f_proto__', 'constructor', 'prototype', 'a[__proto__]', 'a.constructor.b', '__proto__.x'])(
+    'that names %s is refused here',
+    async (name) => {
+      const [open, closed] = await both((app) => {
+        app.get('/', { schema: { querystring: anything } }, async () => 'through')
+      })
+      expect((await open.inject(`/?${name}=1`)).body).toBe('through')
+      expect((await closed.inject(`/?${name}=1`)).json()).toMatchObject({ code: 'PTC_VALIDATION_QUERY_REFUSED' })
+    },
+  )
+
+  it.each(['%ff', '%c0%af', '%zz', '%'])(
+    'that is no UTF-8 (%s) is read as it stands by a bare Fastify, and refused here',
+    async (text) => {
+      const [open, closed] = await both((app) => {
+        app.get('/', { schema: { querystring: anything } }, async (request) => request.query)
+      })
+      expect((await open.inject(`/?a=${text}`)).json()).toEqual({ a: text })
+      expect((await closed.inject(`/?a=${text}`)).json()).toMatchObject({ code: 'PTC_VALIDATION_QUERY_REFUSED' })
+    },
+  )
+
+  it.each([
+    ['a fragment', '/#debug=1', {}],
+    ['a parameter of the path', '/;debug=1', { routerOptions: { useSemicolonDelimiter: true } as object }],
+  ])('that stands in %s reaches the handler of a bare Fastify, and is refused here', async (_name, target, server) => {
+    const [open, closed] = [bare(server), bare(server)]
+    await closed.register(validation, { admitInPath: ['semicolon'] })
+    const answers: string[] = []
+    for (const app of [open, closed]) {
+      app.get('/', async (request) => request.query)
+      const { socket, answer } = await wire(await portOf(app))
+      socket.write(`GET ${target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`)
+      answers.push(await answer())
+    }
+    expect(answers[0]).toContain('{"debug":"1"}')
+    expect(answers[1]).toMatch(/^HTTP\/1\.1 400 /)
   })
 })
 
@@ -139,6 +170,20 @@ describe('a media type', () => {
         await post(closed, '{"a":1}', { 'content-type': type }),
       ]
       expect(results.map(({ statusCode }) => statusCode)).toEqual([200, 415])
+    },
+  )
+})
+
+describe('a body that is described per media type', () => {
+  it.each(['Application/JSON', 'application/json; charset=utf-8'])(
+    'under %s is checked by nobody on a bare Fastify, and taken by nobody here',
+    async (type) => {
+      const content = { [type]: { schema: { type: 'object', additionalProperties: false, properties: {} } } }
+      const [open, closed] = await both((app) => {
+        app.post('/', { schema: { body: { content } } }, async (request) => request.body)
+      })
+      expect((await post(open, '{"admin":true}', { 'content-type': type })).json()).toEqual({ admin: true })
+      expect((await post(closed, '{"admin":true}', { 'content-type': type })).statusCode).toBe(415)
     },
   )
 })

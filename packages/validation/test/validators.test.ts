@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox'
-import type { FastifySchemaCompiler } from 'fastify'
+import type { FastifyInstance, FastifySchemaCompiler } from 'fastify'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import validation from '../src/index.ts'
@@ -72,6 +72,51 @@ it('makes of a query, of params and of header fields what their schemas name, fr
   expect((await app.inject('/of/7')).statusCode).toBe(400)
 })
 
+it('reads of a text only the number that it spells, where a bare Fastify reads what JavaScript does', async () => {
+  const querystring = closed({
+    n: { type: 'integer' },
+    f: { type: 'number' },
+    list: { type: 'array', maxItems: 3, items: { type: 'integer' } },
+    word: { type: ['string', 'null'], maxLength: 9 },
+  })
+  const open = bare()
+  const app = await guarded({ looseSchemas: 'ignore' })
+  for (const one of [open, app]) {
+    one.get('/', { schema: { querystring } }, async (request) => request.query)
+    one.get('/of/:id', { schema: { params: closed({ id: { type: 'integer' } }) } }, async (request) => request.params)
+  }
+  const wrong = ['n=0x10', 'n=1e3', 'n=+1', 'n=%201', 'n=1%0a', 'n=007', 'n=0b1', 'n=9007199254740993', 'f=.5', 'f=5.']
+  for (const query of [...wrong, 'f=Infinity', 'f=1e400', 'f=-Infinity', 'list=0x1', 'list=1&list=1e1']) {
+    expect([query, (await open.inject(`/?${query}`)).statusCode]).toEqual([query, 200])
+    expect([query, (await app.inject(`/?${query}`)).statusCode]).toEqual([query, 400])
+  }
+  for (const id of ['0x10', '1e1', '%201']) expect((await app.inject(`/of/${id}`)).statusCode).toBe(400)
+  expect((await app.inject('/?n=-12&f=0.50&list=1&word=1e3')).json()).toEqual({
+    n: -12,
+    f: 0.5,
+    list: [1],
+    word: '1e3',
+  })
+  expect((await app.inject('/?list=1&list=20')).json()).toEqual({ list: [1, 20] })
+  expect((await app.inject('/of/10')).json()).toEqual({ id: 10 })
+})
+
+it.each([
+  ['date-time', `2026-11-25T18:00:00.${'0'.repeat(1000)}Z`],
+  ['duration', `P${'1'.repeat(1000)}D`],
+])('bounds the format %s, whose texts may have any length elsewhere', async (format, text) => {
+  const open = bare()
+  const app = await guarded({ looseSchemas: 'refuse' })
+  for (const one of [open, app])
+    one.post(
+      '/',
+      { schema: { body: closed({ value: { type: 'string', format } }) }, ...(one === app && { config: empty }) },
+      async () => 'through',
+    )
+  expect((await post(open, { value: text })).statusCode).toBe(200)
+  expect((await post(app, { value: text })).statusCode).toBe(400)
+})
+
 it.each([
   ['date-time', 'yesterday', '2026-11-25T18:00:00Z'],
   ['uuid', 'x', 'a3bb189e-8bf9-3888-9912-ace4e6543002'],
@@ -102,6 +147,68 @@ it('understands JSON Schema 2020-12', async () => {
     expect((await post(app, { pair: [1, 'a'] }, url)).statusCode).toBe(400)
     expect((await post(app, { pair: ['a', 1, 2] }, url)).statusCode).toBe(400)
   }
+})
+
+it('takes shared schemas of either draft, whatever refers to them', async () => {
+  const app = await guarded({ looseSchemas: 'ignore' })
+  app.addSchema({
+    $id: 'old',
+    $schema: 'http://json-schema.org/draft-07/schema#',
+    type: 'array',
+    items: [{ type: 'string' }],
+  })
+  const draft = 'https://json-schema.org/draft/2020-12/schema'
+  app.addSchema({ $id: 'new', $schema: draft, type: 'array', prefixItems: [{ type: 'string' }], items: false })
+  const bodies = { '/old': { $ref: 'old#' }, '/new': { $ref: 'new#' }, '/plain': { type: 'string' } }
+  for (const [url, of] of Object.entries(bodies))
+    app.post(url, { schema: { body: closed({ value: of }) } }, async () => 'through')
+  for (const [url, good, bad] of [
+    ['/old', ['a'], [1]],
+    ['/new', ['a'], ['a', 1]],
+    ['/plain', 'a', 1],
+  ] as const) {
+    expect((await post(app, { value: good }, url)).statusCode).toBe(200)
+    expect((await post(app, { value: bad }, url)).statusCode).toBe(400)
+  }
+})
+
+it('finds header fields wherever their schema names them, as a bare Fastify does', async () => {
+  const headers = {
+    type: 'object',
+    allOf: [{ properties: { 'X-Level': { type: 'integer', minimum: 1, maximum: 9 } } }],
+    if: { not: { required: ['X-Deep'] } },
+    else: { required: ['X-Level'] },
+    propertyNames: { not: { enum: ['X-Never'] } },
+  }
+  for (const app of [bare(), await guarded({ looseSchemas: 'ignore' })]) {
+    app.get('/', { schema: { headers } }, async () => 'through')
+    const status = async (fields: Record<string, string>) =>
+      (await app.inject({ url: '/', headers: fields })).statusCode
+    expect(await status({ 'x-level': '5', 'x-deep': '1' })).toBe(200)
+    expect(await status({ 'x-level': '50' })).toBe(400)
+    expect(await status({ 'x-deep': '1' })).toBe(400)
+    expect(await status({ 'x-never': '1' })).toBe(400)
+  }
+})
+
+it.each([
+  [{ dependentRequired: { a: ['b'] } }, { a: 'x' }, { a: 'x', b: 'x' }],
+  [
+    { discriminator: { propertyName: 'a' }, required: ['a'], oneOf: [{ properties: { a: { const: 'x' } } }] },
+    { a: 'y' },
+    { a: 'x' },
+  ],
+  [
+    { properties: { a: { type: 'string' }, prefixItems: { type: 'string' } } },
+    { prefixItems: 1 },
+    { prefixItems: 'x' },
+  ],
+])('knows %j', async (keywords, bad, good) => {
+  const app = await guarded({ looseSchemas: 'ignore' })
+  const body = { ...closed({ a: { type: 'string' }, b: { type: 'string' } }), ...keywords }
+  app.post('/', { schema: { body } }, async () => 'through')
+  expect((await post(app, bad)).statusCode).toBe(400)
+  expect((await post(app, good)).statusCode).toBe(200)
 })
 
 it('finds the shared schemas of each scope', async () => {
@@ -172,6 +279,52 @@ it('lets only what a Zod response declares leave', async () => {
   expect((await app.inject('/')).json()).toEqual({ name: 'a' })
   const wrong = await app.inject('/wrong')
   expect([wrong.statusCode, wrong.body.includes('secret')]).toEqual([500, false])
+})
+
+it('lets only what is declared leave, by either kind of schema, for each status and media type', async () => {
+  const app = await guarded()
+  app.addSchema({ $id: 'problem', type: 'object', properties: { error: { type: 'string' } } })
+  const response = {
+    200: { content: { 'application/json': { schema: z.object({ name: z.string() }) } } },
+    201: z.object({ id: z.number() }),
+    '4xx': { $ref: 'problem#' },
+  }
+  app.get('/:status', { schema: { response, params: { type: 'object' } } }, async ({ params }, reply) => {
+    const answer = { name: 'a', id: 1, error: 'no', password: 'secret' }
+    return reply.code(Number((params as { status: string }).status) as 200).send(answer)
+  })
+  expect((await app.inject('/200')).json()).toEqual({ name: 'a' })
+  expect((await app.inject('/201')).json()).toEqual({ id: 1 })
+  expect((await app.inject('/404')).json()).toEqual({ error: 'no' })
+})
+
+it('lets no success leave whose status or media type has no schema, where answers need one', async () => {
+  const declare = (app: FastifyInstance): void => {
+    const content = { 'application/json': { schema: { type: 'object', properties: { name: { type: 'string' } } } } }
+    const schema = { response: { 200: { content } }, params: { type: 'object' } }
+    app.get('/of/:status/:type', { schema }, async ({ params }, reply) => {
+      const { status, type } = params as { status: string; type: string }
+      return reply
+        .code(Number(status) as 200)
+        .type(`application/${type}`)
+        .send({ name: 'a', password: 'secret' })
+    })
+  }
+  const open = bare()
+  declare(open)
+  const app = bare()
+  declare(app)
+  await app.register(validation, { requireResponse: true })
+  await app.register(async (scope) => declare(scope), { prefix: '/later' })
+  for (const url of ['/of/201/json', '/of/200/vnd.a+json']) {
+    expect((await open.inject(url)).body).toContain('secret')
+    for (const prefix of ['', '/later']) {
+      const answer = await app.inject(`${prefix}${url}`)
+      expect([answer.statusCode, answer.body.includes('secret')]).toEqual([500, false])
+    }
+  }
+  expect((await app.inject('/of/200/json')).json()).toEqual({ name: 'a' })
+  expect((await app.inject('/of/404/json')).statusCode).toBe(404)
 })
 
 it('leaves routes and scopes with a validator of their own to it', async () => {

@@ -26,7 +26,7 @@ async function guarding(type: string | undefined): Promise<() => unknown> {
     reply.removeHeader('x-content-type-options')
     if (type === undefined) reply.removeHeader('content-type')
     else reply.header('content-type', type)
-    if (!reply.hasHeader('x-content-type-options')) reply.header('x-content-type-options', 'nosniff')
+    reply.header('x-content-type-options', 'nosniff')
     const decision = policy(reply.getHeader('content-type'))
     if (decision.type !== null) reply.header('content-type', decision.type)
   }

@@ -14,15 +14,19 @@ export interface Download {
  */
 const SANDBOX = "sandbox; default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
-/** Longest name, in characters: file systems take 255 bytes. */
+/** Longest name, in characters. */
 const LONGEST = 120
+
+/** What is looked at of a name, in UTF-16 code units: enough for the longest, and an end for the slowest. */
+const READ = 1000
 
 /**
  * A file name that says nothing but a name: no path (RFC 6266 §4.3), no controls, no marks that turn the direction of
  * writing and show `exe.gpj` as `gpj.exe`, nothing that a shell or a file system reads apart.
  */
 export function harmlessName(name: string): string {
-  const clean = name
+  // Of a long name the beginning and the extension are kept.
+  const clean = (name.length > READ ? name.slice(0, READ / 2) + name.slice(-READ / 2) : name)
     .toWellFormed()
     .normalize('NFC')
     .replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '')

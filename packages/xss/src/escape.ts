@@ -23,7 +23,8 @@ const IN_JSON: Readonly<Record<string, string>> = {
 
 /**
  * JSON that may stand in a script element: no `</script`, no `<!--` (HTML §4.12.1.3), and no line end that older
- * JavaScript does not know in strings. It parses to the same value.
+ * JavaScript does not know in strings. `JSON.parse` makes the same value of
+ * it; as an object literal it would not: there a member `__proto__` is the prototype.
  * @throws TypeError for what JSON cannot say (cycles, BigInt)
  * @example `<script type="application/json" id="order">${jsonForScript(order)}</script>`
  */

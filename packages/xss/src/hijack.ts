@@ -10,10 +10,11 @@ const hasNoBody = (status: number): boolean => status < 200 || status === 204 ||
  * Guards the head of an answer that is written past Fastify: where the policy does not let it be what it says, it
  * leaves as bytes. Nothing is thrown, since whoever writes it may not be able to catch.
  */
-export function guardHead(raw: ServerResponse, policy: Policy): ServerResponse {
+export function guardHead(raw: ServerResponse, policy: Policy): void {
   const writeHead = raw.writeHead.bind(raw) as WriteHead
   raw.writeHead = ((status: number, ...rest: unknown[]) => {
-    const [reason, fields] = typeof rest[0] === 'string' ? rest : [undefined, rest[0]]
+    // Node passes over a reason that is no text.
+    const [reason, fields] = typeof rest[0] === 'string' ? rest : [undefined, rest[1] ?? rest[0]]
     if (!raw.headersSent) {
       for (const [name, value] of pairs(fields)) raw.setHeader(name, value)
       if (!hasNoBody(status)) {
@@ -25,7 +26,6 @@ export function guardHead(raw: ServerResponse, policy: Policy): ServerResponse {
     }
     return typeof reason === 'string' ? writeHead(status, reason) : writeHead(status)
   }) as ServerResponse['writeHead']
-  return raw
 }
 
 type Field = [name: string, value: string | readonly string[]]

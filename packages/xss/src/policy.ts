@@ -1,4 +1,12 @@
-import { isJson, isText, parseMediaType, saysNothing, scriptable, type Scriptable } from './media-type.ts'
+import {
+  isJson,
+  isText,
+  LONGEST_MEDIA_TYPE,
+  parseMediaType,
+  saysNothing,
+  scriptable,
+  type Scriptable,
+} from './media-type.ts'
 
 /** Which documents a policy lets leave, and how strictly. */
 export type Allowed = { readonly [Kind in Scriptable]?: boolean } & { readonly strict?: boolean }
@@ -26,6 +34,9 @@ const AS_BYTES: Decision = Object.freeze({ type: BYTES, refused: null, kind: nul
 /** A handler may take types from a file or a database: what is remembered of them is bounded. */
 const REMEMBERED = 256
 
+const isShort = (contentType: unknown): boolean =>
+  typeof contentType === 'string' && contentType.length <= LONGEST_MEDIA_TYPE
+
 /** Turns options into a decision. Each distinct Content-Type is decided once. */
 export function compilePolicy(allowed: Allowed): Policy {
   const known = new Map<unknown, Decision>()
@@ -33,8 +44,7 @@ export function compilePolicy(allowed: Allowed): Policy {
     const before = known.get(contentType)
     if (before !== undefined) return before
     const decision = decide(contentType, allowed)
-    if (known.size < REMEMBERED && (typeof contentType === 'string' || contentType === undefined))
-      known.set(contentType, decision)
+    if (known.size < REMEMBERED && (contentType === undefined || isShort(contentType))) known.set(contentType, decision)
     return decision
   }
 }

@@ -38,12 +38,20 @@ const base: IOptions = {
   enforceHtmlBoundary: false,
 }
 
+/** Longest URL, in characters: sanitize-html reads them in quadratic time. */
+const LONGEST_URL = 2048
+
+const bounded = (url: string): string => (url.length > LONGEST_URL ? '' : url)
+
 /**
  * A link of a stranger's vouches for nothing, and gets no handle on our window. Whether its address stays is decided
  * later, and must not change what a second pass makes of it.
  */
 const link: IOptions['transformTags'] = {
-  a: (tagName, { href = '' }) => ({ tagName, attribs: { href, rel: 'nofollow ugc noopener noreferrer' } }),
+  a: (tagName, { href = '' }) => ({
+    tagName,
+    attribs: { href: bounded(href), rel: 'nofollow ugc noopener noreferrer' },
+  }),
 }
 
 /** sanitize-html's options of each profile. */
@@ -65,7 +73,10 @@ const profiles: Readonly<Record<Profile, IOptions>> = {
     allowedSchemesByTag: { img: ['https'] },
     transformTags: {
       ...link,
-      img: (tagName, attribs) => ({ tagName, attribs: { ...attribs, loading: 'lazy' } }),
+      img: (tagName, { src = '', ...attribs }) => ({
+        tagName,
+        attribs: { src: bounded(src), ...attribs, loading: 'lazy' },
+      }),
     },
   },
 }

@@ -1,8 +1,19 @@
 import type { ServerResponse } from 'node:http'
-import type { FastifyReply } from 'fastify'
+import type { Http2ServerResponse } from 'node:http2'
 import { type Download, downloadFields } from './download.ts'
 import { guardHead } from './hijack.ts'
 import { type Allowed, compilePolicy } from './policy.ts'
+
+/** A reply of any app, over HTTP/2 too, whatever its routes are typed with. */
+interface Writable {
+  header(name: string, value: string): unknown
+}
+
+/** The same, before it is taken over. */
+interface Hijackable<Raw> {
+  readonly raw: Raw
+  hijack(): unknown
+}
 
 /**
  * Offers a file that somebody else has made for saving: as `attachment` under a harmless name, under a type that
@@ -10,9 +21,9 @@ import { type Allowed, compilePolicy } from './policy.ts'
  * @returns the reply: send the file next
  * @example return attachment(reply, { name: file.name, type: file.type }).send(createReadStream(file.path))
  */
-export function attachment(reply: FastifyReply, download: Download = {}): FastifyReply {
+export function attachment<Reply extends Writable>(reply: Reply, download: Download = {}): Reply {
   const fields = downloadFields(download)
-  for (const name in fields) reply.header(name, fields[name])
+  for (const [name, value] of Object.entries(fields)) reply.header(name, value)
   return reply
 }
 
@@ -23,7 +34,12 @@ export function attachment(reply: FastifyReply, download: Download = {}): Fastif
  * @returns the response to write on
  * @example hijack(reply).writeHead(200, { 'content-type': 'text/event-stream' }).write('data: 1\n\n')
  */
-export function hijack(reply: FastifyReply, allowed: Allowed = {}): ServerResponse {
+export function hijack<Raw extends ServerResponse | Http2ServerResponse>(
+  reply: Hijackable<Raw>,
+  allowed: Allowed = {},
+): Raw {
   reply.hijack()
-  return guardHead(reply.raw, compilePolicy(allowed))
+  // HTTP/2 has the same methods under types of its own.
+  guardHead(reply.raw as ServerResponse, compilePolicy(allowed))
+  return reply.raw
 }

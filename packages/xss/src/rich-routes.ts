@@ -2,7 +2,7 @@ import type { DeclaredRoute } from '@portcullis/kernel'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { errors } from './errors.ts'
 import type { Profile } from './profiles.ts'
-import { compileRichText, type JsonSchema, mayBeRich, type Transform } from './rich-text.ts'
+import { compileRichText, hasMember, type JsonSchema, RICH_TEXT, type Transform } from './rich-text.ts'
 
 type Done = (error: Error | null, payload?: unknown) => void
 type PreSerialization = (request: FastifyRequest, reply: FastifyReply, payload: unknown, done: Done) => void
@@ -53,7 +53,10 @@ export class RichRoute {
 
   #mayBeRich(): boolean {
     const responses = responsesOf(this.#route)
-    return responses.length > 0 && mayBeRich(responses, this.#route.scope.getSchemas())
+    return (
+      hasMember(responses, RICH_TEXT) ||
+      (hasMember(responses, '$ref') && hasMember(this.#route.scope.getSchemas(), RICH_TEXT))
+    )
   }
 
   /** Fastify takes a status's own schema, then its class's, then the default one. */
@@ -114,15 +117,29 @@ function responsesOf({ options }: DeclaredRoute): [status: string, schemas: (Jso
 /** How fluent-json-schema marks its own, as Fastify knows it. */
 const FLUENT = Symbol.for('fluent-schema-object')
 
-/**
- * Zod and others tell their JSON Schema by the Standard Schema interface; null for what tells none.
- * What it gives out is what leaves; what it takes in is what it was given, where the two differ and one is no JSON.
- */
+/** What schemas of other makes have told: each makes its JSON Schema anew whenever it is asked. */
+const told = new WeakMap<object, JsonSchema | null>()
+
 function jsonSchemaOf(schema: unknown): JsonSchema | null {
   if ((typeof schema !== 'object' && typeof schema !== 'function') || schema === null) return null
   if ('isFluentSchema' in schema || FLUENT in schema) return schema.valueOf() as JsonSchema
   if (!('~standard' in schema)) return schema as JsonSchema
-  const { jsonSchema } = schema['~standard'] as { jsonSchema?: Record<'input' | 'output', (how: object) => JsonSchema> }
+  const before = told.get(schema)
+  if (before !== undefined) return before
+  const json = tells(schema['~standard'] as StandardJsonSchema)
+  told.set(schema, json)
+  return json
+}
+
+interface StandardJsonSchema {
+  readonly jsonSchema?: Record<'input' | 'output', (how: object) => JsonSchema>
+}
+
+/**
+ * Zod and others tell their JSON Schema by the Standard Schema interface; null for what tells none.
+ * What it gives out is what leaves; what it takes in is what it was given, where the two differ and one is no JSON.
+ */
+function tells({ jsonSchema }: StandardJsonSchema): JsonSchema | null {
   for (const side of ['output', 'input'] as const) {
     try {
       return jsonSchema?.[side]({ target: 'draft-2020-12' }) ?? null

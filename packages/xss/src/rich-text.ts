@@ -38,13 +38,16 @@ function callsItself(value: unknown): boolean {
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** Whether any part of these schemas names a media type: if none does, there is nothing to read. */
-export function mayBeRich(...schemas: unknown[]): boolean {
+/** The keyword that says what a string holds. */
+export const RICH_TEXT = 'contentMediaType'
+
+/** Whether any part of a schema has a member of this name. */
+export function hasMember(schema: unknown, name: string): boolean {
   // Schemas may hold one another.
-  const reached = new Set<unknown>(schemas)
+  const reached = new Set([schema])
   for (const one of reached) {
     if (!isJson(one)) continue
-    if (Object.hasOwn(one, 'contentMediaType')) return true
+    if (Object.hasOwn(one, name)) return true
     for (const member of Object.values(one)) reached.add(member)
   }
   return false
@@ -102,7 +105,7 @@ class Compiler {
   }
 
   #string(schema: JsonSchema): Transform | null {
-    const mediaType = schema['contentMediaType']
+    const mediaType = schema[RICH_TEXT]
     const rich = typeof mediaType === 'string' ? RICH.exec(mediaType.trim()) : null
     if (rich === null) return null
     const profile = PROFILE.exec(rich[1] ?? '')?.[1] ?? this.#reading.profile

@@ -17,6 +17,7 @@ describe('a file name', () => {
     ['...', 'download'],
     ['\ud800', '\ufffd'],
     [`${'x'.repeat(300)}.pdf`, `${'x'.repeat(116)}.pdf`],
+    [`x${'.'.repeat(1_000_000)}x.pdf`, `x${'.'.repeat(115)}.pdf`],
   ])('%j is saved as %j', (name, saved) => {
     expect(harmlessName(name)).toBe(saved)
   })

@@ -8,7 +8,8 @@ describe('a Content-Type', () => {
     ['text/html', 'text/html', null],
     ['Text/HTML; Charset=UTF-8', 'text/html', 'utf-8'],
     ['text/plain;charset="utf-\\7"', 'text/plain', 'utf-7'],
-    ['text/plain; a=b; charset=utf-8; charset=utf-7', 'text/plain', 'utf-8'],
+    ['text/plain; a=b; charset=utf-8; charset=utf-7', 'text/plain', null],
+    ['text/plain; charset=utf-8; charset=UTF-8', 'text/plain', 'utf-8'],
     ['text/html;', 'text/html', null],
     [' image/svg+xml ', 'image/svg+xml', null],
   ])('%j is %s with charset %s', (value, essence, charset) => {
@@ -41,10 +42,27 @@ describe('a Content-Type', () => {
 
 describe('what may run', () => {
   it.each([
-    ['html', 'text/html', 'application/xhtml+xml', 'multipart/x-mixed-replace', 'multipart/related', 'message/rfc822'],
+    [
+      'html',
+      'text/html',
+      'application/xhtml+xml',
+      'multipart/x-mixed-replace',
+      'multipart/related',
+      'message/rfc822',
+      'application/x-google-chrome-pdf',
+    ],
     ['svg', 'image/svg+xml'],
-    ['xml', 'text/xml', 'application/xml', 'application/rdf+xml', 'application/mathml+xml', 'text/xsl', 'a/b+xml'],
-    ['pdf', 'application/pdf'],
+    [
+      'xml',
+      'text/xml',
+      'application/xml',
+      'application/rdf+xml',
+      'application/mathml+xml',
+      'text/xsl',
+      'text/rdf',
+      'a/b+xml',
+    ],
+    ['pdf', 'application/pdf', 'text/pdf', 'application/x-pdf'],
     ['javascript', 'text/javascript', 'application/x-javascript', 'text/jscript', 'text/livescript', 'text/ecmascript'],
   ])('as %s', (kind, ...essences) => {
     for (const essence of essences) expect([essence, scriptable(essence)]).toEqual([essence, kind])
@@ -89,6 +107,7 @@ describe('a policy', () => {
     ['text/plain', 'text/plain; charset=utf-8'],
     ['text/plain; charset=utf-7', 'text/plain; charset=utf-8'],
     ['text/html; charset=iso-2022-jp', 'text/html; charset=utf-8'],
+    ['text/html; charset=utf-8; charset=utf-7', 'text/html; charset=utf-8'],
     ['text/html; charset=utf-16', 'text/html; charset=utf-8'],
     ['image/svg+xml', 'image/svg+xml; charset=utf-8'],
     ['text/html; charset=UTF-8', null],

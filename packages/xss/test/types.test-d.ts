@@ -1,6 +1,16 @@
-import type { FastifyPluginAsync, RouteSecurity } from 'fastify'
+import type { ServerResponse } from 'node:http'
+import type { Http2ServerResponse } from 'node:http2'
+import Fastify, { type FastifyPluginAsync, type RouteSecurity } from 'fastify'
 import { describe, expectTypeOf, it } from 'vitest'
-import xss, { html, type SafeHtml, sanitizeHtml, type XssOptions, type XssRoute } from '../src/index.ts'
+import xss, {
+  attachment,
+  hijack,
+  html,
+  type SafeHtml,
+  sanitizeHtml,
+  type XssOptions,
+  type XssRoute,
+} from '../src/index.ts'
 
 describe('the types of @portcullis/xss', () => {
   it('make it a plugin with its own options', () => {
@@ -11,6 +21,17 @@ describe('the types of @portcullis/xss', () => {
     expectTypeOf<RouteSecurity['xss']>().toEqualTypeOf<XssRoute | false | undefined>()
     // @ts-expect-error: a misspelt key
     void ({ xss: { htlm: true } } satisfies RouteSecurity)
+  })
+
+  it('give back the reply that they were given, over HTTP/2 and typed by a schema too', () => {
+    Fastify({ http2: true }).get('/', (_request, reply) => {
+      expectTypeOf(attachment(reply)).toEqualTypeOf(reply)
+      expectTypeOf(hijack(reply)).toEqualTypeOf<Http2ServerResponse>()
+    })
+    Fastify().get<{ Reply: { 200: Buffer } }>('/', (_request, reply) => {
+      expectTypeOf(attachment(reply)).toEqualTypeOf(reply)
+      expectTypeOf(hijack(reply)).toEqualTypeOf<ServerResponse>()
+    })
   })
 
   it('tell HTML that is safe from text', () => {

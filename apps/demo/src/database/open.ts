@@ -1,16 +1,21 @@
 import { postgresSchema } from '@portcullis/issuer'
 import pg from 'pg'
 import { type EmbeddedDatabase, startEmbeddedDatabase } from './embedded.ts'
+import { grantStatements } from './rights.ts'
 import { ensureRoles, roles, type Secrets } from './roles.ts'
-import { grants, schema } from './schema.ts'
+import { schema } from './schema.ts'
 import { seed } from './seed.ts'
 
-/** The database, as the services get to see it: one connection string each. */
+/** The database, as its parts get to see it: one connection string each. */
 export interface Database {
   readonly usersUrl: string
   readonly paymentsUrl: string
+  /** For the issuer's sessions and keys. */
+  readonly issuerUrl: string
   /** Encrypts the private keys of access tokens in the database; the same for all processes that use it. */
   readonly issuerSecret: string
+  /** Makes CSRF tokens; the same for all processes too. */
+  readonly csrfSecret: string
   /** For tests: the connection string that made the tables. */
   readonly adminUrl: string
   /** Where the data lies, if the server is ours. */
@@ -27,12 +32,16 @@ export async function openDatabase(url?: string): Promise<Database> {
   try {
     embedded = url === undefined ? await startEmbeddedDatabase() : undefined
     const adminUrl = url ?? (embedded as EmbeddedDatabase).adminUrl
-    const secrets = await migrate(adminUrl)
+    const { secrets, name } = await migrate(adminUrl)
+    const urlOf = (part: 'users' | 'payments' | 'issuer'): string =>
+      withRole(adminUrl, name, roles[part], secrets[part])
     return {
       adminUrl,
-      usersUrl: withRole(adminUrl, roles.users, secrets.users),
-      paymentsUrl: withRole(adminUrl, roles.payments, secrets.payments),
-      issuerSecret: secrets.issuer,
+      usersUrl: urlOf('users'),
+      paymentsUrl: urlOf('payments'),
+      issuerUrl: urlOf('issuer'),
+      issuerSecret: secrets.keys,
+      csrfSecret: secrets.csrf,
       dataFolder: embedded?.dataFolder ?? null,
       close: async () => embedded?.stop(),
     }
@@ -42,7 +51,7 @@ export async function openDatabase(url?: string): Promise<Database> {
   }
 }
 
-async function migrate(adminUrl: string): Promise<Secrets> {
+async function migrate(adminUrl: string): Promise<{ readonly secrets: Secrets; readonly name: string }> {
   const admin = new pg.Client({ connectionString: adminUrl })
   // Its death fails the statement under way; without a listener it would end the process too.
   admin.on('error', () => {})
@@ -51,27 +60,26 @@ async function migrate(adminUrl: string): Promise<Secrets> {
     // One process at a time: two that make the same things at once get in each other's way.
     await admin.query(`select pg_advisory_lock(hashtext('portcullis'))`)
     const secrets = await ensureRoles(admin)
-    const database = pg.escapeIdentifier(admin.database ?? 'postgres')
-    await admin.query(`grant create on database ${database} to ${pg.escapeIdentifier(roles.owner)}`)
+    const name = admin.database ?? 'postgres'
+    await admin.query(`grant create on database ${pg.escapeIdentifier(name)} to ${pg.escapeIdentifier(roles.owner)}`)
     await admin.query('begin')
     await admin.query(`set local role ${pg.escapeIdentifier(roles.owner)}`)
     await admin.query(postgresSchema)
     await admin.query(schema)
-    await admin.query(
-      grants
-        .replaceAll('%users%', pg.escapeIdentifier(roles.users))
-        .replaceAll('%payments%', pg.escapeIdentifier(roles.payments)),
-    )
+    await admin.query(grantStatements())
     await seed(admin)
     await admin.query('commit')
-    return secrets
+    return { secrets, name }
   } finally {
     await admin.end()
   }
 }
 
-function withRole(adminUrl: string, role: string, password: string): string {
+/** Without parameters: `@portcullis/sql` takes none, which could switch off what it switches on. */
+function withRole(adminUrl: string, database: string, role: string, password: string): string {
   const url = new URL(adminUrl)
+  url.search = ''
+  url.pathname = `/${encodeURIComponent(database)}`
   url.username = role
   url.password = password
   return url.href

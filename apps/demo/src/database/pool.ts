@@ -1,6 +1,6 @@
 import pg from 'pg'
 
-/** A service's connections. Every statement goes through `query(text, values)` with a constant text. */
+/** The issuer's connections: each of its statements is a constant text of its package, with values apart. */
 export function openPool(connectionString: string, applicationName: string): pg.Pool {
   const pool = new pg.Pool({
     connectionString,

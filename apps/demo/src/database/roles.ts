@@ -1,18 +1,24 @@
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
 
-/** The roles of the demo: one owner that cannot log in, one ordinary login role per service. */
+/** The roles of the demo: one owner that cannot log in, one ordinary login role for each part that asks. */
 export const roles = {
   owner: 'portcullis_owner',
   users: 'portcullis_user_service',
   payments: 'portcullis_payment_service',
+  // The issuer's sessions and keys: within the user service, and out of reach of its other statements.
+  issuer: 'portcullis_issuer',
 } as const
 
-/** The passwords of the services' roles, and what the issuer encrypts its private keys with. */
+/** The passwords of the roles, and the secrets that all processes of the demo share. */
 export interface Secrets {
   readonly users: string
   readonly payments: string
   readonly issuer: string
+  /** Encrypts the private keys of access tokens. */
+  readonly keys: string
+  /** Makes the CSRF tokens of the gateway. */
+  readonly csrf: string
 }
 
 const REFUSED = 'NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION'
@@ -31,16 +37,20 @@ export async function ensureRoles(admin: pg.Client): Promise<Secrets> {
   const secrets = {
     users: await secretOf(admin, roles.users),
     payments: await secretOf(admin, roles.payments),
-    issuer: await secretOf(admin, 'the keys of access tokens'),
+    issuer: await secretOf(admin, roles.issuer),
+    keys: await secretOf(admin, 'the keys of access tokens'),
+    csrf: await secretOf(admin, 'the tokens of pages'),
   }
   await ensureRole(admin, roles.owner, 'NOLOGIN')
-  for (const service of ['users', 'payments'] as const) {
-    await ensureRole(admin, roles[service], 'LOGIN')
-    const role = pg.escapeIdentifier(roles[service])
-    await admin.query(`alter role ${role} password ${pg.escapeLiteral(secrets[service])} connection limit 50`)
+  for (const part of ['users', 'payments', 'issuer'] as const) {
+    await ensureRole(admin, roles[part], 'LOGIN')
+    const role = pg.escapeIdentifier(roles[part])
+    await admin.query(`alter role ${role} password ${pg.escapeLiteral(secrets[part])} connection limit 50`)
     await admin.query(`alter role ${role} set statement_timeout = '3s'`)
     await admin.query(`alter role ${role} set idle_in_transaction_session_timeout = '5s'`)
     await admin.query(`alter role ${role} set search_path = pg_catalog`)
+    // Whatever the database prefers: a statement after a lock sees what others have committed while it waited.
+    await admin.query(`alter role ${role} set default_transaction_isolation = 'read committed'`)
   }
   await admin.query(`grant ${pg.escapeIdentifier(roles.owner)} to current_user`)
   return secrets

@@ -13,6 +13,8 @@ create table if not exists portcullis_users.users (
   password_hash text not null,
   created_at timestamptz not null default now()
 );
+-- When an administrator locked the account: no service may.
+alter table portcullis_users.users add column if not exists locked_at timestamptz;
 
 -- An older demo kept its own sessions here; the issuer has tables of its own.
 drop table if exists portcullis_users.refresh_tokens, portcullis_users.sessions;
@@ -75,31 +77,23 @@ $$;
 revoke all on function portcullis_payments.open_account() from public;
 create or replace trigger open_account after insert on portcullis_users.users
   for each row execute function portcullis_payments.open_account();
-`
 
-/** What each service may do, and nothing else. \`%users%\` and \`%payments%\` are the services' roles. */
-export const grants: string = `
-revoke all on schema portcullis_users, portcullis_payments, portcullis_issuer from public;
+-- Row-level security: a statement that forgets its \`where\` still sees nothing of others. The subject is the user's id, or
+-- the gateway's name, which looks for keys and notes their use, and makes none.
+alter table portcullis_users.api_keys enable row level security;
+drop policy if exists own on portcullis_users.api_keys;
+create policy own on portcullis_users.api_keys using (owner_id::text = current_setting('portcullis.subject', true));
+drop policy if exists found_by_gateway on portcullis_users.api_keys;
+create policy found_by_gateway on portcullis_users.api_keys for select
+  using (current_setting('portcullis.subject', true) = 'gateway');
+drop policy if exists noted_by_gateway on portcullis_users.api_keys;
+create policy noted_by_gateway on portcullis_users.api_keys for update
+  using (current_setting('portcullis.subject', true) = 'gateway');
 
-grant usage on schema portcullis_users to %users%;
-grant select, insert on portcullis_users.users to %users%;
-grant select, insert, delete on portcullis_users.api_keys to %users%;
-grant update (last_used_at) on portcullis_users.api_keys to %users%;
-grant select, insert on portcullis_users.posts, portcullis_users.comments to %users%;
-
--- The issuer's tables: what its statements write, column by column. Nobody moves a session to another user, or its age.
-grant usage on schema portcullis_issuer to %users%;
-grant select, insert, delete on portcullis_issuer.sessions to %users%;
-grant update (last_used_at, idle_until, ended_at) on portcullis_issuer.sessions to %users%;
-grant select, insert on portcullis_issuer.refresh_tokens to %users%;
-grant update (used_at, nonce, next_token_id) on portcullis_issuer.refresh_tokens to %users%;
-grant select, insert, delete on portcullis_issuer.step_ups to %users%;
-grant select, insert, delete on portcullis_issuer.keys to %users%;
-grant update (state, private_key, changed_at) on portcullis_issuer.keys to %users%;
-
-grant usage on schema portcullis_payments to %payments%;
-grant select on portcullis_payments.accounts to %payments%;
-grant update (balance) on portcullis_payments.accounts to %payments%;
-grant insert on portcullis_payments.transfers to %payments%;
-grant select (id) on portcullis_payments.transfers to %payments%;
+alter table portcullis_payments.transfers enable row level security;
+drop policy if exists own on portcullis_payments.transfers;
+create policy own on portcullis_payments.transfers using (exists (
+  select 1 from portcullis_payments.accounts a
+   where a.id = from_account and a.owner_id::text = current_setting('portcullis.subject', true)
+));
 `

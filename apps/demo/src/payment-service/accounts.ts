@@ -1,5 +1,4 @@
-import type pg from 'pg'
-import { transaction } from '../database/transaction.ts'
+import { type SecureDatabase, sql } from '@portcullis/sql'
 
 /** An account; `balance` in cents. */
 export interface Account {
@@ -20,42 +19,41 @@ export type TransferResult =
   | { readonly outcome: 'no-account' | 'unknown-account' | 'same-account' | 'insufficient-funds' }
 
 /** The accounts of one user. */
-export async function listAccounts(pool: pg.Pool, owner: number): Promise<Account[]> {
-  const { rows } = await pool.query<{ id: number; balance: string }>(
-    'select id, balance from portcullis_payments.accounts where owner_id = $1 order by id',
-    [owner],
+export async function listAccounts(database: SecureDatabase, owner: number): Promise<Account[]> {
+  const { rows } = await database.query<{ id: number; balance: string }>(
+    sql`select id, balance from portcullis_payments.accounts where owner_id = ${owner} order by id`,
   )
   return rows.map((row) => ({ id: row.id, balance: Number(row.balance) }))
 }
 
 /**
- * Moves cents from the owner's account to another one.
+ * Moves cents from the owner's account to another one, in one transaction: whoever throws has moved nothing.
  * Both rows are locked first, in the order of their ids: two transfers wait for each other but never in a circle,
- * and the balance that is checked is the balance that is written.
+ * and the balance that is checked is the balance that is written. Row-level security holds the entry to the owner's account.
  */
-export function transfer(pool: pg.Pool, owner: number, toAccount: number, amount: number): Promise<TransferResult> {
-  return transaction<TransferResult>(pool, async (client) => {
-    const { rows } = await client.query<{ id: number; owner_id: number; balance: string }>(
-      `select id, owner_id, balance from portcullis_payments.accounts
-        where owner_id = $1 or id = $2 order by id for update`,
-      [owner, toAccount],
+export function transfer(
+  database: SecureDatabase,
+  owner: number,
+  toAccount: number,
+  amount: number,
+): Promise<TransferResult> {
+  return database.as(String(owner), async (own): Promise<TransferResult> => {
+    const { rows } = await own.query<{ id: number; owner_id: number; balance: string }>(
+      sql`select id, owner_id, balance from portcullis_payments.accounts
+           where owner_id = ${owner} or id = ${toAccount} order by id for update`,
     )
     const from = rows.find((row) => row.owner_id === owner)
     if (from === undefined) return { outcome: 'no-account' }
     if (from.id === toAccount) return { outcome: 'same-account' }
     if (!rows.some((row) => row.id === toAccount)) return { outcome: 'unknown-account' }
     if (Number(from.balance) < amount) return { outcome: 'insufficient-funds' }
-    const after = await client.query<{ balance: string }>(
-      'update portcullis_payments.accounts set balance = balance - $2 where id = $1 returning balance',
-      [from.id, amount],
+    const after = await own.query<{ balance: string }>(
+      sql`update portcullis_payments.accounts set balance = balance - ${amount} where id = ${from.id} returning balance`,
     )
-    await client.query('update portcullis_payments.accounts set balance = balance + $2 where id = $1', [
-      toAccount,
-      amount,
-    ])
-    const entry = await client.query<{ id: number }>(
-      'insert into portcullis_payments.transfers (from_account, to_account, amount) values ($1, $2, $3) returning id',
-      [from.id, toAccount, amount],
+    await own.query(sql`update portcullis_payments.accounts set balance = balance + ${amount} where id = ${toAccount}`)
+    const entry = await own.query<{ id: number }>(
+      sql`insert into portcullis_payments.transfers (from_account, to_account, amount)
+          values (${from.id}, ${toAccount}, ${amount}) returning id`,
     )
     return {
       outcome: 'done',

@@ -1,5 +1,5 @@
+import { databaseOf } from '@portcullis/sql'
 import type { FastifyInstance } from 'fastify'
-import type pg from 'pg'
 import { callerOf, forUsers } from '../caller.ts'
 import { answerProblem, problemSchema } from '../problem.ts'
 import { stepUpAge } from '../tokens.ts'
@@ -18,11 +18,13 @@ const failures: Readonly<Record<Failure, readonly [number, `DEMO_${string}`, str
 const querystring = { type: 'object', additionalProperties: false, properties: {} }
 
 /** Balances and transfers, of the caller's own account only. */
-export function paymentRoutes(app: FastifyInstance, pool: pg.Pool): void {
+export function paymentRoutes(app: FastifyInstance): void {
+  const database = databaseOf(app)
+
   app.get(
     '/api/accounts',
     { config: forUsers('accounts:read'), schema: { querystring, response: { 200: accountsAnswer } } },
-    (request) => listAccounts(pool, callerOf(request)),
+    (request) => listAccounts(database, callerOf(request)),
   )
 
   app.post<{ Body: { amount: number; toAccount: number } }>(
@@ -36,7 +38,7 @@ export function paymentRoutes(app: FastifyInstance, pool: pg.Pool): void {
       },
     },
     async (request, reply) => {
-      const result = await transfer(pool, callerOf(request), request.body.toAccount, request.body.amount)
+      const result = await transfer(database, callerOf(request), request.body.toAccount, request.body.amount)
       if (result.outcome === 'done') return result
       return answerProblem(reply, ...failures[result.outcome])
     },

@@ -1,6 +1,5 @@
 import type { ApiKeyEntry } from '@portcullis/auth'
-import type pg from 'pg'
-import { transaction } from '../database/transaction.ts'
+import { type SecureDatabase, sql } from '@portcullis/sql'
 
 /** An API key, as its owner sees it. */
 export interface ApiKey {
@@ -22,57 +21,57 @@ export interface ApiKeyUse {
 /** Keys of one user. */
 const MOST = 20
 
-const shown = 'id, name, scopes, created_at as "createdAt", expires_at as "expiresAt", last_used_at as "lastUsedAt"'
+const shown = sql`id, name, scopes, created_at as "createdAt", expires_at as "expiresAt", last_used_at as "lastUsedAt"`
 
-/** Stores a key by its hash, and forgets those of its owner that have expired. @returns null if there are too many */
-export function addApiKey(
-  pool: pg.Pool,
+/**
+ * Stores a key by its hash, and forgets those of its owner that have expired.
+ * @param database as its owner: row-level security shows nobody another's keys
+ * @returns null if there are too many
+ */
+export async function addApiKey(
+  database: SecureDatabase,
   owner: number,
   name: string,
   { id, hash, scopes = [], expires = 0 }: ApiKeyEntry,
 ): Promise<ApiKey | null> {
-  return transaction(pool, async (client) => {
-    // One key of an owner after another: together they would be more than there may be.
-    await client.query(`select pg_advisory_xact_lock(hashtext('portcullis_users.api_keys'), $1::integer)`, [owner])
-    await client.query('delete from portcullis_users.api_keys where owner_id = $1 and expires_at <= pg_catalog.now()', [
-      owner,
-    ])
-    const { rows } = await client.query<ApiKey>(
-      `insert into portcullis_users.api_keys (id, owner_id, name, hash, scopes, expires_at)
-       select $1, $2::integer, $3, $4, $5::text[], pg_catalog.to_timestamp($6::float8)
-        where (select pg_catalog.count(*) from portcullis_users.api_keys where owner_id = $2::integer) < $7
-       returning ${shown}`,
-      [id, owner, name, hash, scopes, expires, MOST],
-    )
-    return rows[0] ?? null
-  })
+  // One key of an owner after another: together they would be more than there may be.
+  await database.query(sql`select pg_advisory_xact_lock(hashtext('portcullis_users.api_keys'), ${owner}::integer)`)
+  await database.query(
+    sql`delete from portcullis_users.api_keys where owner_id = ${owner} and expires_at <= pg_catalog.now()`,
+  )
+  const { rows } = await database.query<ApiKey>(
+    sql`insert into portcullis_users.api_keys (id, owner_id, name, hash, scopes, expires_at)
+        select ${id}, ${owner}::integer, ${name}, ${hash}, ${[...scopes]}::text[],
+               pg_catalog.to_timestamp(${expires}::float8)
+         where (select pg_catalog.count(*) from portcullis_users.api_keys where owner_id = ${owner}::integer) < ${MOST}
+        returning ${shown}`,
+  )
+  return rows[0] ?? null
 }
 
 /** The keys of a user that have not expired. */
-export async function listApiKeys(pool: pg.Pool, owner: number): Promise<ApiKey[]> {
-  const { rows } = await pool.query<ApiKey>(
-    `select ${shown} from portcullis_users.api_keys
-      where owner_id = $1 and expires_at > pg_catalog.now() order by created_at, id`,
-    [owner],
+export async function listApiKeys(database: SecureDatabase, owner: number): Promise<ApiKey[]> {
+  const { rows } = await database.query<ApiKey>(
+    sql`select ${shown} from portcullis_users.api_keys
+         where owner_id = ${owner} and expires_at > pg_catalog.now() order by created_at, id`,
   )
   return rows
 }
 
 /** Takes a key from its owner. @returns false if it is not the owner's */
-export async function removeApiKey(pool: pg.Pool, owner: number, id: string): Promise<boolean> {
-  const { rowCount } = await pool.query('delete from portcullis_users.api_keys where id = $1 and owner_id = $2', [
-    id,
-    owner,
-  ])
+export async function removeApiKey(database: SecureDatabase, owner: number, id: string): Promise<boolean> {
+  const { rowCount } = await database.query(
+    sql`delete from portcullis_users.api_keys where id = ${id} and owner_id = ${owner}`,
+  )
   return rowCount === 1
 }
 
 /** What the gateway checks a presented key against. */
-export async function findApiKey(pool: pg.Pool, id: string): Promise<ApiKeyEntry | null> {
-  const { rows } = await pool.query<{ hash: string; owner: number; scopes: string[]; expires: number }>(
-    `select hash, owner_id as owner, scopes, pg_catalog.floor(extract(epoch from expires_at))::float8 as expires
-       from portcullis_users.api_keys where id = $1`,
-    [id],
+export async function findApiKey(database: SecureDatabase, id: string): Promise<ApiKeyEntry | null> {
+  const { rows } = await database.query<{ hash: string; owner: number; scopes: string[]; expires: number }>(
+    sql`select hash, owner_id as owner, scopes, pg_catalog.floor(extract(epoch from expires_at))::float8 as expires
+          from portcullis_users.api_keys k where id = ${id}
+           and exists (select from portcullis_users.users u where u.id = k.owner_id and u.locked_at is null)`,
   )
   const found = rows[0]
   if (found === undefined) return null
@@ -81,12 +80,12 @@ export async function findApiKey(pool: pg.Pool, id: string): Promise<ApiKeyEntry
 }
 
 /** Notes when keys were last used. Two gateways may tell in any order. */
-export async function noteUses(pool: pg.Pool, uses: readonly ApiKeyUse[]): Promise<void> {
-  await pool.query(
-    `update portcullis_users.api_keys k
-        set last_used_at = greatest(k.last_used_at, pg_catalog.to_timestamp(u.used_at))
-       from unnest($1::text[], $2::float8[]) as u (id, used_at)
-      where k.id = u.id`,
-    [uses.map(({ id }) => id), uses.map(({ usedAt }) => usedAt)],
+export async function noteUses(database: SecureDatabase, uses: readonly ApiKeyUse[]): Promise<void> {
+  const [ids, times] = [uses.map(({ id }) => id), uses.map(({ usedAt }) => usedAt)]
+  await database.query(
+    sql`update portcullis_users.api_keys k
+           set last_used_at = greatest(k.last_used_at, pg_catalog.to_timestamp(u.used_at))
+          from unnest(${ids}::text[], ${times}::float8[]) as u (id, used_at)
+         where k.id = u.id`,
   )
 }

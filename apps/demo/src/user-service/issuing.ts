@@ -1,11 +1,14 @@
 import { type IssuerOptions, postgresStore } from '@portcullis/issuer'
+import { databaseOf } from '@portcullis/sql'
+import type { FastifyInstance } from 'fastify'
 import type pg from 'pg'
 import { accessTokens, scopes } from '../tokens.ts'
 import { sessionLifetime } from './refresh-cookie.ts'
-import { findUser } from './users.ts'
+import { isActive } from './users.ts'
 
 /** What tokens are issued and revoked with. */
 export interface IssuingParts {
+  /** For sessions and keys. */
   readonly pool: pg.Pool
   /** Encrypts the private keys in the database. */
   readonly issuerSecret: string
@@ -14,7 +17,7 @@ export interface IssuingParts {
 }
 
 /** How this service issues access tokens, and keeps sessions and passwords. */
-export function issuing({ pool, issuerSecret, revoke }: IssuingParts): IssuerOptions {
+export function issuing({ pool, issuerSecret, revoke }: IssuingParts, app: FastifyInstance): IssuerOptions {
   return {
     issuer: accessTokens.issuer,
     audience: accessTokens.audience,
@@ -24,12 +27,13 @@ export function issuing({ pool, issuerSecret, revoke }: IssuingParts): IssuerOpt
     maxSessions: 20,
     keys: { algorithm: accessTokens.algorithm },
     // Public keys: whoever reaches the private address may read them, and the gateway has no token yet when it does.
-    jwks: { security: { auth: false } },
+    // Their form is RFC 7517's.
+    jwks: { security: { auth: false, validation: { empty: ['query'], requireResponse: false } } },
     password: { words: ['portcullis'] },
     store: postgresStore(pool),
     secret: issuerSecret,
-    // Asked at every refresh: a user who is gone has no session any more.
-    account: async (subject) => ((await findUser(pool, Number(subject))) === null ? null : { scopes }),
+    // Asked at every refresh: a user who is gone, or locked, has no session any more.
+    account: async (subject) => ((await isActive(databaseOf(app), Number(subject))) ? { scopes } : null),
     revoke,
   }
 }

@@ -1,15 +1,20 @@
+import { databaseOf } from '@portcullis/sql'
+import { sanitizeHtml } from '@portcullis/xss'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { callerOf, forUsers } from '../caller.ts'
 import { answerProblem, problemSchema } from '../problem.ts'
 import { Readable } from 'node:stream'
-import { addComment, addPost, exportPosts, listComments, listPosts } from './posts.ts'
+import { addComment, addPost, exportPosts, listComments, listPosts, type Post } from './posts.ts'
 import { commentAnswer, commentBody, idParams, noQuery, postAnswer, postBody } from './schemas.ts'
-import type { UserServiceParts } from './service.ts'
 
 const querystring = noQuery
 
-/** Posts, and what others say to them. Text goes in and out as text: what shows it must not read it as markup. */
-export function postRoutes(app: FastifyInstance, { pool }: UserServiceParts): void {
+/**
+ * Posts, and what others say to them. Titles are text. Bodies and comments are HTML: stored as they were written,
+ * sanitised when they leave, so that a better sanitizer mends old ones too.
+ */
+export function postRoutes(app: FastifyInstance): void {
+  const database = databaseOf(app)
   const unknown = (reply: FastifyReply): FastifyReply =>
     answerProblem(reply, 404, 'DEMO_POST_UNKNOWN', 'There is no such post.')
 
@@ -19,11 +24,12 @@ export function postRoutes(app: FastifyInstance, { pool }: UserServiceParts): vo
       config: forUsers('posts:read'),
       schema: { querystring, response: { 200: { type: 'array', items: postAnswer } } },
     },
-    () => listPosts(pool),
+    () => listPosts(database),
   )
 
-  app.get('/api/posts/export', { config: forUsers('posts:read'), schema: { querystring } }, async (_request, reply) => {
-    const posts = exportPosts(pool)
+  const exported = { querystring, response: { 200: { type: 'array', items: postAnswer } } }
+  app.get('/api/posts/export', { config: forUsers('posts:read'), schema: exported }, async (_request, reply) => {
+    const posts = exportPosts(database)
     // Before the first byte leaves, a database that is away is still a 503.
     const first = await posts.next()
     // Post by post: however many there are, few of them are in memory.
@@ -33,7 +39,7 @@ export function postRoutes(app: FastifyInstance, { pool }: UserServiceParts): vo
   app.post<{ Body: { title: string; body: string } }>(
     '/api/posts',
     { config: forUsers('posts:write'), schema: { body: postBody, querystring, response: { 201: postAnswer } } },
-    async (request, reply) => reply.code(201).send(await addPost(pool, callerOf(request), request.body)),
+    async (request, reply) => reply.code(201).send(await addPost(database, callerOf(request), request.body)),
   )
 
   app.get<{ Params: { id: string } }>(
@@ -46,7 +52,7 @@ export function postRoutes(app: FastifyInstance, { pool }: UserServiceParts): vo
         response: { 200: { type: 'array', items: commentAnswer }, 404: problemSchema },
       },
     },
-    async (request, reply) => (await listComments(pool, Number(request.params.id))) ?? unknown(reply),
+    async (request, reply) => (await listComments(database, Number(request.params.id))) ?? unknown(reply),
   )
 
   app.post<{ Params: { id: string }; Body: { comment: string } }>(
@@ -61,14 +67,17 @@ export function postRoutes(app: FastifyInstance, { pool }: UserServiceParts): vo
       },
     },
     async (request, reply) => {
-      const added = await addComment(pool, callerOf(request), Number(request.params.id), request.body.comment)
+      const added = await addComment(database, callerOf(request), Number(request.params.id), request.body.comment)
       return added === null ? unknown(reply) : reply.code(201).send(added)
     },
   )
 }
 
-async function* jsonList(first: IteratorResult<object>, others: AsyncIterable<object>): AsyncGenerator<string, void> {
-  yield first.done === true ? '[' : `[${JSON.stringify(first.value)}`
-  for await (const item of others) yield `,${JSON.stringify(item)}`
+/** No serializer sees a stream: what response schemas say of rich text has to be done here. */
+const written = (post: Post): string => JSON.stringify({ ...post, body: sanitizeHtml(post.body) })
+
+async function* jsonList(first: IteratorResult<Post>, others: AsyncIterable<Post>): AsyncGenerator<string, void> {
+  yield first.done === true ? '[' : `[${written(first.value)}`
+  for await (const post of others) yield `,${written(post)}`
   yield ']'
 }

@@ -17,7 +17,7 @@ const closed = <P extends Record<string, object>>(properties: P, required: reado
 })
 
 const id = { type: 'integer', minimum: 1, maximum: 2_147_483_647 }
-const username = { type: 'string', pattern: '^[a-z0-9_]{3,32}$', examples: [seededUsers[0].username] }
+const username = { type: 'string', maxLength: 32, pattern: '^[a-z0-9_]{3,32}$', examples: [seededUsers[0].username] }
 const email = {
   type: 'string',
   minLength: 3,
@@ -66,14 +66,15 @@ export const sessionAnswer: object = closed(
 
 /** `:id` of a session in a path. */
 export const sessionParams: object = closed(
-  { id: { type: 'string', pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' } },
+  { id: { type: 'string', maxLength: 36, pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' } },
   ['id'],
 )
 
-const keyId = { type: 'string', pattern: '^[0-9A-Za-z]{12}$' }
+const keyId = { type: 'string', maxLength: 12, pattern: '^[0-9A-Za-z]{12}$' }
 const grantedScopes = {
   type: 'array',
   minItems: 1,
+  maxItems: keyScopes.length,
   uniqueItems: true,
   items: { type: 'string', enum: keyScopes },
 }
@@ -106,6 +107,18 @@ export const newKeyAnswer: object = closed({ key: { type: 'string' }, ...keyProp
   ...(Object.keys(keyProperties) as (keyof typeof keyProperties)[]),
 ])
 
+/** What the gateway checks a presented key against: its hash, never the key. */
+export const foundKey: object = closed(
+  {
+    id: keyId,
+    hash: { type: 'string' },
+    subject: { type: 'string' },
+    scopes: { type: 'array', items: { type: 'string' } },
+    expires: { type: 'integer' },
+  },
+  ['id', 'hash', 'subject', 'scopes', 'expires'],
+)
+
 /** What the gateway tells of keys that were used. */
 export const keyUses: object = {
   type: 'array',
@@ -132,9 +145,12 @@ export const usersQuery: object = closed(
 /** `POST /posts`. */
 export const postBody: object = closed({ title: text(1, 200), body: text(1, 10_000) }, ['title', 'body'])
 
+/** HTML that answers sanitise; it is stored as it was written. */
+const richText = { type: 'string', contentMediaType: 'text/html' }
+
 /** A post. */
 export const postAnswer: object = closed(
-  { id, author: { type: 'string' }, title: { type: 'string' }, body: { type: 'string' }, createdAt },
+  { id, author: { type: 'string' }, title: { type: 'string' }, body: richText, createdAt },
   ['id', 'author', 'title', 'body', 'createdAt'],
 )
 
@@ -142,13 +158,15 @@ export const postAnswer: object = closed(
 export const commentBody: object = closed({ comment: text(1, 2000) }, ['comment'])
 
 /** A comment. */
-export const commentAnswer: object = closed(
-  { id, author: { type: 'string' }, comment: { type: 'string' }, createdAt },
-  ['id', 'author', 'comment', 'createdAt'],
-)
+export const commentAnswer: object = closed({ id, author: { type: 'string' }, comment: richText, createdAt }, [
+  'id',
+  'author',
+  'comment',
+  'createdAt',
+])
 
 /** `:id` in a path. */
-export const idParams: object = closed({ id: { type: 'string', pattern: '^[1-9][0-9]{0,8}$' } }, ['id'])
+export const idParams: object = closed({ id: { type: 'string', maxLength: 9, pattern: '^[1-9][0-9]{0,8}$' } }, ['id'])
 
 /** A query that has no members. */
 export const noQuery: object = closed({}, [])

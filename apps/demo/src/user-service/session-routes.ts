@@ -1,25 +1,25 @@
 import { refuse, sessions, signOut, signOutEverywhere, stepUp } from '@portcullis/issuer'
+import { databaseOf } from '@portcullis/sql'
 import type { FastifyInstance } from 'fastify'
 import { callerOf, forUsers, sessionOf } from '../caller.ts'
 import { answerProblem, problemSchema } from '../problem.ts'
-import { stepUpGuard } from './login-limits.ts'
+import type { LoginGuards } from './login-limits.ts'
 import { clearRefreshCookie } from './refresh-cookie.ts'
 import { noQuery, sessionAnswer, sessionParams, stepUpBody, tokenAnswer } from './schemas.ts'
-import type { UserServiceParts } from './service.ts'
 import { tokensOf } from './sign-in-routes.ts'
 import { credentialOf } from './users.ts'
 
 const iso = (seconds: number): string => new Date(seconds * 1000).toISOString()
 
 /** What a signed-in user may do about being signed in. */
-export function sessionRoutes(app: FastifyInstance, { pool }: UserServiceParts): void {
+export function sessionRoutes(app: FastifyInstance, guards: LoginGuards): void {
   const config = forUsers('sessions:manage')
   const { security } = config
 
   app.post<{ Body: { password: string } }>(
     '/api/step-up',
     {
-      config: { security: { ...security, rateLimit: { loginGuard: stepUpGuard } } },
+      config: { security: { ...security, rateLimit: { loginGuard: guards.stepUp } } },
       schema: {
         body: stepUpBody,
         querystring: noQuery,
@@ -32,7 +32,7 @@ export function sessionRoutes(app: FastifyInstance, { pool }: UserServiceParts):
         subject: String(id),
         sessionId: sessionOf(request),
         password: request.body.password,
-        account: await credentialOf(pool, id),
+        account: await credentialOf(databaseOf(app), id),
       })
       return 'refusal' in grant ? refuse(request, reply, grant.refusal) : tokensOf(grant)
     },
@@ -75,7 +75,10 @@ export function sessionRoutes(app: FastifyInstance, { pool }: UserServiceParts):
 
   app.post(
     '/api/logout/everywhere',
-    { config, schema: { querystring: noQuery, response: { 204: { type: 'null' } } } },
+    {
+      config: { security: { ...security, validation: { empty: ['body'] } } },
+      schema: { querystring: noQuery, response: { 204: { type: 'null' } } },
+    },
     async (request, reply) => {
       const done = await signOutEverywhere(request, { subject: String(callerOf(request)) })
       if ('refusal' in done) return refuse(request, reply, done.refusal)

@@ -1,17 +1,19 @@
 import { type Grant, hashPassword, refresh, refuse, signIn, signOut, verifyPassword } from '@portcullis/issuer'
-import type { FastifyInstance, FastifyReply } from 'fastify'
+import { databaseOf } from '@portcullis/sql'
+import type { FastifyInstance, FastifyReply, RouteSecurity } from 'fastify'
 import { answerProblem, problemSchema } from '../problem.ts'
 import { scopes } from '../tokens.ts'
-import { loginGuard } from './login-limits.ts'
+import type { LoginGuards } from './login-limits.ts'
 import { clearRefreshCookie, readRefreshCookie, writeRefreshCookie } from './refresh-cookie.ts'
 import { loginBody, noQuery, registerBody, tokenAnswer, userAnswer } from './schemas.ts'
-import type { UserServiceParts } from './service.ts'
 import { addUser, findCredential } from './users.ts'
 
 /** Registering, signing in, staying signed in, signing out. All of it is for callers without an identity. */
-export function signInRoutes(app: FastifyInstance, { pool }: UserServiceParts): void {
+export function signInRoutes(app: FastifyInstance, guards: LoginGuards): void {
+  const database = databaseOf(app)
   const config = { security: { auth: {} } }
-  const guarded = { security: { auth: {}, rateLimit: { loginGuard } } }
+  const bodiless: { readonly security: RouteSecurity } = { security: { auth: {}, validation: { empty: ['body'] } } }
+  const guarded = { security: { auth: {}, rateLimit: { loginGuard: guards.signIn } } }
 
   const handOver = (reply: FastifyReply, grant: Grant): object => {
     writeRefreshCookie(reply, grant.refreshToken, grant.refreshExpiresIn)
@@ -32,7 +34,7 @@ export function signInRoutes(app: FastifyInstance, { pool }: UserServiceParts): 
       const { username, email, password } = request.body
       const hashed = await hashPassword(request, password, [username, email])
       if ('refusal' in hashed) return refuse(request, reply, hashed.refusal)
-      const user = await addUser(pool, { username, email, passwordHash: hashed.passwordHash })
+      const user = await addUser(database, { username, email, passwordHash: hashed.passwordHash })
       // Which of the two is taken stays open.
       if (user === null)
         return answerProblem(reply, 409, 'DEMO_USER_TAKEN', 'The username or the email address is taken.')
@@ -52,9 +54,9 @@ export function signInRoutes(app: FastifyInstance, { pool }: UserServiceParts): 
     },
     async (request, reply) => {
       const { username, password } = request.body
-      // One answer and one time for a wrong password and for a name that nobody has. (`rehashed` would be stored, had
-      // the service the right to change passwords; the parameters have never changed.)
-      const verified = await verifyPassword(request, password, await findCredential(pool, username))
+      // One answer and one time for a wrong password, a locked account, and a name that nobody has. (`rehashed` would be
+      // stored, had the service the right to change passwords; the parameters have never changed.)
+      const verified = await verifyPassword(request, password, await findCredential(database, username))
       if ('refusal' in verified) return refuse(request, reply, verified.refusal)
       const grant = await signIn(request, {
         subject: String(verified.account.id),
@@ -68,7 +70,7 @@ export function signInRoutes(app: FastifyInstance, { pool }: UserServiceParts): 
 
   app.post(
     '/api/refresh',
-    { config, schema: { querystring: noQuery, response: { 200: tokenAnswer, 401: problemSchema } } },
+    { config: bodiless, schema: { querystring: noQuery, response: { 200: tokenAnswer, 401: problemSchema } } },
     async (request, reply) => {
       const grant = await refresh(request, readRefreshCookie(request) ?? '')
       if (!('refusal' in grant)) return handOver(reply, grant)
@@ -80,7 +82,7 @@ export function signInRoutes(app: FastifyInstance, { pool }: UserServiceParts): 
 
   app.post(
     '/api/logout',
-    { config, schema: { querystring: noQuery, response: { 204: { type: 'null' } } } },
+    { config: bodiless, schema: { querystring: noQuery, response: { 204: { type: 'null' } } } },
     async (request, reply) => {
       const token = readRefreshCookie(request)
       const done = token === null ? null : await signOut(request, { refreshToken: token })

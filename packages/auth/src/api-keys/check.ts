@@ -53,7 +53,8 @@ export function checkApiKeys({ header, keys = [], find, pepper }: Readonly<ApiKe
     findings.push({
       at: '/apiKeys',
       rule: 'no-key',
-      message: 'knows no key: give keys or find, or leave apiKeys out',
+      message:
+        'knows no key; write keys: [entry] with an entry of createApiKey(), or find: (id) => null, a function that finds entries',
       fix: [{ op: 'add', path: '/apiKeys/find', value: () => null }],
     })
   }

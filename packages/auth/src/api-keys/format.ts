@@ -1,6 +1,6 @@
 import { createHmac, hash, randomBytes } from 'node:crypto'
 import { crc32 } from 'node:zlib'
-import { isDate } from '../jwt/token.ts'
+import { isDate } from '../jwt/claims.ts'
 
 /** One API key, as the server knows it: by its hash. */
 export interface ApiKeyEntry {

@@ -4,7 +4,7 @@ import { type ApiKeyEntry, apiKeyReader, type FindApiKey, hashApiKey, type Peppe
 import { areNames, areScopes, identityOf, isName, isPlain, type Outcome, type Strategy } from '../identity.ts'
 import { ask, type LookUp } from '../remote/look-up.ts'
 import { RememberedLookUps } from '../remote/remembered-look-ups.ts'
-import { isDate } from '../jwt/token.ts'
+import { isDate } from '../jwt/claims.ts'
 
 /** What the API key strategy is made of. */
 export interface ApiKeyParts extends LookUp {

@@ -12,7 +12,7 @@ import {
 } from '../identity.ts'
 import { ask, type LookUp } from '../remote/look-up.ts'
 import { RememberedLookUps } from '../remote/remembered-look-ups.ts'
-import { isDate } from '../jwt/token.ts'
+import { isDate } from '../jwt/claims.ts'
 
 /** A session, as the server keeps it. */
 export interface SessionEntry {

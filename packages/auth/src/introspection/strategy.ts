@@ -8,7 +8,8 @@ import { readRemoteObject } from '../keys/jwks-document.ts'
 import { ask, type LookUp } from '../remote/look-up.ts'
 import { RememberedLookUps } from '../remote/remembered-look-ups.ts'
 import type { FetchRemote, RemoteAnswer } from '../remote/json.ts'
-import { describedBy, faultOfTimes, freezeDeeply, isAudience, isDate, scopesOf } from '../jwt/token.ts'
+import { type ClaimPath, describedBy, isDate, scopesOf } from '../jwt/claims.ts'
+import { faultOfTimes, freezeDeeply, isAudience } from '../jwt/token.ts'
 
 /** What an active token must say. */
 export interface IntrospectionRules {
@@ -18,6 +19,10 @@ export interface IntrospectionRules {
   readonly audience: string | undefined
   /** The member that names the caller. */
   readonly subjectClaim: string
+  /** Where the scopes are; absent: the usual members. */
+  readonly scopesClaim?: ClaimPath | undefined
+  /** Where the roles are; absent: `roles`. */
+  readonly rolesClaim?: ClaimPath | undefined
 }
 
 /** What the introspection strategy is made of. */
@@ -37,12 +42,14 @@ export interface IntrospectionParts extends LookUp {
   readonly now: () => number
 }
 
-/** Credentials of this API at the authorization server (RFC 6749 §2.3.1). */
-export interface ClientAuthentication {
-  readonly method: 'client_secret_basic' | 'client_secret_post'
-  readonly id: string
-  readonly secret: string
-}
+/** Credentials of this API at the authorization server (RFC 6749 §2.3.1, RFC 7523 §2.2). */
+export type ClientAuthentication =
+  | {
+      readonly method: 'client_secret_basic' | 'client_secret_post'
+      readonly id: string
+      readonly secret: string
+    }
+  | { readonly method: 'private_key_jwt'; readonly id: string; readonly assertion: () => Promise<string> }
 
 /** An active token, with what is looked at again at every use. */
 interface Active {
@@ -104,18 +111,19 @@ export function introspectionStrategy(parts: IntrospectionParts): Strategy {
 
 async function introspect(token: string, parts: IntrospectionParts): Promise<RemoteAnswer> {
   const { endpoint, ca, agent, client, timeoutMs } = parts
-  const { method, id, secret } = client
   const form = new URLSearchParams({ token, token_type_hint: 'access_token' })
-  if (method === 'client_secret_post') {
-    form.set('client_id', id)
-    form.set('client_secret', secret)
+  if (client.method !== 'client_secret_basic') form.set('client_id', client.id)
+  if (client.method === 'client_secret_post') form.set('client_secret', client.secret)
+  if (client.method === 'private_key_jwt') {
+    form.set('client_assertion_type', 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer')
+    form.set('client_assertion', await client.assertion())
   }
   return parts.fetch({
     url: endpoint,
     ca,
     agent,
     form: form.toString(),
-    authorization: method === 'client_secret_basic' ? basicOf(id, secret) : undefined,
+    authorization: client.method === 'client_secret_basic' ? basicOf(client.id, client.secret) : undefined,
     timeoutMs,
     maxBytes: MAX_BYTES,
   })
@@ -150,7 +158,7 @@ function answerOf({ body, refused }: RemoteAnswer, rules: IntrospectionRules): A
     if (typeof aud === 'string' ? aud !== rules.audience : !aud.includes(rules.audience)) return 'audience'
   }
   const subject = Object.hasOwn(said, rules.subjectClaim) ? said[rules.subjectClaim] : undefined
-  const scopes = scopesOf(said)
+  const scopes = scopesOf(said, rules.scopesClaim)
   if (!isName(subject) || scopes === null || (jti !== undefined && !isName(jti))) return 'claims'
   for (const date of [exp, nbf]) if (date !== undefined && !isDate(date)) return 'claims'
   return {
@@ -158,7 +166,7 @@ function answerOf({ body, refused }: RemoteAnswer, rules: IntrospectionRules): A
       subject,
       scheme: 'introspection',
       scopes,
-      ...describedBy(said),
+      ...describedBy(said, rules.rolesClaim),
       credentialId: jti,
       claims: freezeDeeply(said),
     }),

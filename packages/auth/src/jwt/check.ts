@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Finding, Operation } from '@portcullis/kernel'
+import { checkClaimPaths } from './claims.ts'
 import { writtenIssuers, type WrittenIssuer } from './issuers.ts'
 import { EXAMPLE_JWT, type JwtOptions } from './options.ts'
 import { faultOfUrl } from '../remote/url.ts'
@@ -63,10 +64,11 @@ function checkIssuer({ at, options }: WrittenIssuer): Finding[] {
     const value = secret ? randomBytes(48).toString('base64url') : EXAMPLE_PUBLIC_KEY
     const what = secret
       ? 'give the secret that the issuer signs with, at least 32 random bytes'
-      : 'give the issuer’s public key, or jwks, or discovery: true'
+      : `give the issuer’s public key with algorithms: ['ES256'], or write jwks: '${JWKS_URL}', or discovery: true`
     findings.push(required(at, 'key', value, what))
   } else if (key !== undefined) findings.push(...checkKey(at, options, key))
   else findings.push(...checkAlgorithms(at, options))
+  findings.push(...checkClaimPaths(at, options))
   const { dangerouslyAllowHttp: allowHttp = false } = options
   if (typeof jwks === 'string') findings.push(...checkUrl(`${at}/jwks`, jwks, allowHttp))
   if (jwks instanceof AsyncFunction) findings.push(synchronous(`${at}/jwks`))

@@ -1,3 +1,4 @@
+import { claimPath } from './claims.ts'
 import type { IssuerOptions, JwtOptions } from './options.ts'
 import { type IssuerRules, typeName } from './token.ts'
 import { type Algorithm, familyOf, readKey, type VerificationKey } from './verification-key.ts'
@@ -31,6 +32,7 @@ const SHARED = [
   'algorithms',
   'tokenType',
   'audienceClaim',
+  'subjectClaim',
   'scopesClaim',
   'rolesClaim',
   'claims',
@@ -51,7 +53,14 @@ export const REMOTE_ALGORITHMS: readonly Algorithm[] = ['RS256']
 /** The issuers that checked options amount to. */
 export function trustedIssuers(jwt: Readonly<JwtOptions>): readonly TrustedIssuer[] {
   return writtenIssuers(jwt).map(({ options }) => {
-    const { issuer = '', audience = '', audienceClaim = 'aud', tokenType = 'at+jwt', claims = {} } = options
+    const {
+      issuer = '',
+      audience = '',
+      audienceClaim = 'aud',
+      subjectClaim = 'sub',
+      tokenType = 'at+jwt',
+      claims = {},
+    } = options
     const { algorithms = REMOTE_ALGORITHMS, scopesClaim, rolesClaim, ca } = options
     const place = placeOf(options)
     const bytesOf = (algorithm: Algorithm): number => {
@@ -62,8 +71,9 @@ export function trustedIssuers(jwt: Readonly<JwtOptions>): readonly TrustedIssue
       issuer,
       audience,
       audienceClaim,
-      scopesClaim,
-      rolesClaim,
+      subjectClaim,
+      scopesClaim: claimPath(scopesClaim),
+      rolesClaim: claimPath(rolesClaim),
       claims: Object.entries(claims),
       type: tokenType === 'absent' ? null : typeName(tokenType),
       signatureBytes: new Map(algorithms.map((algorithm) => [algorithm, bytesOf(algorithm)])),

@@ -6,16 +6,20 @@ const MAX_DEPTH = 16
 /**
  * Reads a JSON object that means the same to every reader: canonical base64url, valid UTF-8, an object,
  * no duplicate member names (RFC 7519 §4, RFC 8725 §2.6), no `__proto__`, at most 16 levels deep.
+ * @param parse reads the text, or gives what somebody else has read of it
  * @returns the object, or null.
  */
-export function readEncodedObject(encoded: string): Record<string, unknown> | null {
+export function readEncodedObject(
+  encoded: string,
+  parse: (text: string) => unknown = JSON.parse,
+): Record<string, unknown> | null {
   const bytes = decodeCanonical(encoded)
   if (bytes === null || !isUtf8(bytes)) return null
   const text = bytes.toString('utf8')
   const members = membersIn(text)
   if (members === -1) return null
   try {
-    const value: unknown = JSON.parse(text)
+    const value = parse(text)
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return null
     return membersOf(value) === members ? (value as Record<string, unknown>) : null
   } catch {

@@ -1,4 +1,5 @@
-import type { ObjectSchema } from '@portcullis/kernel'
+import type { ObjectSchema, Schema } from '@portcullis/kernel'
+import { JWT_SYNONYMS } from './synonyms.ts'
 import { type Algorithm, ALGORITHMS, EXAMPLE_PUBLIC_KEY, type KeyMaterial } from './verification-key.ts'
 
 export type { Algorithm, KeyMaterial }
@@ -24,10 +25,15 @@ export interface IssuerOptions {
   tokenType?: string
   /** Claim that names the audience. Default: `aud`. */
   audienceClaim?: string
-  /** Claim that holds the scopes. Default: `scope`, else `scp`, else `scopes`. */
-  scopesClaim?: string
-  /** Claim that holds the roles, a list of names. Default: `roles`. */
-  rolesClaim?: string
+  /** Claim that names the caller. Default: `sub`; `client_id` or `azp` for machines whose tokens have none. */
+  subjectClaim?: string
+  /**
+   * Claim that holds the scopes, or the names on the way to it: `['authorization', 'scopes']`.
+   * Default: `scope`, else `scp`, else `scopes`.
+   */
+  scopesClaim?: string | readonly string[]
+  /** Claim that holds the roles, a list of names, or the way to it: `['realm_access', 'roles']`. Default: `roles`. */
+  rolesClaim?: string | readonly string[]
   /** Claims that every token must have, with their values. */
   claims?: Readonly<Record<string, string>>
   /** Certificates (PEM) of the authority that the issuer's server is checked against. Default: those of Node. */
@@ -67,6 +73,16 @@ const claimName = {
   minLength: 1,
   maxLength: 255,
 } as const
+
+/** Schema of a claim's place, without its description. */
+export const claimPlace: Schema = {
+  accepts: ['string', 'array'],
+  minLength: 1,
+  maxLength: 255,
+  minItems: 1,
+  maxItems: 8,
+  items: { ...claimName, examples: ['roles'] },
+}
 
 const ofOneIssuer = {
   issuer: {
@@ -117,14 +133,21 @@ const ofOneIssuer = {
     examples: ['at+jwt'],
   },
   audienceClaim: { ...claimName, description: 'Claim that names the audience.', examples: ['aud'] },
-  scopesClaim: {
+  subjectClaim: {
     ...claimName,
-    description: 'Claim that holds the scopes; absent: `scope`, else `scp`, else `scopes`.',
+    description: 'Claim that names the caller; `client_id` or `azp` for machines whose tokens have no `sub`.',
+    examples: ['sub'],
+  },
+  scopesClaim: {
+    ...claimPlace,
+    description:
+      'Claim that holds the scopes, or a list of the names on the way to it; absent: `scope`, else `scp`, else `scopes`.',
     examples: ['scope'],
   },
   rolesClaim: {
-    ...claimName,
-    description: 'Claim that holds the roles, a list of names; absent: `roles`.',
+    ...claimPlace,
+    description:
+      "Claim that holds the roles, a list of names, or the way to it (`['realm_access', 'roles']`); absent: `roles`.",
     examples: ['roles'],
   },
   claims: {
@@ -152,16 +175,24 @@ export const jwtSchema: ObjectSchema = {
   type: 'object',
   description: 'Tokens that are accepted: of one issuer, or of several.',
   additionalProperties: false,
+  synonyms: JWT_SYNONYMS,
   properties: {
     ...ofOneIssuer,
     tokenType: { ...ofOneIssuer.tokenType, default: 'at+jwt' },
     audienceClaim: { ...ofOneIssuer.audienceClaim, default: 'aud' },
+    subjectClaim: { ...ofOneIssuer.subjectClaim, default: 'sub' },
     issuers: {
       description: 'Several issuers; what one leaves out is taken from beside the list.',
       type: 'array',
       minItems: 1,
       maxItems: 64,
-      items: { type: 'object', additionalProperties: false, properties: ofOneIssuer, examples: [EXAMPLE_JWT] },
+      items: {
+        type: 'object',
+        additionalProperties: false,
+        synonyms: JWT_SYNONYMS,
+        properties: ofOneIssuer,
+        examples: [EXAMPLE_JWT],
+      },
       examples: [[EXAMPLE_JWT]],
     },
     clockTolerance: {

@@ -45,13 +45,15 @@ export function entra(given: { readonly tenantId: string; readonly clientId: str
 
 /**
  * Access tokens of a Keycloak realm. Its ID and refresh tokens have the same `typ` header: the claim `typ` tells them
- * apart. The audience is missing until the client has an audience mapper.
- * @param given `url` such as `https://sso.example.com`, without a slash at its end; `realm`; `audience`
+ * apart. The audience is missing until the client has an audience mapper. Roles are those of the realm.
+ * @param given `url` such as `https://sso.example.com`, without a slash at its end; `realm`; `audience`; `client`, whose
+ * own roles count instead of the realm's
  */
 export function keycloak(given: {
   readonly url: string
   readonly realm: string
   readonly audience: string
+  readonly client?: string
 }): ProviderOptions {
   const issuer = `${given.url}/realms/${given.realm}`
   return {
@@ -62,6 +64,7 @@ export function keycloak(given: {
     tokenType: 'JWT',
     claims: { typ: 'Bearer' },
     scopesClaim: 'scope',
+    rolesClaim: given.client === undefined ? ['realm_access', 'roles'] : ['resource_access', given.client, 'roles'],
   }
 }
 

@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto'
 import { credentialsOf } from '../access/authorization.ts'
-import type { Outcome, Strategy } from '../identity.ts'
-import type { KeySource, Vouched } from '../keys/sources.ts'
-import { faultOfTimes, identityOfToken, type ReadToken, readToken, type TokenRules } from './token.ts'
+import type { Fault, Outcome, Strategy } from '../identity.ts'
+import { GIVEN, type KeySource, type Vouched } from '../keys/sources.ts'
+import { faultOfTimes, type Header, identityOfToken, type ReadToken, readToken, type TokenRules } from './token.ts'
 import { type VerifiedToken, VerifiedTokens } from './verified-tokens.ts'
 
 /** What is no longer accepted although it verifies. */
@@ -13,7 +13,7 @@ export interface RevocationList {
   readonly certain: boolean
   /** Seconds after `iat` for which a revocation is certain to be remembered: older tokens are refused. */
   readonly maxTokenAge: number
-  covers(claims: Readonly<Record<string, unknown>>): boolean
+  covers(subject: string, claims: Readonly<Record<string, unknown>>): boolean
 }
 
 /** What the JWT strategy is made of. */
@@ -28,10 +28,18 @@ export interface JwtParts {
   readonly clock: () => number
 }
 
+/** As many headers as an issuer with some keys writes. */
+const HEADERS = 64
+
 /** Bearer tokens (RFC 6750 §2.1) that are JWTs. */
 export function jwtStrategy({ rules, sources, cacheSize, revocations, clock }: JwtParts): Strategy {
   const remembered = new VerifiedTokens(cacheSize)
+  /** Headers of verified tokens alone: strangers add none. */
+  const headers = new Map<string, Header>()
   const { clockTolerance, maxBytes } = rules
+  // Of several issuers the claims tell whose key it is.
+  const [sole] = sources.size === 1 ? sources.values() : []
+  const open = sole?.open
 
   function verify(token: string): Outcome | Promise<Outcome> {
     if (token.length > maxBytes) return 'too-large'
@@ -39,21 +47,36 @@ export function jwtStrategy({ rules, sources, cacheSize, revocations, clock }: J
     const now = Math.floor(clock() / 1000)
     // The hash covers the signature too, so that a re-encoded or re-signed token is another entry.
     // One character a byte makes the shortest string.
-    const key = hash('sha256', token, 'binary')
+    const key = cacheSize === 0 ? '' : hash('sha256', token, 'binary')
     const known = remembered.get(key)
     if (known !== undefined) {
       if (known.voucher.trusted) return recall(key, known, now)
       remembered.delete(key)
     }
 
-    const read = readToken(token, rules)
+    const read = open === undefined ? readToken(token, rules, { headers }) : readOpened(token, open)
     if (typeof read === 'string') return read
     const { iss, exp, nbf = 0, iat } = read.claims
     // Without `iat` nobody knows whether it was issued before its subject was revoked.
     if (revocations !== undefined && (iat === undefined || iat > now + clockTolerance)) return 'claims'
+    if (open !== undefined) return admit(key, read, GIVEN)
     const mayAsk = faultOfTimes(exp, nbf, now, clockTolerance) === null
     const vouched = (sources.get(iss) as KeySource).verify(token, read, mayAsk)
     return vouched instanceof Promise ? vouched.then((settled) => admit(key, read, settled)) : admit(key, read, vouched)
+  }
+
+  /** Reads a token by what was read while its signature was checked; a bad one again, to tell what else is wrong. */
+  function readOpened(token: string, opens: (token: string) => unknown): ReadToken | Fault {
+    let good = false
+    const parse = (): unknown => {
+      const claims = opens(token)
+      good = true
+      return claims
+    }
+    const read = readToken(token, rules, { headers, parse })
+    if (good) return read
+    const unsigned = readToken(token, rules, { headers })
+    return typeof unsigned === 'string' ? unsigned : 'signature'
   }
 
   function recall(key: string, known: VerifiedToken, now: number): Outcome {
@@ -65,7 +88,7 @@ export function jwtStrategy({ rules, sources, cacheSize, revocations, clock }: J
     }
     if (revocations !== undefined && known.compared !== revocations.version) {
       const { version } = revocations
-      if (revocations.covers(identity.claims)) {
+      if (revocations.covers(identity.subject, identity.claims)) {
         remembered.delete(key)
         return 'revoked'
       }
@@ -76,6 +99,10 @@ export function jwtStrategy({ rules, sources, cacheSize, revocations, clock }: J
 
   function admit(key: string, read: ReadToken, vouched: Vouched): Outcome {
     if (typeof vouched === 'string') return vouched
+    if (!headers.has(read.encodedHeader)) {
+      if (headers.size === HEADERS) headers.clear()
+      headers.set(read.encodedHeader, read.header)
+    }
     const { exp, nbf: notBefore = 0, iat = 0 } = read.claims
     const expires = revocations === undefined ? exp : Math.min(exp, iat + revocations.maxTokenAge)
     const entry: VerifiedToken = { identity: identityOfToken(read), voucher: vouched, expires, notBefore, compared: -1 }

@@ -7,7 +7,7 @@ import { isName } from '../identity.ts'
 import type { RevocationOptions } from './options.ts'
 import { RevocationStore } from './store.ts'
 import { type Revocation, RevokedTokens } from './revoked-tokens.ts'
-import { isDate } from '../jwt/token.ts'
+import { isDate } from '../jwt/claims.ts'
 
 interface Revoking {
   readonly list: RevokedTokens

@@ -50,12 +50,12 @@ export class RevokedTokens implements RevocationList {
     if (now - this.#swept >= SWEEP) this.#sweep(now)
   }
 
-  covers({ iss, sub, jti, iat }: Readonly<Record<string, unknown>>): boolean {
+  covers(subject: string, { iss, jti, iat }: Readonly<Record<string, unknown>>): boolean {
     if (this.#held.size === 0) return false
     const issuer = iss as string
     if (jti !== undefined && this.#held.has(keyOf('token', issuer, jti as string))) return true
-    const subject = this.#held.get(keyOf('subject', issuer, sub as string))
-    return subject?.kind === 'subject' && (iat as number) < subject.before
+    const all = this.#held.get(keyOf('subject', issuer, subject))
+    return all?.kind === 'subject' && (iat as number) < all.before
   }
 
   /** All that is not over. */

@@ -46,8 +46,9 @@ export interface KeyDescription {
   readonly kid: string
   readonly algorithm: StoredKey['algorithm']
   readonly state: StoredKey['state']
-  /** Seconds since the epoch. */
+  /** Whole seconds since the epoch. */
   readonly createdAt: number
+  /** When it entered its state. */
   readonly changedAt: number
 }
 
@@ -122,8 +123,8 @@ export class SigningKeys {
       kid,
       algorithm,
       state,
-      createdAt,
-      changedAt,
+      createdAt: Math.floor(createdAt),
+      changedAt: Math.floor(changedAt),
     }))
   }
 

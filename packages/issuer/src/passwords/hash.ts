@@ -36,14 +36,10 @@ export class PasswordHasher {
   readonly #queue: BoundedQueue
   readonly #dummy: string
 
-  private constructor(parameters: HashParameters, queue: BoundedQueue, dummy: string) {
+  constructor(parameters: HashParameters, queue: BoundedQueue, random: Random) {
     this.#parameters = parameters
     this.#queue = queue
-    this.#dummy = dummy
-  }
-
-  static async open(parameters: HashParameters, queue: BoundedQueue, random: Random): Promise<PasswordHasher> {
-    return new PasswordHasher(parameters, queue, await hashed(random(32), parameters))
+    this.#dummy = nobodys(parameters, random)
   }
 
   /** @param password as `canonicalPassword` gives it @returns PHC form; null if the queue is full */
@@ -92,7 +88,13 @@ export class PasswordHasher {
   }
 }
 
-function hashed(password: string | Buffer, { memoryKiB, passes, lanes }: HashParameters): Promise<string> {
+/** A hash in PHC form that takes as long to verify as one of ours, and that no password has. */
+function nobodys({ memoryKiB, passes, lanes }: HashParameters, random: Random): string {
+  const bytes = (size: number): string => random(size).toString('base64').replaceAll('=', '')
+  return `$argon2id$v=19$m=${memoryKiB},t=${passes},p=${lanes}$${bytes(16)}$${bytes(32)}`
+}
+
+function hashed(password: string, { memoryKiB, passes, lanes }: HashParameters): Promise<string> {
   return hash(password, { algorithm: ARGON2ID, memoryCost: memoryKiB, timeCost: passes, parallelism: lanes })
 }
 

@@ -89,7 +89,7 @@ export class Sessions {
       authTime: at,
       createdAt: at,
       lastUsedAt: at,
-      idleUntil: at + rules.idle,
+      idleUntil: at + Math.min(rules.idle, rules.absolute),
       expiresAt: at + rules.absolute,
       endedAt: null,
     }
@@ -155,7 +155,7 @@ export class Sessions {
         result = this.#grant(effective, successorOf(token, known), nextTokenId, usedAt, at)
         return null
       }
-      const idleUntil = at + rules.idle
+      const idleUntil = Math.min(at + rules.idle, session.expiresAt)
       result = this.#grant({ ...effective, idleUntil }, successor, tokenId, at, at)
       const forgetBefore = at - rules.grace
       return { nonce, successor: { hash: hashRefreshToken(successor), tokenId }, idleUntil, forgetBefore }

@@ -11,7 +11,7 @@ export interface SessionRecord {
   readonly authTime: number
   readonly createdAt: number
   readonly lastUsedAt: number
-  /** Unused until then, it ends. Every refresh moves it. */
+  /** Unused until then, it ends. Every refresh moves it, at most to `expiresAt`. */
   readonly idleUntil: number
   /** It ends then in any case. */
   readonly expiresAt: number

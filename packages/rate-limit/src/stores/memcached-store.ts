@@ -1,3 +1,4 @@
+import { AnswerWait, type WaitParts } from './answer-wait.ts'
 import { Breaker, type OutageListener } from './breaker.ts'
 import type { Charge } from '../decision.ts'
 import { admits, type SharedDecision, type SharedPart, type SharedStore } from './shared-store.ts'
@@ -25,12 +26,9 @@ export interface MemcachedClient {
 }
 
 /** What the store is built from. */
-export interface MemcachedStoreParts extends OutageListener {
+export interface MemcachedStoreParts extends OutageListener, WaitParts {
   readonly client: MemcachedClient
   readonly prefix: string
-  readonly timeoutMs: number
-  /** Whole milliseconds, never going back. */
-  readonly clock: () => number
   /** The time of day in ms: every process must find the same window. */
   readonly timeOfDay: () => number
 }
@@ -121,35 +119,26 @@ export class MemcachedStore implements SharedStore {
     conclude: (values: readonly number[]) => T,
     late: (place: number) => void = () => {},
   ): Promise<T | null> {
-    const { clock, timeoutMs } = this.#parts
     return new Promise((resolve) => {
       const values: number[] = []
       let missing = asked.length
-      let waiting = true
-      const fail = (reason: 'timeout' | 'error'): void => {
-        if (!waiting) return
-        waiting = false
-        clearTimeout(timer)
-        this.#breaker.failed(clock(), reason)
+      const wait = new AnswerWait(this.#parts, this.#breaker, () => {
         for (const place of values.keys()) if (values[place] !== undefined) late(place)
         resolve(null)
-      }
-      // A busy process is late itself: what has arrived meanwhile is read before the server is blamed.
-      const timer = setTimeout(() => setImmediate(fail, 'timeout'), timeoutMs)
+      })
       for (const [place, one] of asked.entries()) {
         one.then(
           (value) => {
-            if (!Number.isSafeInteger(value) || (value as number) < 0) return fail('error')
-            if (!waiting) return late(place)
+            if (!Number.isSafeInteger(value) || (value as number) < 0) return wait.fail('error')
+            if (wait.isOver) return late(place)
             values[place] = value as number
             if (--missing > 0) return
-            waiting = false
-            clearTimeout(timer)
+            wait.end()
             // Every increment writes, so an answer proves that the server is back.
-            this.#breaker.answered(clock(), true)
+            this.#breaker.answered(this.#parts.clock(), true)
             resolve(conclude(values))
           },
-          () => fail('error'),
+          () => wait.fail('error'),
         )
       }
     })

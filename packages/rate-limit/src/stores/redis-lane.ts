@@ -1,3 +1,4 @@
+import { AnswerWait, type WaitParts } from './answer-wait.ts'
 import { Breaker, type OutageListener } from './breaker.ts'
 import type { Plan } from './redis-plan.ts'
 import type { RedisRunner } from './redis-client.ts'
@@ -19,11 +20,8 @@ export interface Ask {
 }
 
 /** What a lane is built from. */
-export interface LaneParts extends OutageListener {
+export interface LaneParts extends OutageListener, WaitParts {
   readonly runner: RedisRunner
-  readonly timeoutMs: number
-  /** Whole milliseconds, never going back. */
-  readonly clock: () => number
 }
 
 /** Decisions that one command carries at most: a server does nothing else meanwhile. */
@@ -94,17 +92,9 @@ export class Lane {
     const { clock, runner, timeoutMs } = this.#parts
     const start = clock()
     const { keys, sections, order } = packed(batch)
-    let waiting = true
-
-    const fail = (reason: 'timeout' | 'error'): void => {
-      if (!waiting) return
-      waiting = false
-      clearTimeout(timer)
-      this.#breaker.failed(clock(), reason)
+    const wait = new AnswerWait(this.#parts, this.#breaker, () => {
       for (const { settle } of batch) settle(null, 0, 0)
-    }
-    // A busy process is late itself: what has arrived meanwhile is read before the server is blamed.
-    const timer = setTimeout(() => setImmediate(fail, 'timeout'), timeoutMs)
+    })
 
     const send = (): void => {
       const sent = clock()
@@ -112,26 +102,25 @@ export class Lane {
       runner.run(keys, [String(Math.max(PASSED, deadline)), ...sections]).then(
         (answer) => {
           const numbers = read(answer)
-          if (numbers === null) return fail('error')
+          if (numbers === null) return wait.fail('error')
           const received = clock()
           const time = numbers[0] as number
           this.#clock.learn(time, sent, received)
           if (numbers.length === 1) {
             // Decided nothing: the server's clock is ahead of what we knew. In time, it is asked again.
-            if (waiting && received < start + timeoutMs) send()
+            if (!wait.isOver && received < start + timeoutMs) send()
             return
           }
-          if (numbers.length !== 1 + order.reduce((sum, { plan }) => sum + plan.answers, 0)) return fail('error')
+          if (numbers.length !== 1 + order.reduce((sum, { plan }) => sum + plan.answers, 0)) return wait.fail('error')
           let at = 1
-          if (!waiting) {
+          if (wait.isOver) {
             for (const one of order) {
               one.late(numbers, at, time)
               at += one.plan.answers
             }
             return
           }
-          waiting = false
-          clearTimeout(timer)
+          wait.end()
           let wrote = false
           for (const one of order) {
             if (one.settle(numbers, at, time)) wrote = true
@@ -139,7 +128,7 @@ export class Lane {
           }
           this.#breaker.answered(received, wrote)
         },
-        () => fail('error'),
+        () => wait.fail('error'),
       )
     }
     send()

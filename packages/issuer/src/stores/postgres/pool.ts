@@ -22,7 +22,19 @@ export interface PostgresPool extends Breakable {
 }
 
 /** Whoever needs a broken connection is told; nobody else has to know, and an `error` without a listener ends the process. */
-export const ignore = (): void => {}
+const ignore = (): void => {}
+
+const guarded = new WeakSet<PostgresPool>()
+
+/**
+ * Keeps an idle connection that breaks from ending the process: one listener on a pool, however many apps share it. It
+ * stays when they close, for the pool is ended after them.
+ */
+export function guard(pool: PostgresPool): void {
+  if (guarded.has(pool)) return
+  guarded.add(pool)
+  pool.on?.('error', ignore)
+}
 
 /**
  * Runs `act` between begin and commit; rolls back and passes on what it throws. Whatever a database prefers: here a

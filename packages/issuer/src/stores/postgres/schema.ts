@@ -21,6 +21,7 @@ create table if not exists portcullis_issuer.sessions (
 );
 create index if not exists sessions_subject on portcullis_issuer.sessions (subject);
 create index if not exists sessions_idle_until on portcullis_issuer.sessions (idle_until);
+create index if not exists sessions_ended_at on portcullis_issuer.sessions (ended_at) where ended_at is not null;
 
 create table if not exists portcullis_issuer.refresh_tokens (
   hash text primary key,
@@ -40,6 +41,7 @@ create table if not exists portcullis_issuer.step_ups (
   issued_at timestamptz not null
 );
 create index if not exists step_ups_session on portcullis_issuer.step_ups (session_id);
+create index if not exists step_ups_issued_at on portcullis_issuer.step_ups (issued_at);
 
 create table if not exists portcullis_issuer.keys (
   kid text primary key,

@@ -1,6 +1,6 @@
 import { errors } from '../../errors.ts'
 import { PostgresKeys } from './keys.ts'
-import { ignore, type PostgresPool } from './pool.ts'
+import { guard, type PostgresPool } from './pool.ts'
 import { postgresColumns } from './schema.ts'
 import { PostgresSessions } from './sessions.ts'
 import type { IssuerStore } from '../store.ts'
@@ -13,7 +13,7 @@ export type { PostgresPool } from './pool.ts'
  * @example await app.register(issuer, { issuer, audience, secret, store: postgresStore(new pg.Pool()) })
  */
 export function postgresStore(pool: PostgresPool): IssuerStore {
-  pool.on?.('error', ignore)
+  guard(pool)
   return {
     durable: true,
     sessions: new PostgresSessions(pool),
