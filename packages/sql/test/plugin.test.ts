@@ -1,8 +1,8 @@
 import { onSecurityEvent, type SecurityEvent } from '@portcullis/kernel'
 import { hasPostgres } from '@portcullis/test-servers/postgres'
-import Fastify, { type FastifyInstance } from 'fastify'
+import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import postgres, { databaseOf, SqlError, type SqlOptions, sql } from '../src/index.ts'
+import postgres, { databaseOf, type SecureDatabase, SqlError, type SqlOptions, sql } from '../src/index.ts'
 import { RIGHTS, stage } from './stage.ts'
 
 const at = stage()
@@ -71,6 +71,34 @@ describe.runIf(hasPostgres)('the room', () => {
     expect(Object.keys(answer.body)).toEqual(['error', 'code', 'status', 'title'])
     expect(answer.text).not.toMatch(/[0-9][0-9A-Z]{4}"|syntax|relation|column|constraint|posts|pg_|postgres/i)
     expect(app.raised.map((event) => event.code)).toEqual([code])
+  })
+
+  it('tells of the request on whose behalf a query failed, and of none where the app asked', async () => {
+    app.raised.length = 0
+    const answer = await app.inject({ method: 'POST', url: '/forged', payload: { text: 'select 1' } })
+    expect(answer.statusCode).toBe(500)
+    expect(app.raised.map(({ type, request }) => [type, request?.url])).toEqual([['sql.refused', '/forged']])
+
+    const asked = { raw: {}, server: app, url: '/asked', log: app.log } as unknown as FastifyRequest
+    const attempts = async (database: SecureDatabase<any>): Promise<unknown> => {
+      app.raised.length = 0
+      const failing = sql`insert into posts (title) values (${'one'})`
+      await expect(database.query(failing)).rejects.toThrow(SqlError)
+      await expect(database.transaction((transaction) => transaction.query(failing))).rejects.toThrow(SqlError)
+      await expect(database.as('alice', (transaction) => transaction.query(failing))).rejects.toThrow(SqlError)
+      await expect(database.kysely.insertInto('posts').values({ title: 'one' }).execute()).rejects.toThrow(SqlError)
+      expect(() =>
+        database.kysely
+          .selectFrom('posts')
+          .where('id', 'constructor' as never, 1)
+          .compile(),
+      ).toThrow()
+      return app.raised.map(({ request }) => request?.url)
+    }
+    const here = '/asked'
+    expect(await attempts(databaseOf(asked))).toEqual([here, here, here, here, here])
+    // What the app asks in between is not the request's.
+    expect(await attempts(databaseOf(app))).toEqual(Array.from({ length: 5 }))
   })
 
   it('answers 503 with a time to wait when a statement takes too long, and serves the next', async () => {
