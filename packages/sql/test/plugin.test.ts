@@ -1,7 +1,7 @@
 import { onSecurityEvent, type SecurityEvent } from '@portcullis/kernel'
 import { hasPostgres } from '@portcullis/test-servers/postgres'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import postgres, { databaseOf, type SecureDatabase, SqlError, type SqlOptions, sql } from '../src/index.ts'
 import { RIGHTS, stage } from './stage.ts'
 
@@ -169,6 +169,26 @@ describe.runIf(hasPostgres)('the room', () => {
     await expect(cut).rejects.toMatchObject({ code: 'PTC_SQL_UNAVAILABLE' })
     expect((await database.query(sql`select 1 as one`)).rows).toEqual([{ one: 1 }])
   })
+
+  it('answers 503 while the server recovers from a crash, and serves again by itself', async () => {
+    const crashed = databaseOf(app).transaction(async (transaction) => {
+      const { rows } = await transaction.query<{ pid: number }>(sql`select pg_backend_pid() as pid`)
+      // A process of the server that dies so takes every connection with it.
+      process.kill(Number(rows[0]?.pid), 'SIGKILL')
+      return transaction.query(sql`select pg_sleep(1)`)
+    })
+    await expect(crashed).rejects.toMatchObject({ code: 'PTC_SQL_UNAVAILABLE' })
+    const statuses = new Set<number>()
+    const ask = async (): Promise<void> => {
+      const { status } = await post('/cast', { value: '7' })
+      statuses.add(status)
+      expect(status).toBe(200)
+    }
+    await vi.waitFor(ask, { timeout: 30_000, interval: 50 })
+    expect([...statuses].filter((status) => status !== 200 && status !== 503)).toEqual([])
+    // The tests' own connections are gone as well.
+    await vi.waitFor(() => at.admin.query('select 1'), { timeout: 30_000, interval: 50 })
+  }, 90_000)
 })
 
 describe.runIf(hasPostgres)('at boot', () => {
