@@ -1,6 +1,6 @@
 import { emit } from '@portcullis/kernel'
 import { RESERVED } from './sessions/access-token.ts'
-import { type Asker, attempt, declined, type Declined, type Desk, deskOf, revokeTokens } from './desk.ts'
+import { type Asker, attempt, decline, declined, type Declined, type Desk, deskOf, revokeTokens } from './desk.ts'
 import { errors } from './errors.ts'
 import { events } from './events.ts'
 import { mustKnow } from './members.ts'
@@ -37,7 +37,7 @@ export async function hashPassword(
   const fault = faultOf(password, desk.policy.passwords, personal)
   if (fault !== null) {
     const details = { sentence: sentenceOf(fault, desk), detail: { reason: `password-${fault}` } }
-    return { refusal: errors.PTC_ISSUER_PASSWORD_REFUSED.with(details) }
+    return decline(errors.PTC_ISSUER_PASSWORD_REFUSED.with(details))
   }
   const passwordHash = await desk.hasher.hash(canonicalPassword(password) ?? '')
   return passwordHash === null ? declined.busy(desk) : { passwordHash }
