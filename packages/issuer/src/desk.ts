@@ -19,6 +19,14 @@ export interface Declined {
   readonly refusal: Refusal
 }
 
+/**
+ * Gives a refusal instead of a result. A handler that returns it as its answer throws what to write instead: an answer's
+ * schema would leave `200 {}` of it.
+ */
+export function decline(refusal: Refusal): Declined {
+  return Object.defineProperty({ refusal }, 'toJSON', { value: () => refusal.toJSON() })
+}
+
 /** Everything that one registration works with. */
 export interface Desk {
   readonly app: FastifyInstance
@@ -51,21 +59,16 @@ const fields = { 'www-authenticate': 'Bearer' }
 
 /** The refusals with the particulars of this request. */
 export const declined = {
-  signIn: (reason: string): Declined => ({
-    refusal: errors.PTC_ISSUER_SIGN_IN_REFUSED.with({ fields, detail: { reason } }),
-  }),
-  session: ({ reason, subject }: Omit<Refused, 'ended'>): Declined => ({
-    refusal: errors.PTC_ISSUER_SESSION_ENDED.with({ fields, detail: { reason, subject } }),
-  }),
-  busy: ({ queue }: Desk): Declined => ({
-    refusal: errors.PTC_ISSUER_BUSY.with({ retryAfter: queue.retryAfter }),
-  }),
+  signIn: (reason: string): Declined => decline(errors.PTC_ISSUER_SIGN_IN_REFUSED.with({ fields, detail: { reason } })),
+  session: ({ reason, subject }: Omit<Refused, 'ended'>): Declined =>
+    decline(errors.PTC_ISSUER_SESSION_ENDED.with({ fields, detail: { reason, subject } })),
+  busy: ({ queue }: Desk): Declined => decline(errors.PTC_ISSUER_BUSY.with({ retryAfter: queue.retryAfter })),
 }
 
 /** Seconds after which a store that was away is worth asking again: what auth says when what decides is away. */
 const RETRY_AFTER = 5
 
-const UNAVAILABLE: Declined = { refusal: errors.PTC_ISSUER_UNAVAILABLE.with({ retryAfter: RETRY_AFTER }) }
+const UNAVAILABLE = decline(errors.PTC_ISSUER_UNAVAILABLE.with({ retryAfter: RETRY_AFTER }))
 
 /** What is under way at once at most: while a store hangs, what waits for it must not fill the memory. */
 const MOST_UNDER_WAY = 1_000

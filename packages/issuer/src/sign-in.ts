@@ -1,6 +1,6 @@
 import { emit } from '@portcullis/kernel'
 import { RESERVED } from './sessions/access-token.ts'
-import { type Asker, attempt, declined, type Declined, type Desk, deskOf, revokeTokens } from './desk.ts'
+import { type Asker, attempt, decline, declined, type Declined, type Desk, deskOf, revokeTokens } from './desk.ts'
 import { errors } from './errors.ts'
 import { events } from './events.ts'
 import { mustKnow } from './members.ts'
@@ -25,6 +25,7 @@ function sentenceOf(fault: PasswordFault, { policy }: Desk): string {
  * Examines a new password and hashes it (Argon2id, PHC form): at registration, and when it is changed. After a change,
  * call `signOutEverywhere` with `except`.
  * @param personal what anybody would try for this user: the name, the address
+ * @throws TypeError if they are no list
  */
 export async function hashPassword(
   asker: Asker,
@@ -32,10 +33,11 @@ export async function hashPassword(
   personal: readonly string[] = [],
 ): Promise<{ readonly passwordHash: string } | Declined> {
   const desk = deskOf(asker)
+  if (!Array.isArray(personal)) throw new TypeError('the words that anybody would try for a user are a list')
   const fault = faultOf(password, desk.policy.passwords, personal)
   if (fault !== null) {
     const details = { sentence: sentenceOf(fault, desk), detail: { reason: `password-${fault}` } }
-    return { refusal: errors.PTC_ISSUER_PASSWORD_REFUSED.with(details) }
+    return decline(errors.PTC_ISSUER_PASSWORD_REFUSED.with(details))
   }
   const passwordHash = await desk.hasher.hash(canonicalPassword(password) ?? '')
   return passwordHash === null ? declined.busy(desk) : { passwordHash }

@@ -58,6 +58,7 @@ it('an account look-up that throws, or gives a claim of the issuer’s own, is a
 it.each<[says: string, act: (app: FastifyInstance) => Promise<unknown>]>([
   ['signIn does not know `scope`', (app) => signIn(app, { subject: 'u', scope: ['a'] } as never)],
   ['scopes are a list', (app) => signIn(app, { subject: 'u', scopes: 'a b' as never })],
+  ['are a list', (app) => hashPassword(app, 'correct horse battery', 'alice' as never)],
   ['serialize a BigInt', (app) => signIn(app, { subject: 'u', claims: { balance: 1n } })],
   ['stepUp does not know `acount`', (app) => stepUp(app, { subject: 'u', acount: null } as never)],
   ['signOut does not know `session`', (app) => signOut(app, { subject: 'u', session: 's' } as never)],
@@ -71,6 +72,25 @@ it.each<[says: string, act: (app: FastifyInstance) => Promise<unknown>]>([
   await expect(act(app)).rejects.toThrow(says)
   await expect(act(app)).rejects.toBeInstanceOf(TypeError)
   expect(given(await sessions(app, 'u')).map(({ sessionId }) => sessionId)).toEqual([grant.sessionId])
+})
+
+it('a refresh token that nobody has asks the store one thing, and nobody’s account', async () => {
+  const store = memoryStore()
+  const asked: string[] = []
+  const { app } = await stage({
+    account: async () => expect.unreachable(),
+    store: {
+      ...store,
+      sessions: new Proxy(store.sessions, {
+        get(from, name) {
+          asked.push(String(name))
+          return Reflect.get(from, name).bind(from)
+        },
+      }),
+    },
+  })
+  expect(reasonOf(await refresh(app, 'a'.repeat(43)))).toBe('ended')
+  expect(asked).toEqual(['find'])
 })
 
 it('an account look-up with a misspelt answer is answered 503: the scopes of yesterday do not stay', async () => {

@@ -1,5 +1,6 @@
 /** A JSON Schema object as the kernel accepts it: `type: 'object'`, closed. Keywords beyond the standard:
- *  `accepts` (by-reference kinds, see `Accepted`); `writeOnly: true` marks a secret. */
+ *  `accepts` (by-reference kinds, see `Accepted`); `synonyms`, the words of other makers for its options or values, refused
+ *  with ours as the fix; `writeOnly: true` marks a secret. */
 export interface ObjectSchema {
   readonly type: 'object'
   readonly additionalProperties: false | Schema

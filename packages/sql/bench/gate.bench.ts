@@ -1,6 +1,7 @@
 import { Kysely, PostgresDialect } from 'kysely'
 import { measure } from '../../../bench/measure.ts'
-import { secureDatabase, sql } from '../src/index.ts'
+import { sql } from '../src/index.ts'
+import { openDatabase } from '../src/secure-database.ts'
 
 // A pool that answers at once: what is measured is everything up to the socket.
 const rows = [{ id: 1, title: 'one' }]
@@ -14,7 +15,9 @@ interface Tables {
 }
 
 const plain = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: pool as never }) })
-const database = secureDatabase<Tables>(pool as never)
+const open = openDatabase<Tables>(pool as never, {})
+const database = open()
+const request = { url: '/posts' }
 
 function search(kysely: Kysely<Tables>): Promise<unknown> {
   return kysely
@@ -30,10 +33,13 @@ function search(kysely: Kysely<Tables>): Promise<unknown> {
 await measure('a search in the builder', {
   'plain Kysely': () => search(plain),
   gated: () => search(database.kysely),
+  'gated, for a request': () => search(open(request).kysely),
 })
 
 await measure('one row by its key', {
   'plain Kysely': () => plain.selectFrom('posts').selectAll().where('id', '=', 1).execute(),
   gated: () => database.kysely.selectFrom('posts').selectAll().where('id', '=', 1).execute(),
+  'gated, for a request': () => open(request).kysely.selectFrom('posts').selectAll().where('id', '=', 1).execute(),
   'a template': () => database.query(sql`select id, title from posts where id = ${1}`),
+  'a template, for a request': () => open(request).query(sql`select id, title from posts where id = ${1}`),
 })

@@ -3,6 +3,7 @@ import {
   type DatabaseConnection,
   type Dialect,
   type Driver,
+  type KyselyPlugin,
   PostgresAdapter,
   PostgresIntrospector,
   type QueryCompiler,
@@ -11,18 +12,18 @@ import {
 } from 'kysely'
 import { errors } from './errors.ts'
 import { SqlError, breaksConnection, refusalOf } from './failure.ts'
-import { Gate, type Listeners } from './gate.ts'
+import { AskerPlugin, Gate, type Listeners } from './gate.ts'
 import { type PgClient, type PgPool, type PgResult, statement } from './pool.ts'
 import { written } from './values.ts'
 
-function told(error: SqlError, { onFailed }: Listeners): SqlError {
-  onFailed?.(error)
+function told(error: SqlError, { onFailed }: Listeners, asker?: unknown): SqlError {
+  onFailed?.(error, asker)
   return error
 }
 
 /** Maps what the database or the driver throws. */
-function failed(error: unknown, listeners: Listeners): SqlError {
-  return told(new SqlError(refusalOf(error), error), listeners)
+function failed(error: unknown, listeners: Listeners, asker?: unknown): SqlError {
+  return told(new SqlError(refusalOf(error), error), listeners, asker)
 }
 
 class GatedConnection implements DatabaseConnection {
@@ -38,23 +39,23 @@ class GatedConnection implements DatabaseConnection {
   }
 
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
-    this.#gate.inspect(query)
-    const values = this.#written(query.parameters)
+    const asker = this.#gate.inspect(query)
+    const values = this.#written(query.parameters, asker)
     try {
       const { command, rowCount, rows } = await this.#client.query(statement(query.sql, values))
       if (command === 'SELECT') return { rows: rows as R[] }
       return { rows: rows as R[], numAffectedRows: BigInt(rowCount ?? 0) }
     } catch (error) {
-      throw this.#failed(error)
+      throw this.#failed(error, asker)
     }
   }
 
   /** Before the socket: a value that the driver fails to write costs the connection. */
-  #written(values: readonly unknown[]): readonly unknown[] {
+  #written(values: readonly unknown[], asker: unknown): readonly unknown[] {
     try {
       return written(values)
     } catch (error) {
-      throw failed(error, this.#listeners)
+      throw failed(error, this.#listeners, asker)
     }
   }
 
@@ -72,9 +73,9 @@ class GatedConnection implements DatabaseConnection {
     }
   }
 
-  #failed(error: unknown): SqlError {
+  #failed(error: unknown, asker?: unknown): SqlError {
     if (breaksConnection(error)) this.#broken = error as Error
-    return failed(error, this.#listeners)
+    return failed(error, this.#listeners, asker)
   }
 
   markBroken(error: Error): void {
@@ -176,8 +177,13 @@ export class GatedDialect implements Dialect {
   }
 
   /** @throws SqlError always: for what is not even a query */
-  refuse(reason: string): never {
-    return this.#gate.refuse(reason)
+  refuse(reason: string, asker?: unknown): never {
+    return this.#gate.refuse(reason, asker)
+  }
+
+  /** A plugin for queries on somebody's behalf. */
+  askedBy(asker: unknown): KyselyPlugin {
+    return new AskerPlugin(this.#gate, asker)
   }
 
   createDriver(): Driver {

@@ -8,7 +8,7 @@ import { events } from './events.ts'
 import { optionsSchema, type SqlOptions } from './options.ts'
 import { check, compilePolicy } from './policy.ts'
 import type { PgPool } from './pool.ts'
-import { secureDatabase, type SecureDatabase } from './secure-database.ts'
+import { openDatabase, type SecureDatabase } from './secure-database.ts'
 
 /** A property of the scope that registered the room: inner scopes inherit it. */
 const DATABASE = Symbol.for('portcullis.sql.database')
@@ -23,12 +23,13 @@ const plugin: FastifyPluginAsync<SqlOptions> = defineRoom<SqlOptions>({
   async setup(options, app) {
     const pool: PgPool = options.pool ?? new pg.Pool({ ...compilePolicy(options) } as pg.PoolConfig)
     outlive(pool as Partial<pg.Pool>, app)
-    const database = secureDatabase<never>(pool, listeners(app))
-    let open = true
+    const open = openDatabase<never>(pool, listeners(app))
+    const database = open()
+    let ended = false
     const end = async (): Promise<void> => {
-      if (!open) return
       // A pool may be ended once only.
-      open = false
+      if (ended) return
+      ended = true
       await pool.end()
     }
     app.addHook('onClose', end)
@@ -38,24 +39,28 @@ const plugin: FastifyPluginAsync<SqlOptions> = defineRoom<SqlOptions>({
       await end()
       throw error
     }
-    Object.defineProperty(app, DATABASE, { value: database })
+    const databaseFor = (asker: FastifyRequest | undefined): unknown => (asker === undefined ? database : open(asker))
+    Object.defineProperty(app, DATABASE, { value: databaseFor })
     return { compile: () => ({}) }
   },
 })
 export default plugin
 
 /**
- * The database of the app or scope that registered the room.
+ * The database of the app or scope that registered the room. Asked with a request, its events and logs name the request.
  * @throws PTC_SQL_ABSENT
  * @example const { rows } = await databaseOf(request).query(sql`select name from users where id = ${id}`)
  */
 export function databaseOf<Tables = Record<string, never>>(
   asker: FastifyInstance | FastifyRequest,
 ): SecureDatabase<Tables> {
-  const app = 'raw' in asker ? asker.server : asker
-  const database = (app as { readonly [DATABASE]?: SecureDatabase<Tables> })[DATABASE]
-  if (database === undefined) throw new errors.PTC_SQL_ABSENT()
-  return database
+  const request = 'raw' in asker ? asker : undefined
+  const app = (request?.server ?? asker) as {
+    readonly [DATABASE]?: (asker: FastifyRequest | undefined) => SecureDatabase<Tables>
+  }
+  const databaseFor = app[DATABASE]
+  if (databaseFor === undefined) throw new errors.PTC_SQL_ABSENT()
+  return databaseFor(request)
 }
 
 /**
@@ -73,18 +78,20 @@ function outlive(pool: Partial<pg.Pool>, app: FastifyInstance): void {
 
 function listeners(app: FastifyInstance): Listeners {
   return {
-    onRefused(reason) {
-      app.log.error({ reason }, 'sql: a query of unknown origin was refused')
-      emit(app, events['sql.refused'], {
+    onRefused(reason, asker) {
+      const source = (asker ?? app) as FastifyRequest | FastifyInstance
+      source.log.error({ reason }, 'sql: a query of unknown origin was refused')
+      emit(source, events['sql.refused'], {
         outcome: 'denied',
         code: errors.PTC_SQL_QUERY_REFUSED.code,
         detail: { reason },
       })
     },
-    onFailed({ refusal, cause }) {
-      if (refusal.status >= 500) app.log.error({ err: cause }, 'sql: the database failed')
+    onFailed({ refusal, cause }, asker) {
+      const source = (asker ?? app) as FastifyRequest | FastifyInstance
+      if (refusal.status >= 500) source.log.error({ err: cause }, 'sql: the database failed')
       const { detail = {} } = refusal.details
-      emit(app, refusal.event, { outcome: 'denied', code: refusal.code, detail })
+      emit(source, refusal.event, { outcome: 'denied', code: refusal.code, detail })
     },
   }
 }

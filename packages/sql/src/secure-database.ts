@@ -38,22 +38,33 @@ export function secureDatabase<Tables = Record<string, never>>(
   pool: PgPool,
   listeners: Listeners = {},
 ): SecureDatabase<Tables> {
-  const dialect = new GatedDialect(pool, listeners)
-  return over(new Kysely<Tables>({ dialect }), dialect)
+  return openDatabase<Tables>(pool, listeners)()
 }
 
-function over<Tables>(kysely: Kysely<Tables> | Transaction<Tables>, dialect: GatedDialect): SecureDatabase<Tables> {
+/** The same, for whoever asks: listeners are told on whose behalf a query failed. */
+export function openDatabase<Tables>(pool: PgPool, listeners: Listeners): (asker?: unknown) => SecureDatabase<Tables> {
+  const dialect = new GatedDialect(pool, listeners)
+  const kysely = new Kysely<Tables>({ dialect })
+  return (asker) => over(asker === undefined ? kysely : kysely.withPlugin(dialect.askedBy(asker)), dialect, asker)
+}
+
+function over<Tables>(
+  kysely: Kysely<Tables> | Transaction<Tables>,
+  dialect: GatedDialect,
+  asker: unknown,
+): SecureDatabase<Tables> {
   const database: SecureDatabase<Tables> = {
     kysely,
     async query<Row>(statement: RawBuilder<Row>): Promise<Rows<Row>> {
       // Types say so already; a request's body knows no types.
-      if (typeof (statement as { compile?: unknown } | null)?.compile !== 'function') dialect.refuse('no-statement')
+      if (typeof (statement as { compile?: unknown } | null)?.compile !== 'function')
+        dialect.refuse('no-statement', asker)
       const { rows, numAffectedRows } = await kysely.executeQuery<Row>(statement.compile(kysely))
       return { rows, rowCount: numAffectedRows === undefined ? rows.length : Number(numAffectedRows) }
     },
     transaction: (work) => {
       if (kysely.isTransaction) return work(database)
-      return kysely.transaction().execute((transaction) => work(over(transaction, dialect)))
+      return kysely.transaction().execute((transaction) => work(over(transaction, dialect, asker)))
     },
     async as(subject, work) {
       // The setting would outlive the inner work, and stand for another subject in the rest of the outer.

@@ -1,8 +1,8 @@
 import { onSecurityEvent, type SecurityEvent } from '@portcullis/kernel'
 import { hasPostgres } from '@portcullis/test-servers/postgres'
-import Fastify, { type FastifyInstance } from 'fastify'
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import postgres, { databaseOf, SqlError, type SqlOptions, sql } from '../src/index.ts'
+import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
+import postgres, { databaseOf, type SecureDatabase, SqlError, type SqlOptions, sql } from '../src/index.ts'
 import { RIGHTS, stage } from './stage.ts'
 
 const at = stage()
@@ -73,6 +73,34 @@ describe.runIf(hasPostgres)('the room', () => {
     expect(app.raised.map((event) => event.code)).toEqual([code])
   })
 
+  it('tells of the request on whose behalf a query failed, and of none where the app asked', async () => {
+    app.raised.length = 0
+    const answer = await app.inject({ method: 'POST', url: '/forged', payload: { text: 'select 1' } })
+    expect(answer.statusCode).toBe(500)
+    expect(app.raised.map(({ type, request }) => [type, request?.url])).toEqual([['sql.refused', '/forged']])
+
+    const asked = { raw: {}, server: app, url: '/asked', log: app.log } as unknown as FastifyRequest
+    const attempts = async (database: SecureDatabase<any>): Promise<unknown> => {
+      app.raised.length = 0
+      const failing = sql`insert into posts (title) values (${'one'})`
+      await expect(database.query(failing)).rejects.toThrow(SqlError)
+      await expect(database.transaction((transaction) => transaction.query(failing))).rejects.toThrow(SqlError)
+      await expect(database.as('alice', (transaction) => transaction.query(failing))).rejects.toThrow(SqlError)
+      await expect(database.kysely.insertInto('posts').values({ title: 'one' }).execute()).rejects.toThrow(SqlError)
+      expect(() =>
+        database.kysely
+          .selectFrom('posts')
+          .where('id', 'constructor' as never, 1)
+          .compile(),
+      ).toThrow()
+      return app.raised.map(({ request }) => request?.url)
+    }
+    const here = '/asked'
+    expect(await attempts(databaseOf(asked))).toEqual([here, here, here, here, here])
+    // What the app asks in between is not the request's.
+    expect(await attempts(databaseOf(app))).toEqual(Array.from({ length: 5 }))
+  })
+
   it('answers 503 with a time to wait when a statement takes too long, and serves the next', async () => {
     const answer = await post('/slow', {})
     expect([answer.status, answer.body.code, answer.fields['retry-after']]).toEqual([503, 'PTC_SQL_UNAVAILABLE', '1'])
@@ -141,6 +169,26 @@ describe.runIf(hasPostgres)('the room', () => {
     await expect(cut).rejects.toMatchObject({ code: 'PTC_SQL_UNAVAILABLE' })
     expect((await database.query(sql`select 1 as one`)).rows).toEqual([{ one: 1 }])
   })
+
+  it('answers 503 while the server recovers from a crash, and serves again by itself', async () => {
+    const crashed = databaseOf(app).transaction(async (transaction) => {
+      const { rows } = await transaction.query<{ pid: number }>(sql`select pg_backend_pid() as pid`)
+      // A process of the server that dies so takes every connection with it.
+      process.kill(Number(rows[0]?.pid), 'SIGKILL')
+      return transaction.query(sql`select pg_sleep(1)`)
+    })
+    await expect(crashed).rejects.toMatchObject({ code: 'PTC_SQL_UNAVAILABLE' })
+    const statuses = new Set<number>()
+    const ask = async (): Promise<void> => {
+      const { status } = await post('/cast', { value: '7' })
+      statuses.add(status)
+      expect(status).toBe(200)
+    }
+    await vi.waitFor(ask, { timeout: 30_000, interval: 50 })
+    expect([...statuses].filter((status) => status !== 200 && status !== 503)).toEqual([])
+    // The tests' own connections are gone as well.
+    await vi.waitFor(() => at.admin.query('select 1'), { timeout: 30_000, interval: 50 })
+  }, 90_000)
 })
 
 describe.runIf(hasPostgres)('at boot', () => {

@@ -142,8 +142,10 @@ export function jsonScanner(limits: JsonLimits, seed: number): (body: Buffer) =>
         afterConstructor = false
       } else if (byte === COMMA) {
         expectsName = depth > 0 && open[depth] !== 0
+        afterConstructor = false
       } else if (byte === CLOSE_OBJECT || byte === CLOSE_ARRAY) {
         expectsName = false
+        afterConstructor = false
         // Closing more than was opened is the parser's to refuse.
         if (--depth < 0) return null
       } else if (byte === BACKSLASH) {

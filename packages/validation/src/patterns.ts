@@ -1,7 +1,10 @@
 import type { Judge } from './lint.ts'
 
-/** How long one pattern is looked at, in milliseconds. */
-const PATIENCE_MS = 2000
+/**
+ * How long one pattern is looked at, in milliseconds. Most take some tens of them; on a machine that is busy with other
+ * things they take seconds, and whether an app starts must not depend on that.
+ */
+const PATIENCE_MS = 15_000
 
 /** What `recheck` says, as far as it is read here. */
 type Found =

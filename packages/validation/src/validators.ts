@@ -32,20 +32,22 @@ const formats = addFormats as unknown as FormatsPlugin
 
 type AnyAjv = Ajv | Ajv2020
 
-/** Formats that end somewhere, and whose patterns do not: fractions and counts of any number of digits. */
-const ENDLESS = ['time', 'date-time', 'iso-time', 'iso-date-time', 'duration']
-const LONGEST = 64
+/**
+ * Most characters of some formats. Moments and durations end somewhere, and their patterns do not: fractions and counts have
+ * any number of digits. The pattern of URLs takes the square of their length: seconds from some ten thousand on.
+ */
+const LONGEST = { time: 64, 'date-time': 64, 'iso-time': 64, 'iso-date-time': 64, duration: 64, url: 2048 }
 
-/** Bounds the texts of those formats, of which a schema need not say a length. */
+/** Bounds the texts of those formats, whatever length a schema says. */
 function boundFormats(ajv: AnyAjv): void {
-  for (const name of ENDLESS) {
+  for (const [name, longest] of Object.entries(LONGEST)) {
     const format = ajv.formats[name]
     const { validate } = format instanceof RegExp ? { validate: format } : (format as { validate: unknown })
     const matches =
       validate instanceof RegExp ? (text: string) => validate.test(text) : (validate as (text: string) => boolean)
     ajv.addFormat(name, {
       ...(format instanceof RegExp ? {} : (format as object)),
-      validate: (text: string) => text.length <= LONGEST && matches(text),
+      validate: (text: string) => text.length <= longest && matches(text),
     })
   }
 }

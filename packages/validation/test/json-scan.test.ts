@@ -38,6 +38,8 @@ it.each([
   '{"a":{"a":{"a":1}}}',
   '{"a":"\\"a\\":1,\\"a\\"","b":"\\\\"}',
   '{"constructor":"Ferrari","prototype":1}',
+  '[{"constructor":"Ferrari"},{"prototype":1}]',
+  '{"a":[{"constructor":1},[{"prototype":1}]]}',
   '{"constructor":["x",{"prototype":1}]}',
   '{"a":9007199254740991,"b":-0.30000000000000004,"c":1.50e3,"d":1e22,"e":0e999,"f":-0}',
   '["\\ud83d\\ude00","😀","\\u00e9"]',

@@ -47,7 +47,7 @@ export function withRefusals(response: unknown, policy: AuthOptions & AuthRoute)
     [503, UNAVAILABLE, asksSomebody(policy)],
   ]
   const added = possible.filter(([status, , is]) => is && free(status)).map(([status, answer]) => [status, answer])
-  return { ...written, ...Object.fromEntries(added) }
+  return { ...written, ...(Object.fromEntries(added) as Record<string, object>) }
 }
 
 /** Whether somebody else decides, who may be away. */

@@ -116,14 +116,14 @@ export class Sessions {
     let standing: Standing | undefined
     if (standingOf !== undefined) {
       const found = await store.find(hash)
-      if (found !== null && judge(found, now(), rules.grace) !== 'ended') {
-        const { subject } = found.session
-        const known = await standingOf(subject)
-        // A look-up that finds nothing says undefined, too.
-        if (known === null || known === undefined)
-          return { reason: 'account', subject, ended: await this.end({ hash }) }
-        standing = known
-      }
+      // Nothing to lock for a token that nobody has: it costs one statement.
+      if (found === null || judge(found, now(), rules.grace) === 'ended')
+        return { reason: 'ended', subject: found?.session.subject ?? null, ended: [] }
+      const { subject } = found.session
+      const known = await standingOf(subject)
+      // A look-up that finds nothing says undefined, too.
+      if (known === null || known === undefined) return { reason: 'account', subject, ended: await this.end({ hash }) }
+      standing = known
     }
     const at = now()
     const nonce = random(32).toString('base64url')
