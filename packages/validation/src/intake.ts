@@ -66,8 +66,6 @@ function counted(raw: IncomingMessage): () => number {
   return () => bytes
 }
 
-const NOTHING = Buffer.alloc(0)
-
 /** Says why bytes are refused. */
 type Judge = (bytes: Buffer) => Refusal | undefined
 
@@ -109,7 +107,7 @@ export function compileIntake(policy: Policy, about: Surroundings): NonNullable<
 
   function body(request: FastifyRequest, reply: FastifyReply, payload: RequestPayload) {
     const { raw } = request
-    if (closed.body) return isCertain(raw) ? UNDECLARED.body : nothing(payload)
+    if (closed.body) return isCertain(raw) ? UNDECLARED.body : nothing(request, payload)
     const { headers } = raw
     const kind = comesTwice(raw, 'content-type') ? null : reception(headers['content-type'])
     if (kind === null) return about.lenient ? undefined : MEDIA_TYPE
@@ -150,19 +148,26 @@ export function compileIntake(policy: Policy, about: Surroundings): NonNullable<
   }
 
   /** Waits for the end of a body that has no length, and is none if nothing comes before its end. */
-  function nothing(payload: RequestPayload) {
+  function nothing(request: FastifyRequest, payload: RequestPayload) {
     return new Promise<Refusal | Replay>((resolve) => {
-      const done = ({ fault, received }: Received): void => {
+      const done = ({ body: came, fault, received }: Received): void => {
         if (fault === 'too-slow') resolve(tooSlow(received))
-        else resolve(received > 0 || fault !== null ? UNDECLARED.body : new Replay(NOTHING, 0))
+        else if (received === 0 && fault === null) resolve(new Replay(came, 0))
+        else resolve(told(request, UNDECLARED.body) ?? new Replay(came, received))
       }
-      receive(payload as Readable, { limit: 0, rate: policy.rate, length: NaN }, about.rates, done)
+      // Under `reportOnly` what comes is handed on.
+      const bounds = { limit: about.reportOnly ? limit : 0, rate: policy.rate, length: NaN }
+      receive(payload as Readable, bounds, about.rates, done, slowly(request))
     })
+  }
+
+  /** Under `reportOnly` a slow body is told of, and comes to its end. */
+  function slowly(request: FastifyRequest): ((received: number) => void) | undefined {
+    return about.reportOnly ? (received) => void told(request, tooSlow(received)) : undefined
   }
 
   function whole(request: FastifyRequest, payload: RequestPayload, encoding: Encoding | null, judge: Judge | null) {
     return new Promise<Refusal | Replay | undefined>((resolve, reject) => {
-      const slow = about.reportOnly ? (received: number) => void told(request, tooSlow(received)) : undefined
       const done = ({ body: came, fault, received, left }: Received): void => {
         try {
           if (fault === 'too-slow') resolve(tooSlow(received))
@@ -182,7 +187,7 @@ export function compileIntake(policy: Policy, about: Surroundings): NonNullable<
       }
       // A stream that another step has put there need not hold what Content-Length says.
       const length = encoding === null && payload === request.raw ? Number(request.raw.headers['content-length']) : NaN
-      receive(payload as Readable, { limit, rate: policy.rate, length }, about.rates, done, slow)
+      receive(payload as Readable, { limit, rate: policy.rate, length }, about.rates, done, slowly(request))
     })
   }
 
