@@ -39,7 +39,7 @@ export async function createPrivateService(options: PrivateServiceOptions): Prom
     ...options.rooms?.(app),
     validation: { strict: true, looseSchemas: 'refuse', requireResponse: true },
     xss: {},
-    sql: { ...options.database, connectTimeout: 2, statementTimeout: 3, transactionTimeout: 5 },
+    sql: { ...options.database, connectTimeout: 3, statementTimeout: 3, transactionTimeout: 5 },
     auth: {
       jwt: {
         key: options.gatewayKey,

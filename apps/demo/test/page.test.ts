@@ -182,15 +182,56 @@ describe('the page, in Chromium', () => {
     expect(await demo.sql(`select 1 from portcullis_users.posts where title = 'In my name'`)).toEqual([])
   })
 
-  it('shows markup that somebody posted as the text it is', async ({ skip }) => {
+  it('shows a title as the text it is, and rich text without what runs', async ({ skip }) => {
     const { page, complaints } = await openPage(skip)
     const title = '<img src=x onerror=alert(1)><script>alert(2)</script>'
     const { token } = await demo.signIn({ username: 'alice', password: 'battery-staple-9' })
-    await demo.call('POST', '/posts', { token, json: { title, body: title } })
+    const body = `<b id="who" onclick="alert(3)">bold</b> <a href="javascript:alert(4)">link</a> ${title}`
+    const { json: post } = await demo.call('POST', '/posts', { token, json: { title, body } })
+    await demo.call('POST', `/posts/${post.id}/comments`, { token, json: { comment: `<i>said</i>${title}` } })
     await signIn(page)
     expect(await page.textContent('#posts article h3')).toBe(title)
-    expect(await page.locator('#posts img, #posts script').count()).toBe(0)
+    const article = page.locator('#posts article').first()
+    expect(await article.locator('b').evaluate((one) => one.outerHTML)).toBe('<b>bold</b>')
+    await article.locator('button', { hasText: 'Comments' }).click()
+    expect(await article.locator('li i').textContent()).toBe('said')
+    expect(await page.locator('#posts img, #posts script, #posts [href^=javascript]').count()).toBe(0)
     expect(complaints).toEqual([])
+  })
+
+  it('throws where a script writes text into its document as markup or as code', async ({ skip }) => {
+    const { page } = await openPage(skip)
+    await signIn(page)
+    const written = await page.evaluate(() => {
+      const text: any = '<img src=x onerror="document.title = 1">'
+      const script = document.createElement('script')
+      const ways: Record<string, () => unknown> = {
+        innerHTML: () => (document.body.innerHTML = text),
+        outerHTML: () => (document.body.outerHTML = text),
+        insertAdjacentHTML: () => document.body.insertAdjacentHTML('beforeend', text),
+        write: () => document.write(text),
+        srcdoc: () => (document.createElement('iframe').srcdoc = text),
+        fragment: () => document.createRange().createContextualFragment(text),
+        DOMParser: () => new DOMParser().parseFromString(text, 'text/html'),
+        'script.text': () => (script.text = 'document.title = 1' as any),
+        'script.src': () => (script.src = 'data:text/javascript,document.title=1' as any),
+        handler: () => document.body.setAttribute('onclick', 'document.title = 1'),
+        timer: () => setTimeout('document.title = 1' as any),
+        'a policy of its own': () => (globalThis as any).trustedTypes.createPolicy('mine', {}),
+        'the page’s policy again': () => (globalThis as any).trustedTypes.createPolicy('rich-text', {}),
+      }
+      return Object.entries(ways).flatMap(([name, write]) => {
+        try {
+          write()
+          return [name]
+        } catch {
+          return []
+        }
+      })
+    })
+    expect(written).toEqual([])
+    expect(await page.title()).toBe('Portcullis demo')
+    expect(await page.locator('#posts article').count()).toBeGreaterThan(0)
   })
 
   it('runs no script that somebody put into its document', async ({ skip }) => {

@@ -61,7 +61,7 @@ export async function standDemo(options: Partial<StartOptions> = {}): Promise<St
     const known = dispatchers.get(localAddress)
     if (known !== undefined) return known
     const made = new Agent({
-      connect: { ca, lookup },
+      connect: { ca, lookup, timeout: 60_000 },
       pipelining: 1,
       ...(localAddress === undefined ? {} : { localAddress }),
     })

@@ -6,7 +6,7 @@ export function openPool(connectionString: string, applicationName: string): pg.
     connectionString,
     application_name: applicationName,
     max: 10,
-    connectionTimeoutMillis: 2000,
+    connectionTimeoutMillis: 3000,
     // The server's own limit is shorter; this one is for a server that says nothing at all.
     query_timeout: 4000,
   })
