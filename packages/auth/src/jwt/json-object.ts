@@ -47,7 +47,9 @@ export function canonicalBytes(encoded: string): number {
  * @returns the bytes, or null.
  */
 export function decodeCanonical(encoded: string): Buffer | null {
-  return canonicalBytes(encoded) === -1 ? null : Buffer.from(encoded, 'base64url')
+  const bytes = Buffer.from(encoded, 'base64url')
+  // Whatever else Node reads too (padding, `+`, blanks) is written otherwise.
+  return encoded !== '' && bytes.toString('base64url') === encoded ? bytes : null
 }
 
 /**
