@@ -1,4 +1,4 @@
-import { createRequire } from 'node:module'
+import { SerializerSelector } from '@fastify/fast-json-stringify-compiler'
 import type { FastifySerializerCompiler, preSerializationHookHandler } from 'fastify'
 import type { SharedSchemas } from './dialect.ts'
 import { parseMediaType } from './media-type.ts'
@@ -18,18 +18,14 @@ export const haveStandard = (responses: Responses): boolean =>
       isStandard(response) || Object.values(contentOf(response) ?? {}).some((one) => isStandard(one?.schema)),
   )
 
-type JsonSerializers = () => (shared: SharedSchemas, options: object) => FastifySerializerCompiler<unknown>
-
 /** A serializer compiler for routes that describe some answers by Standard Schema, and others by JSON Schema. */
 export function serializers(shared: () => SharedSchemas): FastifySerializerCompiler<unknown> {
   let json: FastifySerializerCompiler<unknown> | undefined
   return (route) => {
     if (isStandard(route.schema)) return standardSerializer(route.schema)
     if (json === undefined) {
-      // Fastify's own, loaded where it is needed; its types are those of an ES module that it is not.
-      const load = createRequire(import.meta.url)
       const own = Object.entries(shared()).filter(([, schema]) => !isStandard(schema))
-      json = (load('@fastify/fast-json-stringify-compiler') as JsonSerializers)()(Object.fromEntries(own), {})
+      json = SerializerSelector()(Object.fromEntries(own), {}) as unknown as FastifySerializerCompiler<unknown>
     }
     return json(route)
   }
