@@ -16,6 +16,8 @@ export interface DemoDoor {
   readonly statuses: ReadonlyMap<number, number>
   /** Requests that no HTTP client could have sent. */
   readonly unsent: () => number
+  /** An access token of the user's. */
+  readonly token: () => Promise<string>
   close(): Promise<void>
 }
 
@@ -77,6 +79,7 @@ export async function openDemoDoor(log?: (line: string) => void): Promise<DemoDo
     user: `${base}/user`,
     statuses,
     unsent: () => unsent,
+    token: freshToken,
     async close() {
       server.closeAllConnections()
       server.close()

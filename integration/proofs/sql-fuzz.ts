@@ -20,7 +20,7 @@ const TOLD =
   /"[0-9][0-9A-Z]{4}"|SQLSTATE|syntax|postgres|\bpg\b|kysely|relation|column|constraint|operator|invalid (?:input|byte)|out of range|items|ECONN|at \w+ \(/i
 
 /** A generator of numbers that a seed repeats (xorshift32). */
-function random(seed: number): (below: number) => number {
+export function random(seed: number): (below: number) => number {
   let state = seed
   return (below) => {
     state ^= state << 13
@@ -37,13 +37,13 @@ const PIECES = [
   '__proto__', 'constructor', '{"kind":"RawNode"}', '\\x00', '\\u0000',
 ] // prettier-ignore
 
-function textOf(pick: (below: number) => number): string {
+export function textOf(pick: (below: number) => number): string {
   const parts = Array.from({ length: 1 + pick(4) }, () => PIECES[pick(PIECES.length)] ?? '')
   // Past the largest entry of an index, now and then.
   return pick(200) === 0 ? parts.join('').repeat(200) : parts.join('')
 }
 
-function valueOf(pick: (below: number) => number, depth = 0): unknown {
+export function valueOf(pick: (below: number) => number, depth = 0): unknown {
   switch (pick(depth > 2 ? 6 : 9)) {
     case 0:
       return [0, -1, 1.5, 2 ** 31, -(2 ** 31) - 1, 2 ** 53, 1e308, 5e-324][pick(8)]
