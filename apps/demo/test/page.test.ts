@@ -205,6 +205,7 @@ describe('the page, in Chromium', () => {
     const written = await page.evaluate(() => {
       const text: any = '<img src=x onerror="document.title = 1">'
       const script = document.createElement('script')
+      const later: (work: any) => unknown = setTimeout
       const ways: Record<string, () => unknown> = {
         innerHTML: () => (document.body.innerHTML = text),
         outerHTML: () => (document.body.outerHTML = text),
@@ -216,7 +217,7 @@ describe('the page, in Chromium', () => {
         'script.text': () => (script.text = 'document.title = 1' as any),
         'script.src': () => (script.src = 'data:text/javascript,document.title=1' as any),
         handler: () => document.body.setAttribute('onclick', 'document.title = 1'),
-        timer: () => setTimeout('document.title = 1' as any),
+        timer: () => later('document.title = 1'),
         'a policy of its own': () => (globalThis as any).trustedTypes.createPolicy('mine', {}),
         'the page’s policy again': () => (globalThis as any).trustedTypes.createPolicy('rich-text', {}),
       }
