@@ -2,7 +2,6 @@ import type { Refusal } from '@portcullis/kernel'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import {
   blankCharge,
-  counted,
   memoryDecider,
   refusing,
   runningWindow,
@@ -16,6 +15,7 @@ import type { Engine } from './engine.ts'
 import { errors } from './errors.ts'
 import { exceeded, tellObserved } from './exceeded.ts'
 import { compileFields, type Reset } from './fields.ts'
+import type { QuotaMemory } from './memory/quota-memory.ts'
 import { Nearing } from './nearing.ts'
 import type { Penalties } from './penalties/penalties.ts'
 import { sameQuota, type Quota } from './policy.ts'
@@ -34,6 +34,8 @@ export interface LimiterParts {
   readonly engine: Engine
   /** Where several processes count together; undefined: nowhere. */
   readonly shared: SharedStore | undefined
+  /** What this process counts with. */
+  readonly memory: QuotaMemory
   readonly maxKeys: number
   readonly apiKeyField: string
   readonly onStoreError: OnStoreError
@@ -150,9 +152,14 @@ export class Limiters {
   counted(quota: Quota): Counted {
     const known = this.#tables.find((one) => one.quota.name === quota.name && sameQuota(one.quota, quota))
     if (known !== undefined) return { ...known, quota }
-    const { maxKeys, onOverflow } = this.#parts
-    const made = counted(quota, maxKeys, () => onOverflow(quota.name))
+    const { memory, maxKeys, onOverflow } = this.#parts
+    const made = memory.take(quota, maxKeys, () => onOverflow(quota.name))
     this.#tables.push(made)
     return made
+  }
+
+  /** Gives back what it counts with. */
+  close(): void {
+    this.#parts.memory.release(this.#tables)
   }
 }

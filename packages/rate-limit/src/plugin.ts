@@ -10,6 +10,7 @@ import { compileLoginGuard } from './login/login-guard.ts'
 import { completeLoginGuard } from './login/login-options.ts'
 import { optionsSchema, routeSchema, type RateLimitOptions, type RateLimitRoute } from './options.ts'
 import { findings } from './checks.ts'
+import { openMemory } from './memory/quota-memory.ts'
 import { Penalties } from './penalties/penalties.ts'
 import { openStore } from './stores/open-store.ts'
 import { parsePolicy } from './policy.ts'
@@ -30,7 +31,7 @@ const plugin: FastifyPluginAsync<RateLimitOptions> = defineRoom<RateLimitOptions
   check: findings,
   async setup({ policies: ofScope, store, apiKeyField, onStoreError, nearing, reset }, app) {
     const given = store as { maxKeys: number; prefix: string; timeoutMs: number } & typeof store
-    const { maxKeys } = given
+    const { maxKeys, memory = openMemory() } = given
     const failing = onStoreError as OnStoreError
     const shared = openStore(given, clock, {
       onOutage(reason) {
@@ -47,6 +48,7 @@ const plugin: FastifyPluginAsync<RateLimitOptions> = defineRoom<RateLimitOptions
     const limiters = new Limiters({
       engine: await openEngine(clock),
       shared,
+      memory,
       maxKeys,
       apiKeyField: apiKeyField as string,
       onStoreError: failing,
@@ -66,6 +68,7 @@ const plugin: FastifyPluginAsync<RateLimitOptions> = defineRoom<RateLimitOptions
       },
     })
 
+    app.addHook('onClose', async () => limiters.close())
     app.addHook('onRoute', ({ method, url, config }) => {
       // Where @fastify/rate-limit has its limits: after a migration they would be gone without a word.
       if (config === undefined || !('rateLimit' in config) || told.has(url)) return

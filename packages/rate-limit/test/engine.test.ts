@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { expect, it } from 'vitest'
 import { openEngine } from '../src/engine.ts'
+import { openMemory } from '../src/memory/quota-memory.ts'
 import { Penalties } from '../src/penalties/penalties.ts'
 import { Limiters } from '../src/limiter.ts'
 import { parsePolicy } from '../src/policy.ts'
@@ -12,6 +13,7 @@ it('opens windows through @fastify/rate-limit, and waits for nothing within them
   const limiters = new Limiters({
     engine,
     shared: undefined,
+    memory: openMemory(),
     maxKeys: 10,
     apiKeyField: 'x-api-key',
     onStoreError: 'local',

@@ -1,5 +1,6 @@
 import type { Finding, ObjectSchema } from '@portcullis/kernel'
 import type { MemcachedClient } from './memcached-store.ts'
+import type { QuotaMemory } from '../memory/quota-memory.ts'
 import type { PolicyOptions } from '../policy-options.ts'
 import { isRedisClient, type RedisClient } from './redis-client.ts'
 
@@ -10,6 +11,8 @@ export type OnStoreError = 'local' | 'closed' | 'open'
 export interface StoreOptions {
   /** Callers remembered per policy in this process's memory. Default 100000. */
   maxKeys?: number
+  /** What this process counts with, where counts are to outlive the app: `openMemory()`. Default: a memory of its own. */
+  memory?: QuotaMemory
   /** A connected client of ioredis or node-redis, or a cluster of either: quotas are then shared by all who use the same server. */
   redis?: RedisClient
   /** A memjs client: fixed windows are then shared by all who use the same servers. */
@@ -33,6 +36,12 @@ export const storeSchema = {
       maximum: 10_000_000,
       default: 100_000,
       description: 'Callers remembered per policy in this process’s memory.',
+    },
+    memory: {
+      accepts: ['object'],
+      title: 'a memory of `openMemory()`',
+      description: 'What this process counts with, where counts are to outlive the app; absent: a memory of its own.',
+      examples: [{}],
     },
     redis: {
       accepts: ['object'],
@@ -78,9 +87,12 @@ export function storeFindings(
   guarded: boolean,
 ): Finding[] {
   const found: Finding[] = []
-  const { redis, memcached } = store ?? {}
-  const refuse = (name: 'redis' | 'memcached', rule: string, message: string): void => {
+  const { memory, redis, memcached } = store ?? {}
+  const refuse = (name: 'memory' | 'redis' | 'memcached', rule: string, message: string): void => {
     found.push({ at: `/store/${name}`, rule, message, fix: [{ op: 'remove', path: `/store/${name}` }] })
+  }
+  if (memory !== undefined && typeof memory.take !== 'function') {
+    refuse('memory', 'quota-memory', 'must be what `openMemory()` gives; remove it for a memory of its own')
   }
   if (redis !== undefined && !isRedisClient(redis)) {
     refuse(
