@@ -1,10 +1,9 @@
-import plugin from './plugin.ts'
-
 export { type ApiKeyEntry, createApiKey, type FindApiKey, hashApiKey, rotateApiKey } from './api-keys/format.ts'
 export { setDefaultPolicy } from './access/default-policy.ts'
 export { errors } from './errors.ts'
 export { events } from './events.ts'
 export type { Algorithm, IssuerOptions, JwtOptions, KeyMaterial } from './jwt/options.ts'
+export { type KeySets, openKeySets } from './keys/key-sets.ts'
 export { documentSecurity } from './access/openapi.ts'
 export type { ApiKeyOptions, AuthOptions, BasicIdentity, BasicOptions, VerifyBasic } from './options.ts'
 export { auth0, cognito, entra, google, keycloak } from './jwt/providers.ts'
@@ -12,4 +11,4 @@ export { revoke, type RevokedSubject, type RevokedToken, revokeSubject } from '.
 export type { AuthRoute, FindOwner, Scheme, Scope, StepUp } from './access/route-options.ts'
 export { clearSession, createSession, type FindSession, type SessionEntry } from './clients/session.ts'
 export type {} from './types.ts'
-export default plugin
+export { default } from './plugin.ts'

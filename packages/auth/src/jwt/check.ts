@@ -23,6 +23,14 @@ export function checkJwt(jwt: Readonly<JwtOptions>): Finding[] {
       })
     }
   }
+  if (jwt.keySets !== undefined && typeof jwt.keySets.take !== 'function') {
+    findings.push({
+      at: '/jwt/keySets',
+      rule: 'key-sets',
+      message: 'must be what `openKeySets()` gives; remove it for a place of its own',
+      fix: [{ op: 'remove', path: '/jwt/keySets' }],
+    })
+  }
   const seen = new Set<string>()
   for (const written of writtenIssuers(jwt)) {
     const { at, options } = written

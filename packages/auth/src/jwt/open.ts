@@ -9,6 +9,7 @@ import type { Strategy } from '../identity.ts'
 import { type TrustedIssuer, trustedIssuers, writtenIssuers } from './issuers.ts'
 import { jwtStrategy, type RevocationList } from './strategy.ts'
 import type { JwtOptions } from './options.ts'
+import { type KeySetReport, openKeySets, type TakenKeySet } from '../keys/key-sets.ts'
 import type { RemoteKeys } from '../keys/remote-keys.ts'
 import { givenKey, type KeySource, publishedKeys, remoteKeys } from '../keys/sources.ts'
 import { fetchRemote } from '../remote/json.ts'
@@ -39,9 +40,9 @@ export async function openJwt(
       sources.set(rules.issuer, givenKey(await openEngine(issuer, place.key, app), place.key.kind === 'secret'))
     else if (place.kind === 'told') sources.set(rules.issuer, publishedKeys(openToldKeys(issuer, place.tell, app)))
     else {
-      const keys = openRemoteKeys(issuer, jwt, app)
+      const { keys, isNew, release } = takeRemoteKeys(issuer, jwt, app)
       sources.set(rules.issuer, publishedKeys(keys))
-      starts.push(start(rules.issuer, keys, app))
+      if (isNew) starts.push(start(rules.issuer, keys, release, app))
     }
   }
   await Promise.race([Promise.all(starts), new Promise((resolve) => setTimeout(resolve, FIRST_MS).unref())])
@@ -94,13 +95,10 @@ function openToldKeys(
   })
 }
 
-function openRemoteKeys(issuer: TrustedIssuer, jwt: Readonly<JwtOptions>, app: FastifyInstance): RemoteKeys {
-  const keys = remoteKeys(issuer, {
-    clock: systemClock(jwt.clock ?? Date.now),
-    fetch: fetchRemote,
-    timeoutMs: FETCH_MS,
-    maxAge: jwt.jwksMaxAge ?? 600,
-    maxStale: jwt.jwksMaxStale ?? 86_400,
+function takeRemoteKeys(issuer: TrustedIssuer, jwt: Readonly<JwtOptions>, app: FastifyInstance): TakenKeySet {
+  const { keySets = openKeySets(), jwksMaxAge: maxAge = 600, jwksMaxStale: maxStale = 86_400, clock = Date.now } = jwt
+  const { rules, place, algorithms, ca } = issuer
+  const report: KeySetReport = {
     onFailure(name, error) {
       app.log.error(
         { err: error, issuer: name },
@@ -109,17 +107,28 @@ function openRemoteKeys(issuer: TrustedIssuer, jwt: Readonly<JwtOptions>, app: F
       emit(app, events['auth.interrupted'], { outcome: 'observed', detail: { reason: 'keys', issuer: name } })
     },
     onRecovery: (name) => app.log.info({ issuer: name }, 'auth: the issuer’s keys are fetched again'),
-  })
-  app.addHook('onClose', async () => keys.close())
-  return keys
+  }
+  const name = JSON.stringify([rules.issuer, place, algorithms, ca, maxAge, maxStale])
+  const taken = keySets.take(name, report, (told) =>
+    remoteKeys(issuer, {
+      clock: systemClock(clock),
+      fetch: fetchRemote,
+      timeoutMs: FETCH_MS,
+      maxAge,
+      maxStale,
+      ...told,
+    }),
+  )
+  app.addHook('onClose', async () => taken.release())
+  return taken
 }
 
-async function start(issuer: string, keys: RemoteKeys, app: FastifyInstance): Promise<void> {
+async function start(issuer: string, keys: RemoteKeys, release: () => void, app: FastifyInstance): Promise<void> {
   try {
     await keys.start()
   } catch (error) {
     if (error instanceof DiscoveryContradiction) {
-      keys.close()
+      release()
       throw new errors.PTC_AUTH_ISSUER_CONTRADICTS(error.message)
     }
     app.log.warn(

@@ -1,4 +1,5 @@
 import type { ObjectSchema, Schema } from '@portcullis/kernel'
+import { type KeySets, openKeySets } from '../keys/key-sets.ts'
 import { JWT_SYNONYMS } from './synonyms.ts'
 import { type Algorithm, ALGORITHMS, EXAMPLE_PUBLIC_KEY, type KeyMaterial } from './verification-key.ts'
 
@@ -56,6 +57,8 @@ export interface JwtOptions extends IssuerOptions {
   jwksMaxAge?: number
   /** Seconds for which known keys are used while the issuer's server is away. Default: 86400. */
   jwksMaxStale?: number
+  /** Where fetched keys are kept, if they are to outlive the app: `openKeySets()`. Default: a place of its own. */
+  keySets?: KeySets
   /** Milliseconds since the epoch. Default: `Date.now`. */
   clock?: () => number
 }
@@ -230,6 +233,12 @@ export const jwtSchema: ObjectSchema = {
       minimum: 0,
       maximum: 604_800,
       default: 86_400,
+    },
+    keySets: {
+      description: 'Where fetched keys are kept, if they are to outlive the app; absent: a place of its own.',
+      accepts: ['object'],
+      title: 'a place of `openKeySets()`',
+      examples: [openKeySets()],
     },
     clock: {
       description: 'Milliseconds since the epoch; absent: `Date.now`.',
