@@ -74,7 +74,7 @@ const plugin: FastifyPluginAsync<HttpsOptions> = defineRoom<HttpsOptions>({
                 request.security.clientCertificate = client.certificate
               }
               // A proxy may ask for another name in its handshake than its clients do.
-              if (raw.httpVersionMajor === 2 && isMisdirected(raw as never) && !isProxy(raw.socket.remoteAddress))
+              if ('stream' in raw && isMisdirected(raw as never) && !isProxy(raw.socket.remoteAddress))
                 return errors.PTC_HTTPS_MISDIRECTED
               return undefined
             }

@@ -335,6 +335,18 @@ describe('plaintext on the TLS port', () => {
 })
 
 describe('an attacker over HTTP/2', () => {
+  it('who only says so in a request line of HTTP/1.1 makes no step throw', async () => {
+    const { port, lines } = await listen()
+    const socket = connect({ host: '127.0.0.1', port, ca, servername: 'localhost' })
+    let answer = ''
+    socket.on('data', (chunk) => (answer += String(chunk)))
+    socket.end('GET / HTTP/2.0\r\nHost: localhost\r\n\r\n')
+    await closed(socket)
+    expect(answer).toMatch(/^HTTP\/1\.1 400 /)
+    expect(answer).toContain('PTC_REQUEST_MALFORMED')
+    expect(lines.join('')).not.toContain('a security step threw')
+  })
+
   it('reaches another host over a connection that was opened for this one', async () => {
     const bare = Fastify({ http2: true, https: { key, cert } })
     bare.get('/', async ({ host }) => host)

@@ -11,14 +11,16 @@ export function gate(state: State): Step {
   return (request, reply) => {
     if (state.closing) {
       // RFC 9113 §8.2.2: HTTP/2 has no Connection field; Node closes its sessions.
-      if (request.raw.httpVersionMajor === 1) reply.header('connection', 'close')
+      if (!('stream' in request.raw)) reply.header('connection', 'close')
       return errors.PTC_SERVER_CLOSING
     }
     const { raw } = request
     // RFC 9112 §3.2: a 400 for HTTP/1.1 without Host, and for any with two or with one that is none.
-    if (raw.httpVersionMajor === 1) {
+    if (!('stream' in raw)) {
       const { host } = raw.headers
-      const refusal = host === undefined ? missing(raw) : host === lastHost || isHost(host) ? repeated(raw) : invalid
+      const refusal =
+        faultOfLine(raw) ??
+        (host === undefined ? missing(raw) : host === lastHost || isHost(host) ? repeated(raw) : invalid)
       if (refusal !== undefined) {
         reply.header('connection', 'close')
         return refusal
@@ -34,7 +36,7 @@ export function gate(state: State): Step {
     // RFC 9110 §10.1.1: 100-continue is the only expectation; Node has answered it already.
     const { expect } = raw.headers
     if (expect !== undefined && expect.toLowerCase() !== '100-continue') {
-      if (raw.httpVersionMajor === 1) reply.header('connection', 'close')
+      if (!('stream' in raw)) reply.header('connection', 'close')
       return errors.PTC_EXPECTATION_UNKNOWN
     }
     return undefined
@@ -42,6 +44,20 @@ export function gate(state: State): Step {
 }
 
 const invalid = errors.PTC_HOST_INVALID
+
+/**
+ * The parser reads `HTTP/0.9` and `HTTP/2.0` in a request line too, which are other protocols (RFC 9110 §2.5). And a
+ * target may name a host itself, which counts then (RFC 9112 §3.2.2): we look at the field alone, so the two must agree.
+ */
+function faultOfLine(raw: IncomingMessage & { readonly originalUrl?: string }): Refusal | undefined {
+  if (raw.httpVersionMajor !== 1) return errors.PTC_REQUEST_MALFORMED
+  const target = raw.originalUrl ?? (raw.url as string)
+  if (target.charCodeAt(0) === SLASH || target === '*') return undefined
+  const authority = /^https?:\/\/([^/?#]*)/i.exec(target)?.[1]
+  return authority === undefined || authority.toLowerCase() !== raw.headers.host?.toLowerCase() ? invalid : undefined
+}
+
+const SLASH = 0x2f
 
 function missing({ httpVersionMinor }: IncomingMessage): Refusal | undefined {
   return httpVersionMinor === 1 ? errors.PTC_HOST_MISSING : undefined

@@ -57,14 +57,16 @@ const table = {
     sentence: 'The Host field is invalid.',
     event: events['request.rejected'],
     meaning:
-      'An HTTP/1.1 request with two Host fields, or with one that names no host (RFC 9112 §3.2), or an HTTP/2 request ' +
-      'whose Host is not its :authority (RFC 9113 §8.3.1).',
+      'An HTTP/1.1 request with two Host fields, with one that names no host (RFC 9112 §3.2) or with one that is not the ' +
+      'host in its target (§3.2.2), or an HTTP/2 request whose Host is not its :authority (RFC 9113 §8.3.1).',
   },
   PTC_REQUEST_MALFORMED: {
     status: 400,
     sentence: 'The request is malformed.',
     event: events['request.rejected'],
-    meaning: 'The request could not be parsed, its URL could not be decoded, or its body could not be read.',
+    meaning:
+      'The request could not be parsed, names another protocol than HTTP/1.0 and HTTP/1.1 in its first line, its URL ' +
+      'could not be decoded, or its body could not be read.',
   },
   PTC_REQUEST_INVALID: {
     status: 400,

@@ -93,6 +93,29 @@ describe('answers that no hook sees carry the fields, a problem, and no echo', (
     },
   )
 
+  it.each(['HTTP/0.9', 'HTTP/2.0'])('a request line that names %s', async (version) => {
+    const { port } = await listening()
+    const answer = await raw(port, `GET /?hunter2 ${version}\r\nHost: a\r\nHost: b\r\n\r\n`)
+    expect(answer).toContain('"code":"PTC_REQUEST_MALFORMED"')
+    expect(answer).not.toContain('hunter2')
+  })
+
+  it.each(['http://hunter2/', 'https://u:hunter2@a.example/', 'HTTP://a.example:81/'])(
+    'the target %s',
+    async (target) => {
+      const { port } = await listening()
+      const answer = await raw(port, get(target))
+      expect(answer).toMatch(/^HTTP\/1.1 400 /)
+      expect(answer).toContain('"code":"PTC_HOST_INVALID"')
+      expect(answer).not.toContain('hunter2')
+    },
+  )
+
+  it('but not a target that names the host of the Host field (RFC 9112 §3.2.2)', async () => {
+    const { port } = await listening()
+    expect(await raw(port, get('http://A.example/'))).not.toContain('PTC_HOST_INVALID')
+  })
+
   it('a request whose header section never ends', async () => {
     const { port } = await listening(serverOptions({ headersTimeoutMs: 500, requestTimeoutMs: 1_000 }))
     const answer = await raw(port, 'GET / HTTP/1.1\r\nHost: a\r\nX-')
