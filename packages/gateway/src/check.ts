@@ -1,6 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto'
 import type { Finding } from '@portcullis/kernel'
 import { checkNetwork, checkResolve, checkUpstream } from './check-upstreams.ts'
+import { readPublicHalf } from './internal-keys.ts'
 import { readKey } from './internal-token.ts'
 import type { GatewayOptions, GatewayRoute } from './options.ts'
 import { compileTemplate } from './path.ts'
@@ -16,6 +17,7 @@ export function check(options: Readonly<GatewayOptions>): Finding[] {
     ...options.routes.flatMap((route, index) => checkRoute(`/routes/${index}`, route, options)),
     ...checkTwins(options.routes),
     ...checkKey(options),
+    ...checkOtherKeys(options),
     ...(options.forwardFields ?? []).flatMap((name, index) => checkField(`/forwardFields/${index}`, name)),
   ]
 }
@@ -94,6 +96,17 @@ function checkKey({ internalToken }: Readonly<GatewayOptions>): Finding[] {
       fix: [{ op: 'replace', path: '/internalToken/key', value }],
     },
   ]
+}
+
+function checkOtherKeys({ internalToken: { otherKeys = [] } }: Readonly<GatewayOptions>): Finding[] {
+  return otherKeys.flatMap(({ key }, index): Finding[] => {
+    const read = readPublicHalf(key)
+    if (typeof read !== 'string') return []
+    const path = `/internalToken/otherKeys/${index}`
+    return [
+      { at: `${path}/key`, rule: 'key-unusable', message: `${read}; remove the entry`, fix: [{ op: 'remove', path }] },
+    ]
+  })
 }
 
 function checkField(at: string, name: string): Finding[] {

@@ -1,5 +1,6 @@
 export type {} from './types.ts'
-export type { GatewayOptions, GatewayRoute, RouteMatch, UpstreamOptions } from './options.ts'
+export { internalKeySet } from './internal-keys.ts'
+export type { GatewayOptions, GatewayRoute, InternalTokenOptions, RouteMatch, UpstreamOptions } from './options.ts'
 export { default } from './plugin.ts'
 export { upstreamStatus } from './upstreams/status.ts'
 export type { TargetStatus } from './upstreams/target.ts'

@@ -14,7 +14,7 @@ export interface TokenIdentity {
 export interface TokenTerms {
   readonly issuer: string
   readonly key: KeyObject
-  readonly keyId?: string | undefined
+  readonly keyId: string
   readonly algorithm: InternalAlgorithm
   /** Seconds. */
   readonly lifetime: number
@@ -75,7 +75,7 @@ export class TokenMint {
     this.#head = encode({
       alg: terms.algorithm,
       typ: 'at+jwt',
-      ...(terms.keyId === undefined ? {} : { kid: terms.keyId }),
+      kid: terms.keyId,
     })
   }
 

@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto'
+import { createPublicKey, generateKeyPairSync } from 'node:crypto'
 import type { ObjectSchema } from '@portcullis/kernel'
 import { FIELD_NAME, route } from './route-schema.ts'
 import { seconds, upstream } from './upstream-schema.ts'
@@ -8,6 +8,8 @@ const exampleKey = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
   type: 'pkcs8',
   format: 'pem',
 })
+
+const examplePublicKey = createPublicKey(exampleKey).export({ type: 'spki', format: 'pem' })
 
 /** JSON Schema of the options. */
 export const optionsSchema: ObjectSchema = {
@@ -56,7 +58,34 @@ export const optionsSchema: ObjectSchema = {
           type: 'string',
           minLength: 1,
           examples: ['2026-01'],
-          description: '`kid`, for services that know several keys.',
+          description: '`kid`; absent: the key’s thumbprint (RFC 7638).',
+        },
+        otherKeys: {
+          type: 'array',
+          items: {
+            type: 'object',
+            additionalProperties: false,
+            required: ['key'],
+            examples: [{ key: examplePublicKey }],
+            description: 'A key that does not sign.',
+            properties: {
+              key: {
+                accepts: ['string', 'Buffer', 'KeyObject'],
+                writeOnly: true,
+                examples: [examplePublicKey],
+                description: 'The key, private or public, PEM or KeyObject.',
+              },
+              keyId: {
+                type: 'string',
+                minLength: 1,
+                examples: ['2025-12'],
+                description: '`kid`; absent: the key’s thumbprint.',
+              },
+            },
+          },
+          default: [],
+          description:
+            'Keys that `internalKeySet()` publishes beside it: the next one, before it signs, and the one that signed before.',
         },
         lifetime: {
           type: 'integer',

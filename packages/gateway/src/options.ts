@@ -80,16 +80,24 @@ export interface UpstreamOptions {
   dangerouslyPlaintext?: boolean
 }
 
+/** A key: PEM, or a KeyObject. */
+export type KeyMaterial = string | Buffer | KeyObject
+
 /** The signed statement of who is calling that each forwarded request carries. */
 export interface InternalTokenOptions {
   /** `iss`: the gateway's name to the services. */
   issuer: string
   /** Private key, PEM (PKCS #8) or KeyObject. The services get the public one. */
-  key: string | Buffer | KeyObject
+  key: KeyMaterial
   /** Default `ES256`. */
   algorithm?: InternalAlgorithm
-  /** `kid`, for services that know several keys. */
+  /** `kid`. Default: the key's thumbprint (RFC 7638). */
   keyId?: string
+  /**
+   * Keys that `internalKeySet()` publishes beside it, private or public ones: the next one, before it signs, and the one
+   * that signed before. Default none.
+   */
+  otherKeys?: { key: KeyMaterial; keyId?: string }[]
   /** Integer seconds, 30 to 60. Default 60. */
   lifetime?: number
   /** `sub` of the tokens of anonymous callers (absent: they have none); no identity may bear it. */

@@ -1,5 +1,6 @@
 import type { HTTPMethods, RouteSecurity } from 'fastify'
 import type { Patience } from './bodies.ts'
+import { thumbprint } from './internal-keys.ts'
 import { readKey, type TokenTerms } from './internal-token.ts'
 import { compileLocations } from './locations.ts'
 import type { GatewayOptions, GatewayRoute, UpstreamOptions, WebSocketOptions } from './options.ts'
@@ -75,7 +76,7 @@ export function compilePolicy(options: Readonly<GatewayOptions>, prefix: string)
     token: {
       issuer: internalToken.issuer,
       key,
-      keyId: internalToken.keyId,
+      keyId: internalToken.keyId ?? thumbprint(internalToken.key),
       algorithm,
       lifetime: internalToken.lifetime as number,
       anonymousSubject: internalToken.anonymousSubject,

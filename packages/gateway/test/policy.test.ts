@@ -144,7 +144,14 @@ describe('request fields', () => {
 })
 
 describe('an internal token', () => {
-  const terms: TokenTerms = { issuer: 'gateway', key: pair.privateKey, algorithm: 'ES256', lifetime: 60, claims: [] }
+  const terms: TokenTerms = {
+    issuer: 'gateway',
+    key: pair.privateKey,
+    keyId: 'k',
+    algorithm: 'ES256',
+    lifetime: 60,
+    claims: [],
+  }
   const caller = { subject: '101', scopes: ['a', 'b'], claims: { role: 'admin' } }
   const open = (field: string): Record<string, unknown> => decodeJwt(field.slice('Bearer '.length))
 
