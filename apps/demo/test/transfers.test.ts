@@ -18,11 +18,14 @@ const password = 'a long enough secret'
 
 async function payer(username: string, balance: number): Promise<Payer> {
   const json = { username, email: `${username}@example.com`, password }
-  await demo.call('POST', '/register', { json })
+  const { status, json: user } = await demo.call('POST', '/register', { json })
+  expect(status).toBe(201)
   const { token } = await demo.signIn(json)
-  const account = (await demo.call('GET', '/accounts', { token })).json[0].id as number
-  await demo.sql('update portcullis_payments.accounts set balance = $2 where id = $1', [account, balance])
-  return { account, token }
+  const [own] = await demo.sql(
+    'update portcullis_payments.accounts set balance = $2 where owner_id = $1 returning id',
+    [user.id, balance],
+  )
+  return { account: own.id, token }
 }
 
 const pay = (from: Payer, to: Payer, amount: number): Promise<Answer> =>
@@ -31,7 +34,8 @@ const pay = (from: Payer, to: Payer, amount: number): Promise<Answer> =>
 const total = async () => (await demo.sql('select sum(balance) from portcullis_payments.accounts'))[0].sum
 const entries = async (): Promise<number> =>
   Number((await demo.sql('select count(*) from portcullis_payments.transfers'))[0].count)
-const balanceOf = async ({ token }: Payer) => (await demo.call('GET', '/accounts', { token })).json[0].balance as number
+const balanceOf = async ({ account }: Payer): Promise<number> =>
+  Number((await demo.sql('select balance from portcullis_payments.accounts where id = $1', [account]))[0].balance)
 
 const tally = (answers: readonly Answer[]): Record<number, number> => {
   const counts: Record<number, number> = {}
