@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
 import { emit, refuse, type Refusal } from '@portcullis/kernel'
 import type { FastifyReply, FastifyRequest } from 'fastify'
@@ -10,6 +11,9 @@ import { isMalformedTarget, isUnsafePath, type PathParams } from './path.ts'
 import type { GatewayPolicy, RoutePolicy } from './policy.ts'
 import { buildRequestFields, hasTwoHosts, isMalformedFraming, isMalformedHost } from './request-fields.ts'
 import { writeResponseFields } from './response-fields.ts'
+import { judgeAnswer } from './schemas/answers.ts'
+import { bytesOf } from './schemas/intake.ts'
+import type { Output } from './schemas/output.ts'
 import type { Target } from './upstreams/target.ts'
 import type { Upstream } from './upstreams/upstream.ts'
 import { asksForWebSocket } from './web-sockets/handshake.ts'
@@ -29,6 +33,10 @@ export interface Lane extends Destination {
   readonly route: RoutePolicy
   /** Null: it has none. */
   readonly webSockets: WebSockets | null
+  /** What answers are held to. Null: nothing. */
+  readonly output: Output | null
+  /** Names of the fields that travel. */
+  readonly forwarded: ReadonlySet<string>
 }
 
 const FAILURES: Readonly<Record<Failure, Refusal>> = {
@@ -56,9 +64,8 @@ export function forward(
   if (isMalformedTarget(url) || hasTwoHosts(raw.rawHeaders) || isMalformedHost(headers.host)) {
     return errors.PTC_GATEWAY_REQUEST_MALFORMED
   }
-  if (isMalformedFraming(headers['transfer-encoding'], raw.httpVersion)) {
-    // Where this message ends is not certain: nothing after it is read.
-    reply.header('connection', 'close')
+  if (isMalformedFraming(headers['transfer-encoding'], raw.httpVersion) || closing.has(raw.socket)) {
+    close(raw, reply)
     return errors.PTC_GATEWAY_REQUEST_MALFORMED
   }
   const query = url.indexOf('?')
@@ -79,7 +86,7 @@ export function forward(
   const length = declared === undefined ? null : Number(declared)
   if (length !== null && length > route.bodyLimit) {
     // The body will not be read.
-    reply.header('connection', 'close')
+    close(raw, reply)
     return errors.PTC_GATEWAY_BODY_TOO_LARGE
   }
   const now = performance.now()
@@ -88,7 +95,7 @@ export function forward(
   if (upgrade === undefined && !upstream.enter()) return OVERLOADED
 
   const target = route.target.fill(request.params as PathParams) + (query === -1 ? '' : url.slice(query))
-  const fields = buildRequestFields(headers, policy.forwarded, route.cookies, {
+  const fields = buildRequestFields(headers, lane.forwarded, route.cookies, {
     ip: request.ip,
     encrypted: request.protocol === 'https',
     host: request.host,
@@ -106,21 +113,41 @@ export function forward(
   }
   const source = request.body as Readable | undefined
   let upload: Upload | null = null
-  if (source !== undefined && hasBody(length, request)) {
+  const read = bytesOf(request)
+  if (read === null && source !== undefined && hasBody(length, request)) {
     upload = new Upload(source, route.bodyLimit)
     // A body that somebody replaced on its way has another length.
     if (length !== null && source === raw) fields.push('content-length', declared as string)
   }
   const { headersTimeout, bodyTimeout, totalTimeout } = route
   const exchange = new Exchange(
-    new Client(request, reply, route, upstream.name, target, upload),
+    new Client(request, reply, lane, target, upload),
     upstream,
-    { path: target, method: request.method, headers: fields, body: upload, headersTimeout, bodyTimeout },
+    {
+      path: target,
+      method: request.method,
+      headers: fields,
+      body: read === null || read.length === 0 ? upload : read,
+      headersTimeout,
+      bodyTimeout,
+    },
     policy.patience,
   )
   reply.raw.once('close', () => exchange.cancel())
   exchange.start(first, totalTimeout ?? upstream.totalTimeout)
   return null
+}
+
+/** Connections that end with an answer under way. */
+const closing = new WeakSet<object>()
+
+/**
+ * Where this message ends is not certain, or not waited for: nothing after it is a request (RFC 9112 §9.6). Node has
+ * perhaps read it already.
+ */
+function close({ httpVersionMajor, socket }: IncomingMessage, reply: FastifyReply): void {
+  reply.header('connection', 'close')
+  if (httpVersionMajor === 1) closing.add(socket)
 }
 
 /** Every target is given up: said at once, with the time when one will be asked again. */
@@ -142,23 +169,19 @@ function hasBody(length: number | null, { raw, headers }: FastifyRequest): boole
 class Client implements Downstream {
   readonly #request: FastifyRequest
   readonly #reply: FastifyReply
-  readonly #route: RoutePolicy
+  readonly #lane: Lane
   readonly #upstream: string
   readonly #target: string
   readonly #upload: Upload | null
+  /** The answer is held until it is judged, or was refused then. */
+  #held = false
+  #refused = false
 
-  constructor(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    route: RoutePolicy,
-    upstream: string,
-    target: string,
-    upload: Upload | null,
-  ) {
+  constructor(request: FastifyRequest, reply: FastifyReply, lane: Lane, target: string, upload: Upload | null) {
     this.#request = request
     this.#reply = reply
-    this.#route = route
-    this.#upstream = upstream
+    this.#lane = lane
+    this.#upstream = lane.upstream.name
     this.#target = target
     this.#upload = upload
   }
@@ -168,11 +191,35 @@ class Client implements Downstream {
   }
 
   answer(status: number, fields: Fields, body: Buffer | Download | null): void {
+    const { output } = this.#lane
+    if (output === null) return this.#pass(status, fields, body)
+    const { 'content-type': type, 'content-encoding': encoding } = fields
+    const head = { method: this.#request.method, status, type: type?.toString(), encoding: encoding?.toString() }
+    this.#held = true
+    judgeAnswer(output, head, body, {
+      pass: (passed) => {
+        this.#held = false
+        this.#pass(status, fields, passed)
+      },
+      refuse: ({ rule, asks }) => {
+        this.#refused = true
+        this.#closeAfterRest()
+        const detail = { upstream: this.#upstream, rule, asks }
+        refuse(this.#request, this.#reply, errors.PTC_GATEWAY_ANSWER_INVALID.with({ detail }))
+      },
+      observe: ({ rule, asks }) => {
+        const detail = { upstream: this.#upstream, rule, asks }
+        emit(this.#request, events['gateway.answer-invalid'], { outcome: 'observed', detail })
+      },
+    })
+  }
+
+  #pass(status: number, fields: Fields, body: Buffer | Readable | null): void {
     const reply = this.#reply
     try {
       this.#closeAfterRest()
       reply.code(status)
-      writeResponseFields(fields, reply, this.#route.publicLocation, this.#target)
+      writeResponseFields(fields, reply, this.#lane.route.publicLocation, this.#target)
       // RFC 9110 §8.6: a 204 declares no length, not even 0.
       if (status === 204) reply.removeHeader('content-length')
       // Before the first piece: the fields are written as soon as Fastify is done with them.
@@ -192,6 +239,8 @@ class Client implements Downstream {
   }
 
   cut(target: string, reason: string): void {
+    if (this.#refused) return
+    if (this.#held) return this.fail('upstream', target, reason)
     const detail = { upstream: this.#upstream, target, reason }
     this.#request.log.warn(detail, 'gateway: the answer broke off')
     emit(this.#request, events['gateway.cut'], { outcome: 'denied', detail })
