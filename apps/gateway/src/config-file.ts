@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { isScalar, LineCounter, parse, parseDocument, type Document, type Scalar, visit } from 'yaml'
+import { LineCounter, parse, parseDocument, type Document, type Scalar, visit } from 'yaml'
 import { follow, hasReferences, type Surroundings } from './references.ts'
 
 /** What is wrong with a file, and where. */
@@ -8,6 +8,8 @@ export interface Fault {
   /** From 1; absent: nowhere in particular. */
   readonly line?: number
   readonly column?: number
+  /** Another file that it stands in. */
+  readonly file?: string
   /** Readable path, such as `gateway.routes[0].upstream`. */
   readonly path?: string
   readonly message: string
@@ -18,8 +20,8 @@ export class ConfigError extends Error {
   readonly faults: readonly Fault[]
 
   constructor(file: string, faults: readonly Fault[]) {
-    const rows = faults.map(({ line, column, path, message }) => {
-      const place = line === undefined ? file : `${file}:${line}:${column}`
+    const rows = faults.map(({ line, column, file: other = file, path, message }) => {
+      const place = line === undefined ? other : `${other}:${line}:${column}`
       return `  ${place}  ${path === undefined || path === '' ? '' : `${path} `}${message}`
     })
     super([`${faults.length} ${faults.length === 1 ? 'mistake' : 'mistakes'} in ${file}`, ...rows].join('\n'))
@@ -33,6 +35,8 @@ export interface ConfigFile {
   readonly data: unknown
   /** The folder that relative paths begin at. */
   readonly folder: string
+  /** Its own path, and those of the files that it took texts from, absolute. */
+  readonly files: readonly string[]
   /** Where a readable path such as `gateway.routes[0].upstream` stands; what is absent: its nearest holder. */
   locate(path: string): { readonly line: number; readonly column: number } | undefined
 }
@@ -55,11 +59,13 @@ export function readConfigFile(file: string, env: Surroundings['env']): ConfigFi
   const [broken] = document.errors
   if (broken !== undefined) throw new ConfigError(file, [{ ...place(lines, broken.pos[0]), message: broken.message }])
   const folder = dirname(resolve(file))
-  const faults = followAll(document, lines, { env, folder })
+  const files = new Set([resolve(file)])
+  const faults = followAll(document, lines, { env, folder, onFile: (path) => files.add(path) })
   if (faults.length > 0) throw new ConfigError(file, faults)
   return {
     data: document.toJS({ maxAliasCount: 100 }),
     folder,
+    files: [...files],
     locate: (path) => locate(document, lines, path),
   }
 }
@@ -105,7 +111,7 @@ function locate(document: Document, lines: LineCounter, path: string): { line: n
   for (let length = keys.length; length >= 0; length--) {
     const node = length === 0 ? document.contents : document.getIn(keys.slice(0, length), true)
     const range = (node as Scalar | null | undefined)?.range
-    if (range) return place(lines, isScalar(node) ? range[0] : range[0])
+    if (range) return place(lines, range[0])
   }
   return undefined
 }

@@ -58,6 +58,11 @@ const own: Readonly<Record<string, Schema>> = {
     properties: {
       host: host('127.0.0.1', 'The address: a private one.'),
       port: port('The port; 0: any free one.', 9090),
+      tls: {
+        accepts: ['object'],
+        examples: [{ keyFile: 'operation.key', certFile: 'operation.pem' }],
+        description: 'Key and certificate, as `listen.tls`: services on other machines fetch keys over TLS alone.',
+      },
     },
   },
   drain: {
@@ -85,6 +90,52 @@ const own: Readonly<Record<string, Schema>> = {
   },
 }
 
+/** Rooms that are made of code, or keep what no gateway should: they have no place in a file. */
+const WITHOUT_ROOMS: readonly string[] = ['issuer', 'sql']
+
+/** Options that only code can give. What they are for is opened by the process, or does not belong here. */
+const WITHOUT_OPTIONS: Readonly<Record<string, readonly string[]>> = {
+  audit: ['logger'],
+  'rateLimit.store': ['memory', 'redis', 'memcached'],
+  'auth.jwt': ['keySets'],
+  'auth.revocation': ['redis'],
+  auth: ['basic', 'session'],
+}
+
+type WithProperties = Schema & { readonly properties: Readonly<Record<string, Schema>> }
+
+const isObject = (schema: Schema): schema is WithProperties => schema['properties'] !== undefined
+
+const room = (key: string): Schema => optionsSchema.properties?.[key] as Schema
+
+/** A room's options as a file may say them. */
+function written<S extends Schema>(schema: S, path: string): S {
+  if (!isObject(schema)) return schema
+  const { properties } = schema
+  const without = WITHOUT_OPTIONS[path] ?? []
+  const kept = Object.entries(properties)
+    .filter(([name, { accepts }]) => !without.includes(name) && String(accepts) !== 'function')
+    .map(([name, one]) => [name, written(one, `${path}.${name}`)] as const)
+  return { ...schema, properties: Object.fromEntries(kept) }
+}
+
+const auth = written(room('auth'), 'auth') as WithProperties
+const known = auth.properties['apiKeys'] as WithProperties
+
+/** Keys beside the options, so that they can be added and withdrawn without touching the file of routes. */
+const apiKeys: Schema = {
+  ...known,
+  properties: {
+    ...known.properties,
+    file: {
+      type: 'string',
+      minLength: 1,
+      examples: ['api-keys.yaml'],
+      description: 'A file with further entries, a list as of `keys`; `gateway-server api-key` makes them.',
+    },
+  },
+}
+
 /** Strict JSON Schema of the file, in the kernel's words. */
 export const configSchema: ObjectSchema = {
   type: 'object',
@@ -92,8 +143,13 @@ export const configSchema: ObjectSchema = {
   required: ['gateway'],
   properties: {
     ...own,
-    ...optionsSchema.properties,
-    gateway: { ...(optionsSchema.properties?.['gateway'] as Schema), examples: [gatewayExample()] },
+    ...Object.fromEntries(
+      Object.keys(optionsSchema.properties ?? {})
+        .filter((key) => !WITHOUT_ROOMS.includes(key))
+        .map((key) => [key, written(room(key), key)]),
+    ),
+    auth: { ...auth, properties: { ...auth.properties, apiKeys } },
+    gateway: { ...written(room('gateway'), 'gateway'), examples: [gatewayExample()] },
   },
 }
 

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { compileOptions, type Mistake } from '@portcullis/kernel'
+import type { InternalTokenOptions } from '@portcullis/gateway'
 import { checkOptions, type SecurityOptions } from '@portcullis/security'
 import { ConfigError, type ConfigFile, type Fault, readConfigFile } from './config-file.ts'
 import { configSchema } from './config-schema.ts'
@@ -15,44 +16,92 @@ export interface Config extends SecurityOptions {
     readonly http2: boolean
     readonly trustProxy: readonly string[]
   }
-  readonly operation: { readonly host: string; readonly port: number }
+  readonly operation: { readonly host: string; readonly port: number; readonly tls?: object }
   /** Seconds. */
   readonly drain: { readonly delay: number; readonly deadline: number }
   readonly redis?: string
   readonly logLevel: string
 }
 
+/** A file that is valid, and everything that was read for it. */
+export interface ReadConfig {
+  readonly config: Config
+  /** Paths, absolute: the file, the secrets and the keys that it names. */
+  readonly files: readonly string[]
+}
+
 const OWN = ['listen', 'operation', 'drain', 'redis', 'logLevel'] as const
 
-const inspect = compileOptions<Config>(configSchema, (given) =>
-  checkOptions(Object.fromEntries(Object.entries(given).filter(([key]) => !(OWN as readonly string[]).includes(key)))),
-)
+/** The rooms' options alone. */
+export function roomsOf(config: Config): SecurityOptions {
+  return Object.fromEntries(Object.entries(config).filter(([key]) => !(OWN as readonly string[]).includes(key)))
+}
+
+/** How internal tokens are signed. */
+export function internalTokenOf({ gateway }: Config): InternalTokenOptions {
+  if (gateway === undefined || gateway === false) throw new TypeError('unreachable: `gateway` is required')
+  return gateway.internalToken
+}
+
+const inspect = compileOptions<Config>(configSchema, (given) => checkOptions(roomsOf(given) as never))
 
 /**
  * Reads, follows and checks a file.
  * @throws ConfigError with all mistakes at once, each with its line
  */
-export function readConfig(path: string, env: Surroundings['env']): Config {
+export function readConfig(path: string, env: Surroundings['env']): ReadConfig {
   const file = readConfigFile(path, env)
-  const { options, mistakes } = inspect(inFolder(file))
-  if (options === undefined) throw new ConfigError(path, faultsIn(file, mistakes))
-  return options
+  inFolder(file)
+  const keys = readApiKeys(file, env)
+  const { options, mistakes } = inspect(file.data)
+  if (options === undefined) throw new ConfigError(path, faultsIn(file, keys, mistakes))
+  return { config: options, files: [...file.files, ...(keys?.file.files ?? [])] }
 }
 
 /** Paths of certificates begin at the file's folder, wherever the process was started. */
-function inFolder({ data, folder }: ConfigFile): unknown {
-  const tls = (data as { listen?: { tls?: unknown } } | null)?.listen?.tls
-  if (typeof tls === 'object' && tls !== null) {
+function inFolder({ data, folder }: ConfigFile): void {
+  const { listen, operation } = (data ?? {}) as { listen?: { tls?: unknown }; operation?: { tls?: unknown } }
+  for (const tls of [listen?.tls, operation?.tls]) {
+    if (typeof tls !== 'object' || tls === null) continue
     for (const [name, value] of Object.entries(tls)) {
       if (/(?:File|Folder)$/.test(name) && typeof value === 'string')
         Object.assign(tls, { [name]: resolve(folder, value) })
     }
   }
-  return data
 }
 
-/** As they stand in the file, from its top. */
-function faultsIn(file: ConfigFile, mistakes: readonly Mistake[]): Fault[] {
-  const faults: Fault[] = mistakes.map(({ path, message }) => ({ ...file.locate(path), path, message }))
-  return faults.toSorted((one, other) => (one.line ?? 0) - (other.line ?? 0))
+/** The file of API keys, and where its entries begin in `auth.apiKeys.keys`. */
+interface ApiKeys {
+  readonly name: string
+  readonly file: ConfigFile
+  readonly from: number
+}
+
+/** Puts the entries of `auth.apiKeys.file` behind those of `keys`. */
+function readApiKeys({ data, folder }: ConfigFile, env: Surroundings['env']): ApiKeys | undefined {
+  const given = (data as { auth?: { apiKeys?: { file?: unknown; keys?: unknown } } } | null)?.auth?.apiKeys
+  const { file: name, keys = [] } = given ?? {}
+  // What is of another type is a mistake that the schema tells.
+  if (given === undefined || typeof name !== 'string' || !Array.isArray(keys)) return undefined
+  const file = readConfigFile(resolve(folder, name), env)
+  const entries = file.data ?? []
+  if (!Array.isArray(entries))
+    throw new ConfigError(name, [{ line: 1, column: 1, message: 'is not a list of entries' }])
+  given.keys = [...(keys as unknown[]), ...(entries as unknown[])]
+  delete given.file
+  return { name, file, from: keys.length }
+}
+
+const API_KEY = /^auth\.apiKeys\.keys\[(\d+)\]/
+
+/** As they stand in the file, from its top; those of the keys' file after them. */
+function faultsIn(file: ConfigFile, keys: ApiKeys | undefined, mistakes: readonly Mistake[]): Fault[] {
+  const faults: Fault[] = mistakes.map(({ path, message }) => {
+    const at = Number(API_KEY.exec(path)?.[1] ?? -1)
+    if (keys === undefined || at < keys.from) return { ...file.locate(path), path, message }
+    const within = path.replace(API_KEY, `[${at - keys.from}]`)
+    return { ...keys.file.locate(within), file: keys.name, path: within, message }
+  })
+  const order = ({ file: other, line = 0 }: Fault): number => (other === undefined ? line : 1_000_000 + line)
+  return faults.toSorted((one, other) => order(one) - order(other))
 }

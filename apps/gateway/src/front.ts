@@ -4,6 +4,9 @@ import { once } from 'node:events'
 import type { Config } from './config.ts'
 import type { Generation } from './generation.ts'
 
+/** Old generations with something under way; a reload that comes then waits for one of them. */
+const MOST_RETIRING = 4
+
 /** The process's sockets for clients, and the generation that answers there. */
 export class Front {
   readonly #listener: Server
@@ -11,6 +14,7 @@ export class Front {
   #current: Generation
   /** Every generation that may still have connections. */
   readonly #alive = new Set<Generation>()
+  readonly #retiring = new Set<Promise<void>>()
 
   private constructor(first: Generation) {
     this.#current = first
@@ -55,7 +59,8 @@ export class Front {
   }
 
   /**
-   * From now on the next generation answers, on old connections too. What is under way ends where it began.
+   * From now on the next generation answers, on old connections too. What is under way ends where it began; that is
+   * waited for only where several are still at it.
    * @param deadline milliseconds that the old one has for that
    */
   async replace(next: Generation, deadline: number): Promise<void> {
@@ -63,8 +68,20 @@ export class Front {
     this.#current = next
     this.#alive.add(next)
     old.handOver(() => this.#current)
-    await old.retire(deadline)
-    old.onceEmpty(() => this.#alive.delete(old))
+    const retiring = old
+      .retire(deadline)
+      .catch((error: unknown) => old.app.log.error({ err: error }, 'gateway: an old generation did not close well'))
+      .then(() => {
+        this.#retiring.delete(retiring)
+        old.onceEmpty(() => this.#alive.delete(old))
+      })
+    this.#retiring.add(retiring)
+    if (this.#retiring.size > MOST_RETIRING) await Promise.race(this.#retiring)
+  }
+
+  /** Says to clients, with each answer, that they should go elsewhere; still takes what comes. */
+  leave(): void {
+    for (const generation of this.#alive) generation.leave()
   }
 
   /**
@@ -72,12 +89,24 @@ export class Front {
    * @param deadline milliseconds
    */
   async close(deadline: number): Promise<void> {
+    this.leave()
+    await whatHasArrived()
     this.#listener.close()
     this.#plaintext?.close()
+    await whatHasArrived()
     for (const generation of this.#alive) generation.drain()
     await Promise.all([...this.#alive].map((generation) => generation.finished(deadline)))
     for (const generation of this.#alive) generation.destroy()
     this.#plaintext?.closeAllConnections()
+    await Promise.all(this.#retiring)
     await this.#current.app.close()
   }
+}
+
+/**
+ * Resolves when the sockets have been looked at: connections that wait are taken, and a request whose bytes have arrived
+ * on an idle connection is under way, so that none of them is closed.
+ */
+async function whatHasArrived(): Promise<void> {
+  for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve))
 }

@@ -1,13 +1,13 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import Fastify, { type FastifyBaseLogger } from 'fastify'
-import { Redis } from 'ioredis'
-import { upstreamStatus } from '@portcullis/gateway'
-import { type Config, readConfig } from './config.ts'
-import { Front } from './front.ts'
-import { Generation, type Outside } from './generation.ts'
-import { Metrics } from './metrics.ts'
+import { internalKeySet } from '@portcullis/gateway'
+import { Counter, Registry } from '@prometheus-io/client'
+import type { FastifyBaseLogger } from 'fastify'
+import { type Config, internalTokenOf, readConfig } from './config.ts'
+import { Gateway, loggerOf } from './gateway.ts'
 import { Operation } from './operation.ts'
-import { watchFile } from './watch.ts'
+import type { Serving } from './serving.ts'
+import { watchFiles } from './watch.ts'
+import { Workers } from './workers.ts'
 
 /** How a gateway is started. */
 export interface StartOptions {
@@ -15,8 +15,10 @@ export interface StartOptions {
   readonly file: string
   /** Where `${NAME}` leads. Default: the process's environment. */
   readonly env?: Readonly<Record<string, string | undefined>>
-  /** Reads the file again when it changes. Default true. */
+  /** Reads the file again when it, or a file that it names, changes. Default true. */
   readonly watch?: boolean
+  /** Processes that answer clients, by node:cluster. Default 0: this one does. */
+  readonly workers?: number
 }
 
 /** A gateway that answers. */
@@ -36,98 +38,95 @@ export interface GatewayServer {
  * Starts a gateway from a file.
  * @throws ConfigError with every mistake, each with its line; what the rooms refuse to boot with
  */
-export async function startGateway({ file, env = process.env, watch = true }: StartOptions): Promise<GatewayServer> {
-  let config = readConfig(file, env)
-  const logger = loggerOf(config.logLevel)
-  const redis = config.redis === undefined ? undefined : openRedis(config.redis, logger)
-  const metrics: Metrics = new Metrics(() => (front as Front).current.app)
-  const outside: Outside = { logger, redis, observe: (app) => metrics.observe(app) }
-  let front: Front | undefined
+export async function startGateway(options: StartOptions): Promise<GatewayServer> {
+  const { file, env = process.env, watch = true, workers = 0 } = options
+  const first = readConfig(file, env)
+  let { config } = first
+  const logger = loggerOf(config)
+  const serving: Serving =
+    workers === 0 ? await Gateway.open(config, logger) : await Workers.open(config, workers, logger)
   let closing = false
-  try {
-    front = await Front.listen(await Generation.open(config, outside), config)
-  } catch (error) {
-    redis?.disconnect()
-    throw error
-  }
-  const answering = front
+  let keySet = internalKeySet(internalTokenOf(config))
+  const own = new Registry()
+  const reloads = new Counter({
+    name: 'gateway_reloads_total',
+    help: 'Readings of the file after the first.',
+    labelNames: ['outcome'],
+    registers: [own],
+  })
   const operation = await Operation.listen(
     {
       '/live': () => ({ type: 'text/plain', body: 'live\n' }),
-      '/metrics': async () => ({ type: metrics.registry.contentType, body: await metrics.registry.metrics() }),
-      '/ready': () => (closing || !isReady(answering) ? null : { type: 'text/plain', body: 'ready\n' }),
+      '/ready': async () => (!closing && (await serving.isReady()) ? { type: 'text/plain', body: 'ready\n' } : null),
+      '/metrics': async () => ({
+        type: own.contentType,
+        body: `${await own.metrics()}\n${await serving.metrics()}`,
+      }),
+      '/.well-known/jwks.json': () => ({ type: 'application/jwk-set+json', body: keySet, maxAge: 60 }),
     },
     config.operation,
-  )
+  ).catch(async (error: unknown) => {
+    await serving.close()
+    throw error
+  })
+
+  const watchWhatWasRead = (files: readonly string[]): (() => void) =>
+    watch
+      ? watchFiles(files, () => {
+          reload().catch((error: Error) => logger.error(`gateway: not reloaded: ${error.message}`))
+        })
+      : () => {}
+  let stopWatching = watchWhatWasRead(first.files)
 
   let reloading: Promise<void> = Promise.resolve()
   const reload = (): Promise<void> => {
     const next = reloading.then(async () => {
       if (closing) return
       const read = readConfig(file, env)
-      tellOfRestart(config, read, logger)
-      const generation = await Generation.open(read, outside)
-      config = read
-      await answering.replace(generation, read.drain.deadline * 1000)
-      metrics.reloads.inc({ outcome: 'done' })
+      tellOfRestart(config, read.config, logger)
+      const published = keySet
+      // Before the first token that a new key signs.
+      keySet = internalKeySet(internalTokenOf(read.config))
+      try {
+        await serving.replace(read.config)
+      } catch (error) {
+        keySet = published
+        throw error
+      }
+      config = read.config
+      stopWatching()
+      stopWatching = closing ? () => {} : watchWhatWasRead(read.files)
+      reloads.inc({ outcome: 'done' })
       logger.info('gateway: reloaded')
     })
-    reloading = next.catch(() => metrics.reloads.inc({ outcome: 'refused' }))
+    reloading = next.catch(() => reloads.inc({ outcome: 'refused' }))
     return next
   }
-  const stopWatching = watch
-    ? watchFile(file, () => {
-        reload().catch((error: Error) => logger.error(`gateway: not reloaded: ${error.message}`))
-      })
-    : () => {}
 
+  let closed: Promise<void> | undefined
   return {
-    ports: { public: front.port, plaintext: front.plaintextPort, operation: operation.port },
+    ports: { ...serving.ports, operation: operation.port },
     reload,
-    async close() {
-      if (closing) return
-      closing = true
-      stopWatching()
-      await wait(config.drain.delay * 1000)
-      await reloading
-      await answering.close(config.drain.deadline * 1000)
-      operation.close()
-      redis?.disconnect()
-    },
+    close: () =>
+      (closed ??= (async () => {
+        closing = true
+        stopWatching()
+        await serving.leave()
+        await wait(config.drain.delay * 1000)
+        await reloading
+        await serving.close()
+        operation.close()
+      })()),
   }
-}
-
-/** Whether every upstream has a target left. */
-function isReady(front: Front): boolean {
-  return upstreamStatus(front.current.app).every(({ targets }) => targets.some(({ healthy }) => healthy))
-}
-
-/** Fastify's own: its serialisers and its redaction are those of every app. */
-function loggerOf(level: string): FastifyBaseLogger {
-  return Fastify({ logger: { level } }).log
-}
-
-function openRedis(url: string, logger: FastifyBaseLogger): Redis {
-  const redis = new Redis(url, { enableOfflineQueue: false, maxRetriesPerRequest: 0 })
-  let told = false
-  redis.on('error', (error: NodeJS.ErrnoException) => {
-    if (!told) logger.error({ reason: error.code ?? error.name }, 'gateway: Redis is away')
-    told = true
-  })
-  redis.on('ready', () => {
-    if (told) logger.info('gateway: Redis is back')
-    told = false
-  })
-  return redis
 }
 
 /** What is read at the start alone. */
 function tellOfRestart(old: Config, next: Config, logger: FastifyBaseLogger): void {
+  const readOnce = ({ listen: { host, port, plaintextPort }, operation, redis, logLevel }: Config) =>
+    ({ listen: [host, port, plaintextPort], operation, redis, logLevel }) as const
+  const [was, is] = [readOnce(old), readOnce(next)]
   for (const key of ['listen', 'operation', 'redis', 'logLevel'] as const) {
-    const { [key]: was } = old
-    const { [key]: is } = next
-    const without = (value: unknown): string =>
-      JSON.stringify(key === 'listen' ? { ...(value as object), tls: undefined } : (value ?? null))
-    if (without(was) !== without(is)) logger.warn(`gateway: ${key} has changed: it is read at the start alone`)
+    if (JSON.stringify(was[key]) !== JSON.stringify(is[key]))
+      logger.warn(`gateway: ${key} has changed: it is read at the start alone`)
   }
 }

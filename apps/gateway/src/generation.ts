@@ -3,15 +3,21 @@ import { createSecureServer, type ServerHttp2Session } from 'node:http2'
 import { createServer as createTls } from 'node:https'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import type { KeySets } from '@portcullis/auth'
+import type { QuotaMemory } from '@portcullis/rate-limit'
 import security, { serverOptions } from '@portcullis/security'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import type { Redis } from 'ioredis'
-import type { Config } from './config.ts'
+import { type Config, roomsOf } from './config.ts'
 
 /** What outlives every generation: opened once, given to each. */
 export interface Outside {
   readonly logger: FastifyBaseLogger
   readonly redis: Redis | undefined
+  /** What callers have spent, where no Redis counts. */
+  readonly quotas: QuotaMemory
+  /** The keys that issuers publish. */
+  readonly keySets: KeySets
   /** Adds what an operator wants to know of requests. */
   readonly observe: (app: FastifyInstance) => void
 }
@@ -32,7 +38,7 @@ export class Generation {
   readonly #sockets = new Set<Socket>()
   #underWay = 0
   #draining = false
-  #idle: (() => void) | null = null
+  readonly #waiting = new Set<() => void>()
   #empty: (() => void) | null = null
 
   private constructor(app: FastifyInstance, server: Server) {
@@ -50,7 +56,6 @@ export class Generation {
       trustProxy: trustProxy.length === 0 ? false : [...trustProxy],
       ...(tls === undefined ? {} : { https: tls, http2 }),
     }) as FastifyServerOptions & { https?: object; http2?: boolean; http?: object }
-    let generation: Generation
     let server: Server | undefined
     const serverFactory = (handler: Handler): Server => {
       server = createServer(options, (request, response) => generation.#answer(handler, request, response))
@@ -62,7 +67,7 @@ export class Generation {
       loggerInstance: outside.logger,
       serverFactory,
     } as never) as unknown as FastifyInstance
-    generation = new Generation(app, server as unknown as Server)
+    const generation = new Generation(app, server as unknown as Server)
     try {
       outside.observe(app)
       await app.register(security, optionsOf(config, outside))
@@ -88,7 +93,7 @@ export class Generation {
     this.#underWay++
     response.once('close', () => {
       this.#underWay--
-      if (this.#underWay === 0) this.#idle?.()
+      if (this.#underWay === 0) for (const resolve of this.#waiting) resolve()
     })
     // RFC 9112 §9.6: whoever is told so sends no further request here.
     if (this.#draining && request.httpVersionMajor === 1) response.setHeader('connection', 'close')
@@ -114,9 +119,15 @@ export class Generation {
     }
   }
 
-  /** Says to clients that they are being left: with their next answer, or at once where nothing is under way. */
+  /** Says to clients of HTTP/1.1, with each further answer, that their connection ends. */
+  leave(): void {
+    this.#draining = true
+  }
+
+  /** Ends what is idle, and says to the others that they are being left. */
   drain(): void {
     this.#draining = true
+    // RFC 9113 §6.8: what the client sent before it heard of it is still answered, or told to be unprocessed.
     for (const session of this.#sessions) session.close()
     this.server.closeIdleConnections?.()
   }
@@ -125,13 +136,14 @@ export class Generation {
   async finished(milliseconds: number): Promise<void> {
     if (this.#underWay === 0) return
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, milliseconds)
-      this.#idle = () => {
+      const done = (): void => {
         clearTimeout(timer)
+        this.#waiting.delete(done)
         resolve()
       }
+      const timer = setTimeout(done, milliseconds)
+      this.#waiting.add(done)
     })
-    this.#idle = null
   }
 
   /** Closes what the app has opened; its connections go on, for a later generation answers them. */
@@ -163,18 +175,20 @@ function createServer(options: { https?: object; http2?: boolean; http?: object 
   return createTls(options.https, handler) as unknown as Server
 }
 
-/** The rooms' options, with what the process shares put in. */
-function optionsOf(config: Config, { redis }: Outside): object {
-  const { listen: _listen, operation: _operation, drain: _drain, redis: _redis, logLevel: _level, ...rooms } = config
-  if (redis === undefined) return rooms
+/** The rooms' options, with what outlives them put in. */
+function optionsOf(config: Config, { redis, quotas, keySets }: Outside): object {
+  const rooms = roomsOf(config)
   const { rateLimit, auth } = rooms
-  return {
-    ...rooms,
-    ...(rateLimit === undefined || rateLimit === false
-      ? {}
-      : { rateLimit: { ...rateLimit, store: { ...rateLimit.store, redis } } }),
-    ...(auth === undefined || auth === false || auth.revocation === undefined
-      ? {}
-      : { auth: { ...auth, revocation: { ...auth.revocation, redis } } }),
+  const shared = redis === undefined ? {} : { redis }
+  if (rateLimit !== undefined && rateLimit !== false)
+    rooms.rateLimit = { ...rateLimit, store: { ...rateLimit.store, memory: quotas, ...shared } }
+  if (auth !== undefined && auth !== false) {
+    const { jwt, revocation } = auth
+    rooms.auth = {
+      ...auth,
+      ...(jwt === undefined ? {} : { jwt: { ...jwt, keySets } }),
+      ...(revocation === undefined ? {} : { revocation: { ...revocation, ...shared } }),
+    }
   }
+  return rooms
 }

@@ -1,39 +1,92 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util'
+import { makeApiKey } from './api-key.ts'
 import { readConfig } from './config.ts'
 import { startGateway } from './gateway-server.ts'
 
-const USAGE = `gateway-server [--check] [--no-watch] gateway.yaml
+const USAGE = `gateway-server [--check] [--no-watch] [--workers n] gateway.yaml
+gateway-server api-key --owner name [--scopes a,b] [--roles a,b] [--days n] [--prefix ptc] [--pepper-file path]
 
-  --check     reads the file, says what is wrong with it, and ends
-  --no-watch  reads the file again on SIGHUP alone
+  --check      reads the file, says what is wrong with it, and ends
+  --no-watch   reads the file again on SIGHUP alone
+  --workers n  answers with so many processes
 
-SIGHUP reads the file again; SIGTERM and SIGINT end the process once what is under way is answered.
+SIGHUP reads the file again. SIGTERM and SIGINT end the process once what is under way is answered; a second one at once.
+api-key prints a new key, which nothing else ever shows, and the entry for auth.apiKeys.
 `
 
 try {
+  const [first, ...rest] = process.argv.slice(2)
+  if (first === 'api-key') printApiKey(rest)
+  else await serve(process.argv.slice(2))
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+  process.exitCode = 1
+}
+
+async function serve(args: string[]): Promise<void> {
   const { values, positionals } = parseArgs({
+    args,
     allowPositionals: true,
     allowNegative: true,
-    options: { check: { type: 'boolean' }, watch: { type: 'boolean', default: true }, help: { type: 'boolean' } },
+    options: {
+      check: { type: 'boolean' },
+      watch: { type: 'boolean', default: true },
+      workers: { type: 'string', default: '0' },
+      help: { type: 'boolean' },
+    },
   })
   const [file] = positionals
+  const workers = Number(values.workers)
+  if (!(Number.isInteger(workers) && workers >= 0 && workers <= 256)) throw new TypeError('--workers is 0 to 256')
   if (values.help === true || file === undefined || positionals.length > 1) {
     process.stderr.write(USAGE)
     process.exitCode = values.help === true ? 0 : 2
   } else if (values.check === true) {
     readConfig(file, process.env)
     process.stdout.write(`${file} is valid\n`)
-  } else await run(file, values.watch)
-} catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
-  process.exitCode = 1
+  } else await run(file, values.watch, workers)
 }
 
-async function run(file: string, watch: boolean): Promise<void> {
-  const gateway = await startGateway({ file, watch })
+async function run(file: string, watch: boolean, workers: number): Promise<void> {
+  const gateway = await startGateway({ file, watch, workers })
   process.on('SIGHUP', () => {
     gateway.reload().catch((error: Error) => process.stderr.write(`not reloaded: ${error.message}\n`))
   })
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void gateway.close())
+  let ending = false
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      if (ending) process.exit(1)
+      ending = true
+      void gateway.close()
+    })
+  }
+}
+
+function printApiKey(args: string[]): void {
+  const { values } = parseArgs({
+    args,
+    options: {
+      owner: { type: 'string' },
+      scopes: { type: 'string' },
+      roles: { type: 'string' },
+      days: { type: 'string' },
+      prefix: { type: 'string' },
+      'pepper-file': { type: 'string' },
+    },
+  })
+  const { owner, scopes, roles, days, prefix, 'pepper-file': pepperFile } = values
+  if (owner === undefined) throw new TypeError('api-key needs --owner, the name that its requests are made in')
+  const { key, entry } = makeApiKey(
+    {
+      owner,
+      ...(scopes === undefined ? {} : { scopes: scopes.split(',') }),
+      ...(roles === undefined ? {} : { roles: roles.split(',') }),
+      ...(days === undefined ? {} : { days: Number(days) }),
+      ...(prefix === undefined ? {} : { prefix }),
+      ...(pepperFile === undefined ? {} : { pepperFile }),
+    },
+    Date.now(),
+  )
+  process.stdout.write(`${key}\n\n# for auth.apiKeys.keys, or the file that auth.apiKeys.file names\n${entry}`)
 }

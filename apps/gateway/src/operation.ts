@@ -1,54 +1,37 @@
-import { createServer, type RequestListener, type Server } from 'node:http'
+import { createServer as createPlain, type RequestListener, type Server } from 'node:http'
+import { createServer as createTls } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { once } from 'node:events'
+import { serverOptions } from '@portcullis/security'
+import type { Config } from './config.ts'
+
+/** An answer of the private address. */
+export interface Fact {
+  readonly type: string
+  readonly body: string
+  /** Seconds for which it may be kept; absent: it may not. */
+  readonly maxAge?: number
+}
 
 /** What the private address answers, by path. Null: 503. */
-export type Facts = Readonly<
-  Record<
-    string,
-    () =>
-      | { readonly type: string; readonly body: string }
-      | null
-      | Promise<{ readonly type: string; readonly body: string }>
-  >
->
+export type Facts = Readonly<Record<string, () => Fact | null | Promise<Fact | null>>>
 
 /** The address where operators, orchestrators and services look. It has no route that changes anything. */
 export class Operation {
   readonly #server: Server
 
-  private constructor(facts: Facts) {
-    const answer: RequestListener = (request, response) => {
-      const { pathname } = new URL(request.url ?? '/', 'http://operation')
-      const fact = Object.hasOwn(facts, pathname) ? facts[pathname] : undefined
-      if (fact === undefined) return void response.writeHead(404).end()
-      if (request.method !== 'GET' && request.method !== 'HEAD') {
-        return void response.writeHead(405, { allow: 'GET, HEAD' }).end()
-      }
-      Promise.resolve(fact()).then(
-        (found) => {
-          if (found === null) return response.writeHead(503, { 'cache-control': 'no-store' }).end()
-          response.writeHead(200, {
-            'cache-control': 'no-store',
-            'content-type': found.type,
-            'content-length': Buffer.byteLength(found.body),
-          })
-          response.end(request.method === 'HEAD' ? undefined : found.body)
-        },
-        () => response.writeHead(500).end(),
-      )
-    }
-    this.#server = createServer({ requestTimeout: 5_000, headersTimeout: 2_000 }, answer)
+  private constructor(server: Server) {
+    this.#server = server
   }
 
-  static async listen(
-    facts: Facts,
-    { host, port }: { readonly host: string; readonly port: number },
-  ): Promise<Operation> {
-    const operation = new Operation(facts)
-    operation.#server.listen({ host, port })
-    await once(operation.#server, 'listening')
-    return operation
+  static async listen(facts: Facts, { host, port, tls }: Config['operation']): Promise<Operation> {
+    const answer = answerWith(facts)
+    const times = { requestTimeout: 5_000, headersTimeout: 2_000 }
+    const { https } = serverOptions(tls === undefined ? {} : { https: tls }) as { https?: object }
+    const server = https === undefined ? createPlain(times, answer) : createTls({ ...https, ...times }, answer)
+    server.listen({ host, port })
+    await once(server, 'listening')
+    return new Operation(server)
   }
 
   get port(): number {
@@ -58,5 +41,30 @@ export class Operation {
   close(): void {
     this.#server.close()
     this.#server.closeAllConnections()
+  }
+}
+
+function answerWith(facts: Facts): RequestListener {
+  return (request, response) => {
+    const [pathname = ''] = (request.url ?? '').split('?')
+    const fact = Object.hasOwn(facts, pathname) ? facts[pathname] : undefined
+    if (fact === undefined) return void response.writeHead(404).end()
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      return void response.writeHead(405, { allow: 'GET, HEAD' }).end()
+    }
+    Promise.resolve()
+      .then(fact)
+      .then(
+        (found) => {
+          if (found === null) return response.writeHead(503, { 'cache-control': 'no-store' }).end()
+          response.writeHead(200, {
+            'cache-control': found.maxAge === undefined ? 'no-store' : `max-age=${found.maxAge}`,
+            'content-type': found.type,
+            'content-length': Buffer.byteLength(found.body),
+          })
+          response.end(request.method === 'HEAD' ? undefined : found.body)
+        },
+        () => response.writeHead(500).end(),
+      )
   }
 }

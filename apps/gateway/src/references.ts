@@ -10,6 +10,8 @@ export interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>
   /** What relative paths begin at. */
   readonly folder: string
+  /** Told of each file that is read. */
+  readonly onFile?: (path: string) => void
 }
 
 /** A text with its references followed, or what is wrong with them. */
@@ -23,7 +25,7 @@ export function hasReferences(text: string): boolean {
 }
 
 /** Follows the references of a text. No value is ever part of a fault. */
-export function follow(text: string, { env, folder }: Surroundings): Followed {
+export function follow(text: string, { env, folder, onFile }: Surroundings): Followed {
   const faults: string[] = []
   let whole: 'variable' | 'file' | null = null
   const followed = text.replaceAll(REFERENCE, (match, _inner, _file, _name, _at, _all, groups: Groups) => {
@@ -32,8 +34,10 @@ export function follow(text: string, { env, folder }: Surroundings): Followed {
     if (match.length === text.length) whole = file === undefined ? 'variable' : 'file'
     if (file !== undefined) {
       try {
+        const path = resolve(folder, name)
+        onFile?.(path)
         // Editors and secret stores end files with a line break that belongs to no secret.
-        return readFileSync(resolve(folder, name), 'utf8').replace(/\r?\n$/, '')
+        return readFileSync(path, 'utf8').replace(/\r?\n$/, '')
       } catch (error) {
         faults.push(`the file ${name} cannot be read: ${(error as NodeJS.ErrnoException).code ?? 'unknown reason'}`)
         return ''

@@ -40,9 +40,9 @@ describe('a file', () => {
   })
 
   it('may be JSON', () => {
-    const { gateway } = readConfig(writeConfig(configFor(1)).file, {})
+    const { gateway } = readConfig(writeConfig(configFor(1)).file, {}).config
     const json = writeConfig(JSON.stringify({ gateway: { ...gateway, routes: [] } }))
-    expect(readConfig(json.file, {})).toMatchObject({ listen: { port: 8443 }, gateway: { routes: [] } })
+    expect(readConfig(json.file, {}).config).toMatchObject({ listen: { port: 8443 }, gateway: { routes: [] } })
   })
 })
 
@@ -54,7 +54,7 @@ describe('a reference', () => {
         'listen:\n  port: ${PORT}',
       ),
     )
-    const config = readConfig(file, { PORT: '8444', PASSWORD: 'pa$$' })
+    const { config } = readConfig(file, { PORT: '8444', PASSWORD: 'pa$$' })
     expect(config).toMatchObject({ listen: { port: 8444 }, redis: 'redis://:pa$$@127.0.0.1' })
     expect(config.gateway).toMatchObject({ internalToken: { key: expect.stringMatching(/^-----BEGIN PRIVATE KEY/) } })
   })
@@ -85,6 +85,6 @@ describe('a reference', () => {
 
   it('is none after another dollar', () => {
     const { file } = writeConfig(configFor(1).replace('issuer: gateway', () => "issuer: '$${GATEWAY}'"))
-    expect(readConfig(file, {}).gateway).toMatchObject({ internalToken: { issuer: '${GATEWAY}' } })
+    expect(readConfig(file, {}).config.gateway).toMatchObject({ internalToken: { issuer: '${GATEWAY}' } })
   })
 })

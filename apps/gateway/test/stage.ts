@@ -47,7 +47,7 @@ export function writeConfig(text: string): { folder: string; file: string; write
 }
 
 /** A file that leads `path` to a service, for everybody. */
-export function configFor(port: number, { path = '/a', rewrite = '/a', more = '' } = {}): string {
+export function configFor(port: number, { path = '/a', rewrite = '/a', policy = '{}', more = '' } = {}): string {
   return `
 listen: { host: 127.0.0.1, port: 0 }
 operation: { port: 0 }
@@ -59,7 +59,7 @@ gateway:
   internalToken: { issuer: gateway, key: '\${file:gateway.key}' }
   dangerouslyWithoutAuth: true
   routes:
-    - { match: { path: '${path}' }, upstream: service, rewrite: '${rewrite}' }
+    - { match: { path: '${path}' }, upstream: service, rewrite: '${rewrite}', policy: ${policy} }
 ${more}`
 }
 

@@ -1,0 +1,121 @@
+import Fastify, { type FastifyBaseLogger } from 'fastify'
+import { Redis } from 'ioredis'
+import { openKeySets } from '@portcullis/auth'
+import { upstreamStatus } from '@portcullis/gateway'
+import { openMemory } from '@portcullis/rate-limit'
+import type { Config } from './config.ts'
+import { Front } from './front.ts'
+import { Generation, type Outside } from './generation.ts'
+import { Metrics, type Snapshot } from './metrics.ts'
+import type { Ports, Serving } from './serving.ts'
+
+/** What one process answers clients with: its sockets, and whatever outlives a reading of the file. */
+export class Gateway implements Serving {
+  readonly ports: Ports
+  readonly #metrics: Metrics
+  readonly #outside: Outside
+  readonly #front: Front
+  #config: Config
+  #prepared: { readonly config: Config; readonly generation: Generation } | undefined
+
+  private constructor(front: Front, metrics: Metrics, outside: Outside, config: Config) {
+    this.ports = { public: front.port, plaintext: front.plaintextPort }
+    this.#front = front
+    this.#metrics = metrics
+    this.#outside = outside
+    this.#config = config
+  }
+
+  /** @throws what the rooms refuse to boot with, and what the sockets say */
+  static async open(config: Config, logger: FastifyBaseLogger): Promise<Gateway> {
+    const redis = config.redis === undefined ? undefined : openRedis(config.redis, logger)
+    const metrics: Metrics = new Metrics(() => (front as Front).current.app)
+    const outside: Outside = {
+      logger,
+      redis,
+      quotas: openMemory(),
+      keySets: openKeySets(),
+      observe: (app) => metrics.observe(app),
+    }
+    let front: Front | undefined
+    let first: Generation | undefined
+    try {
+      first = await Generation.open(config, outside)
+      front = await Front.listen(first, config)
+    } catch (error) {
+      await first?.app.close()
+      redis?.disconnect()
+      throw error
+    }
+    return new Gateway(front, metrics, outside, config)
+  }
+
+  isReady(): Promise<boolean> {
+    const upstreams = upstreamStatus(this.#front.current.app)
+    return Promise.resolve(upstreams.every(({ targets }) => targets.some(({ healthy }) => healthy)))
+  }
+
+  metrics(): Promise<string> {
+    return this.#metrics.text()
+  }
+
+  snapshot(): Promise<Snapshot> {
+    return this.#metrics.snapshot()
+  }
+
+  async replace(next: Config): Promise<void> {
+    await this.prepare(next)
+    await this.proceed()
+  }
+
+  /** Opens another reading of the file, beside the one that answers. */
+  async prepare(next: Config): Promise<void> {
+    await this.discard()
+    this.#prepared = { config: next, generation: await Generation.open(next, this.#outside) }
+  }
+
+  /** Answers by what was prepared. */
+  async proceed(): Promise<void> {
+    const prepared = this.#prepared
+    if (prepared === undefined) return
+    this.#prepared = undefined
+    this.#config = prepared.config
+    await this.#front.replace(prepared.generation, prepared.config.drain.deadline * 1000)
+  }
+
+  /** Forgets what was prepared. */
+  async discard(): Promise<void> {
+    const prepared = this.#prepared
+    this.#prepared = undefined
+    await prepared?.generation.app.close()
+  }
+
+  leave(): Promise<void> {
+    this.#front.leave()
+    return Promise.resolve()
+  }
+
+  async close(): Promise<void> {
+    await this.#front.close(this.#config.drain.deadline * 1000)
+    this.#outside.redis?.disconnect()
+  }
+}
+
+/** Fastify's own: its serialisers and its redaction are those of every app. */
+export function loggerOf({ logLevel: level }: Config): FastifyBaseLogger {
+  return Fastify({ logger: { level } }).log
+}
+
+function openRedis(url: string, logger: FastifyBaseLogger): Redis {
+  const redis = new Redis(url, { enableOfflineQueue: false, maxRetriesPerRequest: 0 })
+  let told = false
+  redis.on('error', (error: NodeJS.ErrnoException) => {
+    if (!told) logger.error({ reason: error.code ?? error.name }, 'gateway: Redis is away')
+    told = true
+  })
+  redis.on('ready', () => {
+    if (told) logger.info('gateway: Redis is back')
+    told = false
+  })
+  return redis
+}

@@ -1,0 +1,32 @@
+import type { Config } from './config.ts'
+import type { Snapshot } from './metrics.ts'
+import type { Ports } from './serving.ts'
+
+/** What the first process asks of a worker, and what that gives. */
+export interface Calls {
+  open: { readonly given: Config; readonly gives: Ports }
+  prepare: { readonly given: Config; readonly gives: null }
+  proceed: { readonly given: null; readonly gives: null }
+  discard: { readonly given: null; readonly gives: null }
+  leave: { readonly given: null; readonly gives: null }
+  close: { readonly given: null; readonly gives: null }
+  isReady: { readonly given: null; readonly gives: boolean }
+  snapshot: { readonly given: null; readonly gives: Snapshot }
+}
+
+export type CallName = keyof Calls
+
+/** A call on its way to a worker. */
+export interface Call<Name extends CallName = CallName> {
+  readonly id: number
+  readonly call: Name
+  readonly given: Calls[Name]['given']
+}
+
+/** Its answer. */
+export interface Answer {
+  readonly id: number
+  readonly gives?: unknown
+  /** Why there is none. */
+  readonly error?: string
+}

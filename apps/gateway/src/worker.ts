@@ -1,0 +1,39 @@
+import type { Config } from './config.ts'
+import { Gateway, loggerOf } from './gateway.ts'
+import type { Answer, Call, CallName, Calls } from './worker-calls.ts'
+
+let gateway: Gateway | undefined
+
+function opened(): Gateway {
+  if (gateway === undefined) throw new Error('this worker is not open')
+  return gateway
+}
+
+const acts: { readonly [Name in CallName]: (given: Calls[Name]['given']) => Promise<Calls[Name]['gives']> } = {
+  async open(config) {
+    gateway = await Gateway.open(config, loggerOf(config))
+    return gateway.ports
+  },
+  prepare: (config) => opened().prepare(config).then(nothing),
+  proceed: () => opened().proceed().then(nothing),
+  discard: () => opened().discard().then(nothing),
+  leave: () => opened().leave().then(nothing),
+  close: () => opened().close().then(nothing),
+  isReady: () => opened().isReady(),
+  snapshot: () => opened().snapshot(),
+}
+
+const nothing = (): null => null
+
+process.on('message', ({ id, call, given }: Call) => {
+  const answer = (given_: Omit<Answer, 'id'>): void => void process.send?.({ id, ...given_ })
+  Promise.resolve()
+    .then((): Promise<unknown> => acts[call](given as Config & null))
+    .then(
+      (gives) => answer({ gives }),
+      (error: Error) => answer({ error: error.message }),
+    )
+})
+
+// Terminals and service managers send signals to all processes at once: the first process decides what becomes of each.
+for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM'] as const) process.on(signal, () => {})

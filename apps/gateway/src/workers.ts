@@ -1,0 +1,217 @@
+import cluster, { type Worker } from 'node:cluster'
+import { fileURLToPath } from 'node:url'
+import type { FastifyBaseLogger } from 'fastify'
+import type { Config } from './config.ts'
+import { aggregate, type Snapshot } from './metrics.ts'
+import type { Ports, Serving } from './serving.ts'
+import type { Answer, CallName, Calls } from './worker-calls.ts'
+
+/** Milliseconds: between the end of a worker and its successor, doubled by each that ends soon; and what "soon" is. */
+const BACKOFF = { first: 100, last: 10_000, soon: 60_000 } as const
+/** Milliseconds in which a worker that is alive says how it is. */
+const ASKED = 2_000
+/** Milliseconds beside the deadline of what is under way, until a worker that does not end is killed. */
+const OVERTIME = 5_000
+
+interface Waiting {
+  readonly resolve: (value: never) => void
+  readonly reject: (error: Error) => void
+}
+
+/** A worker that answers. */
+interface Member {
+  readonly worker: Worker
+  readonly waiting: Map<number, Waiting>
+  readonly since: number
+  last: Snapshot
+}
+
+/** Several processes with one listening socket. Each reads nothing: it is given the options. */
+export class Workers implements Serving {
+  readonly #count: number
+  readonly #logger: FastifyBaseLogger
+  readonly #members = new Set<Member>()
+  #config: Config
+  #ports: Ports = { public: 0, plaintext: null }
+  /** What workers that have ended counted. */
+  #past: Promise<Snapshot> = Promise.resolve([])
+  #calls = 0
+  #ended = 0
+  #closing = false
+
+  private constructor(config: Config, count: number, logger: FastifyBaseLogger) {
+    this.#config = config
+    this.#count = count
+    this.#logger = logger
+  }
+
+  /** @throws what the rooms refuse to boot with, and what the sockets say */
+  static async open(config: Config, count: number, logger: FastifyBaseLogger): Promise<Workers> {
+    const exec = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? 'worker.ts' : 'worker.js', import.meta.url))
+    // Metrics have numbers that JSON has not.
+    cluster.setupPrimary({ exec, args: [], serialization: 'advanced' })
+    const workers = new Workers(config, count, logger)
+    try {
+      await Promise.all(Array.from({ length: count }, () => workers.#start()))
+    } catch (error) {
+      workers.#closing = true
+      for (const worker of Object.values(cluster.workers ?? {})) worker?.process.kill('SIGKILL')
+      throw error
+    }
+    if (config.redis === undefined && config.rateLimit !== undefined && config.rateLimit !== false) {
+      logger.warn(`gateway: without redis each of the ${count} workers counts rate limits by itself`)
+    }
+    return workers
+  }
+
+  get ports(): Ports {
+    return this.#ports
+  }
+
+  async isReady(): Promise<boolean> {
+    if (this.#members.size < this.#count) return false
+    const ready = await Promise.allSettled(this.#each('isReady', null, ASKED))
+    return ready.every((one) => one.status === 'fulfilled' && one.value)
+  }
+
+  async metrics(): Promise<string> {
+    await Promise.allSettled(
+      [...this.#members].map(async (member) => {
+        member.last = await this.#call(member, 'snapshot', null, ASKED)
+      }),
+    )
+    return aggregate([await this.#past, ...[...this.#members].map(({ last }) => last)]).metrics()
+  }
+
+  /** All or none: what one worker cannot boot with, none answers by. */
+  async replace(next: Config): Promise<void> {
+    const prepared = await Promise.allSettled(this.#each('prepare', next))
+    const failed = prepared.find((one) => one.status === 'rejected')
+    if (failed !== undefined) {
+      await Promise.allSettled(this.#each('discard', null))
+      throw failed.reason
+    }
+    this.#config = next
+    // One that ends meanwhile is followed by one that begins with the next reading.
+    await Promise.allSettled(this.#each('proceed', null))
+  }
+
+  async leave(): Promise<void> {
+    this.#closing = true
+    await Promise.allSettled(this.#each('leave', null, ASKED))
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true
+    const time = this.#config.drain.deadline * 1000 + OVERTIME
+    await Promise.all(
+      [...this.#members].map(async (member) => {
+        const { worker } = member
+        await this.#call(member, 'close', null, time).catch(() => {})
+        if (worker.isDead()) return
+        const gone = new Promise((resolve) => worker.once('exit', resolve))
+        worker.disconnect()
+        const timer = setTimeout(() => worker.process.kill('SIGKILL'), OVERTIME)
+        await gone
+        clearTimeout(timer)
+      }),
+    )
+  }
+
+  /** Starts a worker, and has it answer by the latest reading. */
+  async #start(): Promise<void> {
+    const worker = cluster.fork()
+    const member: Member = { worker, waiting: new Map(), since: performance.now(), last: [] }
+    worker.on('message', ({ id, gives, error }: Answer) => {
+      const waiting = member.waiting.get(id)
+      member.waiting.delete(id)
+      if (error === undefined) waiting?.resolve(gives as never)
+      else waiting?.reject(new Error(error))
+    })
+    worker.on('error', (error) => {
+      for (const { reject } of member.waiting.values()) reject(error)
+    })
+    worker.once('exit', (code, signal) => this.#leftBy(member, code, signal))
+    try {
+      let config = this.#config
+      this.#ports = await this.#call(member, 'open', config)
+      while (config !== this.#config) {
+        config = this.#config
+        await this.#call(member, 'prepare', config)
+        await this.#call(member, 'proceed', null)
+      }
+    } catch (error) {
+      if (!worker.isDead()) worker.process.kill('SIGKILL')
+      throw error
+    }
+    this.#members.add(member)
+  }
+
+  #leftBy(member: Member, code: number, signal: string): void {
+    for (const { reject } of member.waiting.values()) reject(new Error('the worker has ended'))
+    member.waiting.clear()
+    // One that never answered is its starter's matter.
+    if (!this.#members.delete(member) || this.#closing) return
+    const counted = member.last.filter(({ type }) => String(type) === 'counter' || String(type) === 'histogram')
+    this.#past = this.#past.then((past) => aggregate([past, counted]).getMetricsAsJSON())
+    this.#ended = performance.now() - member.since < BACKOFF.soon ? this.#ended + 1 : 1
+    this.#logger.error({ code, signal }, 'gateway: a worker has ended; another one follows')
+    this.#follow()
+  }
+
+  #follow(): void {
+    const wait = Math.min(BACKOFF.first * 2 ** (this.#ended - 1), BACKOFF.last)
+    setTimeout(() => {
+      if (this.#closing) return
+      this.#start().then(
+        () => this.#logger.info('gateway: a worker has followed'),
+        (error: Error) => {
+          if (this.#closing) return
+          this.#ended++
+          this.#logger.error(`gateway: no worker follows yet: ${error.message}`)
+          this.#follow()
+        },
+      )
+    }, wait)
+  }
+
+  #each<Name extends CallName>(
+    call: Name,
+    given: Calls[Name]['given'],
+    time?: number,
+  ): Promise<Calls[Name]['gives']>[] {
+    return [...this.#members].map((member) => this.#call(member, call, given, time))
+  }
+
+  /** @param time milliseconds; absent: as long as the worker lives */
+  #call<Name extends CallName>(
+    { worker, waiting }: Member,
+    call: Name,
+    given: Calls[Name]['given'],
+    time?: number,
+  ): Promise<Calls[Name]['gives']> {
+    const id = this.#calls++
+    return new Promise((resolve, reject) => {
+      const timer =
+        time === undefined
+          ? undefined
+          : setTimeout(() => {
+              waiting.delete(id)
+              reject(new Error('the worker does not answer'))
+            }, time)
+      waiting.set(id, {
+        resolve: (value) => {
+          clearTimeout(timer)
+          resolve(value)
+        },
+        reject: (error) => {
+          clearTimeout(timer)
+          reject(error)
+        },
+      })
+      worker.send({ id, call, given }, (error) => {
+        if (error !== null) waiting.get(id)?.reject(error)
+      })
+    })
+  }
+}
