@@ -7,6 +7,7 @@ import type { GatewayOptions, GatewayRoute } from './options.ts'
 import { compileTemplate } from './path.ts'
 import { methodsOf } from './policy.ts'
 import { isReservedField } from './request-fields.ts'
+import { checkSchemas } from './schemas/check-schemas.ts'
 
 /** The rules between the gateway's options that a schema cannot say. */
 export function check(options: Readonly<GatewayOptions>): Finding[] {
@@ -16,6 +17,7 @@ export function check(options: Readonly<GatewayOptions>): Finding[] {
     ...(options.privateNetworks ?? []).flatMap((network, index) => checkNetwork(`/privateNetworks/${index}`, network)),
     ...options.routes.flatMap((route, index) => checkRoute(`/routes/${index}`, route, options)),
     ...checkTwins(options.routes),
+    ...checkSchemas(options),
     ...checkKey(options),
     ...checkOtherKeys(options),
     ...(options.forwardFields ?? []).flatMap((name, index) => checkField(`/forwardFields/${index}`, name)),

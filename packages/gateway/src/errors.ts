@@ -22,6 +22,20 @@ const table = {
     event: events['gateway.rejected'],
     meaning: "A caller's subject is the one that `internalToken.anonymousSubject` reserves for anonymous callers.",
   },
+  PTC_GATEWAY_REQUEST_INVALID: {
+    status: 400,
+    sentence: 'The request does not match what is described for this address.',
+    event: events['gateway.rejected'],
+    meaning:
+      "A part of the request does not match the route's `schema`, or the operation of `openapi`; the sentence says what " +
+      'is asked. `detail.part` and `detail.rule` name what is broken.',
+  },
+  PTC_GATEWAY_MEDIA_TYPE: {
+    status: 415,
+    sentence: 'The media type of the request body is not accepted here.',
+    event: events['gateway.rejected'],
+    meaning: 'The schemas of the route know no body of this Content-Type, or it has a Content-Encoding.',
+  },
   PTC_GATEWAY_BODY_TOO_LARGE: {
     status: 413,
     sentence: 'The body of this request is too large.',
@@ -57,6 +71,12 @@ const table = {
     sentence: 'The service behind this address did not answer properly.',
     event: events['gateway.upstream-failed'],
     meaning: 'Connection refused or reset, certificate not valid for the service, or an answer that is not HTTP.',
+  },
+  PTC_GATEWAY_ANSWER_INVALID: {
+    status: 502,
+    sentence: 'The service behind this address did not answer properly.',
+    event: events['gateway.answer-invalid'],
+    meaning: 'The answer does not match what is described of it, and `validateResponses` is `refuse`.',
   },
   PTC_GATEWAY_OVERLOADED: {
     status: 503,

@@ -6,6 +6,7 @@ export const events: Events<
   | 'gateway.upstream-failed'
   | 'gateway.upstream-timed-out'
   | 'gateway.overloaded'
+  | 'gateway.answer-invalid'
   | 'gateway.cut'
   | 'gateway.target-ejected'
   | 'gateway.target-restored'
@@ -14,6 +15,10 @@ export const events: Events<
   'gateway.upstream-failed': { severity: 'critical', meaning: 'A service could not be reached, or not be trusted.' },
   'gateway.upstream-timed-out': { severity: 'warning', meaning: 'A service did not answer in time.' },
   'gateway.overloaded': { severity: 'warning', meaning: 'A service already had as many requests as it may have.' },
+  'gateway.answer-invalid': {
+    severity: 'warning',
+    meaning: 'An answer does not match what is described of it; `detail` says in what, never what was answered.',
+  },
   'gateway.cut': {
     severity: 'warning',
     meaning: 'An answer was cut in the middle: its service broke off, or its client read too slowly.',

@@ -24,7 +24,7 @@ export type Fields = Readonly<Record<string, string | string[] | undefined>>
 
 /** One request, ready to be sent to whichever target. */
 export interface Outgoing extends Dispatcher.DispatchOptions {
-  readonly body: Readable | null
+  readonly body: Readable | Buffer | null
   readonly headersTimeout: number | null
   readonly bodyTimeout: number | null
 }

@@ -1,6 +1,13 @@
 export type {} from './types.ts'
 export { internalKeySet } from './internal-keys.ts'
-export type { GatewayOptions, GatewayRoute, InternalTokenOptions, RouteMatch, UpstreamOptions } from './options.ts'
+export type {
+  GatewayOptions,
+  GatewayRoute,
+  InternalTokenOptions,
+  RouteMatch,
+  RouteSchema,
+  UpstreamOptions,
+} from './options.ts'
 export { default } from './plugin.ts'
 export { upstreamStatus } from './upstreams/status.ts'
 export type { TargetStatus } from './upstreams/target.ts'

@@ -137,6 +137,25 @@ export const optionsSchema: ObjectSchema = {
       default: 1_048_576,
       description: "Bytes of a request's body, counted while it is forwarded.",
     },
+    openapi: {
+      accepts: ['object'],
+      examples: [{ openapi: '3.1.1', paths: {} }],
+      description:
+        'An OpenAPI 3.1 document of the public API: what its operations say of requests, requests of the routes must match.',
+    },
+    validateResponses: {
+      type: 'string',
+      enum: ['report', 'refuse'],
+      examples: ['report'],
+      description:
+        'Holds answers to schemas too: those that do not match are told of, or answered 502. Absent: they pass unread.',
+    },
+    responseLimit: {
+      type: 'integer',
+      minimum: 1,
+      default: 1_048_576,
+      description: 'Bytes of an answer that is read for `validateResponses`; what is larger does not match.',
+    },
     slowReaders: {
       type: 'object',
       additionalProperties: false,

@@ -135,6 +135,20 @@ export interface WebSocketOptions {
   connectionsPerCaller?: number
 }
 
+/** What a route's messages are held to: JSON Schemas (2020-12), whose references lead into themselves. */
+export interface RouteSchema {
+  /** Of the body, which is then JSON, and required. */
+  body?: object | boolean
+  /** Of the query: its names, with values as their schemas read texts. */
+  querystring?: object | boolean
+  /** Of the parameters of `match.path`. */
+  params?: object | boolean
+  /** Of header fields, those that it names. */
+  headers?: object | boolean
+  /** Of answers, by status: `200`, `2xx`, `default`. For `validateResponses`. */
+  response?: Record<string, object | boolean>
+}
+
 /** A public route and where it leads. */
 export interface GatewayRoute {
   match: RouteMatch
@@ -146,6 +160,11 @@ export interface GatewayRoute {
   policy?: RouteSecurity
   /** Bytes. Default: the gateway's. */
   bodyLimit?: number
+  /**
+   * JSON Schemas (2020-12) that requests must match to be forwarded; `false`: none, and not the operation of `openapi`.
+   * Default: that operation; without `openapi`, none.
+   */
+  schema?: RouteSchema | false
   /** Default: the upstream's. */
   timeouts?: Omit<UpstreamTimeouts, 'connect'>
   /** Lets clients open WebSockets; absent: none. The route matches GET. */
@@ -167,6 +186,12 @@ export interface GatewayOptions extends RoomOptions {
   privateNetworks?: string[]
   /** Bytes of a request's body, counted while it is forwarded. Default 1 MiB. */
   bodyLimit?: number
+  /** An OpenAPI 3.1 document of the public API, as an object: what requests of the routes must match. Default none. */
+  openapi?: object
+  /** Holds answers to schemas too: tells of those that do not match, or answers 502. Default: they pass unread. */
+  validateResponses?: 'report' | 'refuse'
+  /** Bytes of an answer that is read for `validateResponses`; what is larger does not match. Default 1 MiB. */
+  responseLimit?: number
   /** Request fields that travel beside the end-to-end ones of HTTP. Default none. */
   forwardFields?: string[]
   /**

@@ -9,6 +9,9 @@ import { TokenMint } from './internal-token.ts'
 import type { GatewayOptions } from './options.ts'
 import { optionsSchema } from './options-schema.ts'
 import { compilePolicy } from './policy.ts'
+import { compileIntake, parseBody } from './schemas/intake.ts'
+import { withoutCodings } from './schemas/output.ts'
+import type { RouteSchemas } from './schemas/route-schemas.ts'
 import { watchHealth } from './upstreams/health.ts'
 import { rememberUpstreams } from './upstreams/status.ts'
 import { type TargetWatch, Upstream } from './upstreams/upstream.ts'
@@ -47,17 +50,20 @@ const plugin: FastifyPluginAsync<GatewayOptions> = defineRoom<GatewayOptions>({
     const upstreams = [...destinations.values()].map(({ upstream }) => upstream)
     rememberUpstreams(app, upstreams)
     await app.register(async (scope) => {
-      // Bodies pass unread, whatever their type.
+      // Bodies pass unread, whatever their type, but for those that a schema is asked about.
       scope.removeAllContentTypeParsers()
-      scope.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
+      scope.addContentTypeParser('*', parseBody)
       for (const route of policy.routes) {
         const webSockets = route.webSocket === null ? null : new WebSockets(route.webSocket)
         if (webSockets !== null) {
           routeUpgrades(app)
           app.addHook('preClose', async () => webSockets.close())
         }
-        const lane: Lane = { ...(destinations.get(route.upstream) as Destination), route, webSockets }
         for (const method of route.methods) {
+          const { input, output, declaration } = route.schemas.get(method) as RouteSchemas
+          const forwarded = output === null ? policy.forwarded : withoutCodings(policy.forwarded)
+          const destination = destinations.get(route.upstream) as Destination
+          const lane: Lane = { ...destination, route, webSockets, output, forwarded }
           scope.route({
             method,
             url: route.path,
@@ -65,6 +71,8 @@ const plugin: FastifyPluginAsync<GatewayOptions> = defineRoom<GatewayOptions>({
             exposeHeadRoute: false,
             ...(route.host === null ? {} : { constraints: { host: route.host } }),
             config: route.security === undefined ? {} : { security: route.security },
+            ...(declaration === null ? {} : { schema: declaration, validatorCompiler: () => () => true }),
+            ...(input === null ? {} : compileIntake(input, route.bodyLimit, options.reportOnly === true)),
             handler: (request, reply) => {
               const refusal = forward(request, reply, lane, policy)
               if (refusal !== null) refuse(request, reply, refusal)

@@ -7,6 +7,7 @@ import type { GatewayOptions, GatewayRoute, UpstreamOptions, WebSocketOptions } 
 import { compileTemplate, type PathTemplate } from './path.ts'
 import { compileForwarded } from './request-fields.ts'
 import type { LocationMap } from './response-fields.ts'
+import { type RouteSchemas, schemaCompiler } from './schemas/route-schemas.ts'
 import type { HealthTerms } from './upstreams/health.ts'
 import { compileNetworks, type MayReach } from './upstreams/networks.ts'
 import type { TargetTerms } from './upstreams/target.ts'
@@ -37,6 +38,8 @@ export interface RoutePolicy {
   readonly webSocket: WebSocketPolicy | null
   readonly publicLocation: LocationMap
   readonly security: RouteSecurity | undefined
+  /** By method. */
+  readonly schemas: ReadonlyMap<string, RouteSchemas>
 }
 
 /** One upstream, ready to be opened. */
@@ -60,6 +63,7 @@ export interface GatewayPolicy {
  * @param prefix the prefix of the scope the routes are declared in.
  */
 export function compilePolicy(options: Readonly<GatewayOptions>, prefix: string): GatewayPolicy {
+  const schemasOf = schemaCompiler(options)
   const mayReach = compileNetworks(options.privateNetworks ?? [])
   const upstreams = Object.entries(options.upstreams).map(([name, one]) =>
     compileUpstream(name, one, options, mayReach),
@@ -71,7 +75,7 @@ export function compilePolicy(options: Readonly<GatewayOptions>, prefix: string)
   const { grace, bytesPerSecond } = options.slowReaders as Required<NonNullable<GatewayOptions['slowReaders']>>
   return {
     upstreams,
-    routes: options.routes.map((route) => compileRoute(route, options, prefix, upstreams)),
+    routes: options.routes.map((route, index) => compileRoute(route, index, options, prefix, upstreams, schemasOf)),
     forwarded: compileForwarded(options.forwardFields ?? []),
     token: {
       issuer: internalToken.issuer,
@@ -148,15 +152,20 @@ export function methodsOf({ match: { method } }: GatewayRoute): readonly HTTPMet
 
 function compileRoute(
   route: GatewayRoute,
+  index: number,
   options: Readonly<GatewayOptions>,
   prefix: string,
   upstreams: readonly UpstreamPolicy[],
+  schemasOf: ReturnType<typeof schemaCompiler>,
 ): RoutePolicy {
   const { targets } = upstreams.find(({ name }) => name === route.upstream) as UpstreamPolicy
   const { path, host } = route.match
   const methods = methodsOf(route)
+  const schemas = new Map(methods.map((one) => [one as string, schemasOf(route, index, one)]))
+  const get = schemas.get('GET')
+  if (get !== undefined) schemas.set('HEAD', get)
   return {
-    methods: methods.includes('GET') ? [...methods, 'HEAD'] : methods,
+    methods: get === undefined ? methods : [...methods, 'HEAD'],
     path,
     host: host === undefined ? null : new RegExp(String.raw`^${host.replaceAll('.', String.raw`\.`)}(?::\d+)?$`, 'i'),
     upstream: route.upstream,
@@ -177,6 +186,7 @@ function compileRoute(
       prefix,
     ),
     security: route.policy,
+    schemas,
   }
 }
 

@@ -1,4 +1,4 @@
-import type { ObjectSchema } from '@portcullis/kernel'
+import type { ObjectSchema, Schema } from '@portcullis/kernel'
 import { count, routeTimeouts, seconds } from './upstream-schema.ts'
 
 const PATH = '^/$|^(?:/(?::[A-Za-z_][A-Za-z0-9_]*|[A-Za-z0-9._~-]+))*(?:/\\*)?$'
@@ -28,6 +28,34 @@ const webSocket: ObjectSchema = {
     idle: seconds('Seconds in which one side must say something.', 120),
     connections: count('Open at the same time.', 1_000),
     connectionsPerCaller: count('Of one caller.', 10),
+  },
+}
+
+const jsonSchema = (description: string): Schema => ({
+  accepts: ['object', 'boolean'],
+  examples: [{ type: 'object' }],
+  description,
+})
+
+/** What a route's messages are held to. */
+const schema: Schema = {
+  accepts: ['object', 'boolean'],
+  additionalProperties: false,
+  examples: [false],
+  description:
+    'JSON Schemas (2020-12) that requests must match to be forwarded; `false`: none, and not the operation of `openapi`.',
+  properties: {
+    body: jsonSchema('Of the body, which is then JSON.'),
+    querystring: jsonSchema('Of the query.'),
+    params: jsonSchema('Of the parameters of `match.path`.'),
+    headers: jsonSchema('Of header fields.'),
+    response: {
+      type: 'object',
+      additionalProperties: jsonSchema('Of an answer of that status.'),
+      propertyNames: { pattern: '^(?:[1-5](?:[0-9]{2}|[xX]{2})|default)$' },
+      examples: [{ 200: { type: 'object' } }],
+      description: 'Of answers, by status: `200`, `2xx`, `default`. For `validateResponses`.',
+    },
   },
 }
 
@@ -90,6 +118,7 @@ export const route: ObjectSchema = {
       examples: [1_048_576],
       description: "Bytes of a request's body; absent: the gateway's limit.",
     },
+    schema,
     timeouts: routeTimeouts,
     webSocket,
     forwardCookies: {

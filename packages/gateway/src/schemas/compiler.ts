@@ -1,0 +1,157 @@
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
+import { addKnownFormats } from './formats.ts'
+import { followed, isObject, type Place, valueAt, within } from './pointer.ts'
+import { type Keywords, walk } from './walk.ts'
+
+/** Which way a message goes: what is `readOnly` comes from the service alone, what is `writeOnly` from the client. */
+export type Direction = 'request' | 'response'
+
+/** Says whether a value is admitted; why not stands in `errors`. */
+export type Validate = ValidateFunction
+
+/** An object whose members have schemas of their own. */
+export interface Members {
+  readonly properties: Readonly<Record<string, Place>>
+  readonly required: readonly string[]
+}
+
+/** Compiles schemas of one direction. Schemas of one whole share what they refer to. */
+export class Compiler {
+  readonly #direction: Direction
+  readonly #ajv: Ajv2020
+  readonly #wholes = new Map<
+    object,
+    { readonly name: string; readonly clone: object; readonly seen: Set<string>; readonly told: WeakSet<object> }
+  >()
+
+  constructor(direction: Direction) {
+    this.#direction = direction
+    this.#ajv = new Ajv2020({
+      // What a schema may say was looked through already.
+      strict: false,
+      // 1e400 is Infinity to JavaScript, and no number in JSON.
+      strictNumbers: true,
+      // `{}` has a `constructor` that nobody sent.
+      ownProperties: true,
+      validateSchema: false,
+      addUsedSchema: false,
+      logger: false,
+    })
+    addKnownFormats(this.#ajv)
+    // Ajv's own compares each with each: 100,000 objects in a list would take minutes.
+    this.#ajv.removeKeyword('uniqueItems')
+    this.#ajv.addKeyword({
+      keyword: 'uniqueItems',
+      type: 'array',
+      schemaType: 'boolean',
+      error: { message: 'must NOT have duplicate items' },
+      validate: (unique: boolean, list: readonly unknown[]) => !unique || areUnique(list),
+    })
+  }
+
+  /** Compiles what stands somewhere. */
+  compile(place: Place): Validate {
+    return this.#ajv.compile({ $ref: this.#reference(place) })
+  }
+
+  /** Compiles an object that has those members, and no others. */
+  compileMembers({ properties, required }: Members): Validate {
+    const named = Object.entries(properties).map(([name, place]) => [name, { $ref: this.#reference(place) }])
+    return this.#ajv.compile({
+      type: 'object',
+      additionalProperties: false,
+      required,
+      properties: Object.fromEntries(named),
+    })
+  }
+
+  #reference(place: Place): string {
+    let whole = this.#wholes.get(place.root)
+    if (whole === undefined) {
+      const name = `whole-${this.#wholes.size}`
+      whole = { name, clone: structuredClone(place.root), seen: new Set(), told: new WeakSet() }
+      this.#wholes.set(place.root, whole)
+      this.#ajv.addSchema(whole.clone, name)
+    }
+    const { clone, seen, told, name } = whole
+    walk(
+      { ...place, root: clone },
+      (schema, here) => {
+        // It may be come to as a part and as a whole.
+        if (told.has(schema)) return
+        told.add(schema)
+        hideMarked(schema, here, this.#direction)
+        tellApart(schema)
+      },
+      seen,
+    )
+    return `${name}#${place.pointer.split('/').map(encodeURIComponent).join('/')}`
+  }
+}
+
+/** Adds to a schema's own words, at the end of `allOf`: pointers into it lead where they did. */
+function add(schema: Keywords, more: object): void {
+  const { allOf } = schema
+  Object.assign(schema, { allOf: [...(Array.isArray(allOf) ? allOf : []), more] })
+}
+
+/** Members that do not travel this way are neither required nor admitted (OpenAPI 3.1 §4.8.24). */
+function hideMarked(schema: Keywords, place: Place, direction: Direction): void {
+  const { properties, required } = schema
+  if (!isObject(properties)) return
+  const word = direction === 'request' ? 'readOnly' : 'writeOnly'
+  const marked = Object.keys(properties).filter((name) => isMarked(within(place, 'properties', name), word))
+  if (marked.length === 0) return
+  if (Array.isArray(required)) {
+    Object.assign(schema, { required: required.filter((name) => !marked.includes(name as string)) })
+  }
+  add(schema, { properties: Object.fromEntries(marked.map((name) => [name, false])) })
+}
+
+function isMarked(place: Place, word: string): boolean {
+  const own = valueAt(place)
+  if (!isObject(own)) return false
+  if (own[word] === true) return true
+  const target = own['$ref'] === undefined ? null : followed(place)
+  const meant = target === null ? undefined : valueAt(target)
+  return isObject(meant) && meant[word] === true
+}
+
+/** A discriminator's name and the schema that it chooses belong together: each branch takes its own names alone. */
+function tellApart(schema: Keywords): void {
+  const { discriminator } = schema
+  if (!isObject(discriminator)) return
+  const name = discriminator['propertyName'] as string
+  const mapping = isObject(discriminator['mapping']) ? Object.entries(discriminator['mapping']) : []
+  for (const word of ['oneOf', 'anyOf'] as const) {
+    const { [word]: branches } = schema
+    if (!Array.isArray(branches)) continue
+    const told = branches.map((branch: Keywords) => {
+      const reference = String(branch['$ref'])
+      const own = reference.slice(reference.lastIndexOf('/') + 1)
+      const mapped = mapping.filter(([, to]) => to === reference || to === own).map(([value]) => value)
+      return { ...branch, required: [name], properties: { [name]: { enum: [...new Set([...mapped, own])] } } }
+    })
+    Object.assign(schema, { [word]: told })
+  }
+}
+
+/** Whether no item stands twice, in the time of one look at each. */
+function areUnique(list: readonly unknown[]): boolean {
+  const seen = new Set<unknown>()
+  for (const item of list) {
+    const known =
+      typeof item === 'object' && item !== null ? `:${canonical(item)}` : typeof item === 'string' ? `"${item}` : item
+    if (seen.has(known)) return false
+    seen.add(known)
+  }
+  return true
+}
+
+/** A text that equal values have in common. */
+function canonical(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
+  const members = Object.entries(value).toSorted(([one], [other]) => (one < other ? -1 : 1))
+  return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${canonical(member)}`).join(',')}}`
+}

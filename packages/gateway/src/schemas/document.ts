@@ -1,0 +1,198 @@
+import { type Contents, type Described, essenceOf, type Notes, type Texts } from './described.ts'
+import { DIALECTS } from './inspect.ts'
+import { followed, inOptions, isObject, type Place, valueAt, within } from './pointer.ts'
+
+type Json = Readonly<Record<string, unknown>>
+
+/** The object that stands somewhere, references followed. */
+function objectAt(place: Place): { readonly place: Place; readonly value: Json } | null {
+  const here = followed(place)
+  const value = here === null ? undefined : valueAt(here)
+  return here === null || !isObject(value) ? null : { place: here, value }
+}
+
+/** A path in words that the document and a route have in common: parameters count, not their names. */
+const inCommon = (path: string): string =>
+  path
+    .split('/')
+    .map((segment) => (/^(?::\w+|\{[^{}]*\})$/.test(segment) ? ':' : segment))
+    .join('/')
+
+const namesIn = (path: string): string[] =>
+  path.split('/').flatMap((segment) => (/^(?::(\w+)|\{([^{}]*)\})$/.exec(segment) ?? []).slice(1).filter(Boolean))
+
+/** Paths of documents by what they have in common with routes. */
+const paths = new WeakMap<object, ReadonlyMap<string, readonly string[]>>()
+
+function pathsOf(document: object): ReadonlyMap<string, readonly string[]> {
+  const known = paths.get(document)
+  if (known !== undefined) return known
+  const written = (document as { paths?: unknown }).paths
+  const made = Map.groupBy(isObject(written) ? Object.keys(written) : [], inCommon)
+  paths.set(document, made)
+  return made
+}
+
+/** A whole OpenAPI document among the gateway's options. */
+export const documentAt = (document: object, at: string): Place => ({ root: document, pointer: '', at })
+
+/** What is wrong with a document as a whole. */
+export function checkDocument(document: Place, notes: Notes): void {
+  const { openapi, jsonSchemaDialect } = document.root as Json
+  if (typeof openapi !== 'string' || !/^3\.1\.\d+$/.test(openapi)) {
+    const path = `${document.at}/openapi`
+    const message = "is another version than OpenAPI 3.1; convert the document, and write '3.1.1'"
+    notes.tell(within(document, 'openapi'), 'openapi-version', message, [{ op: 'add', path, value: '3.1.1' }])
+  }
+  if (jsonSchemaDialect !== undefined && !DIALECTS.includes(jsonSchemaDialect as string)) {
+    const message = 'is another dialect than JSON Schema 2020-12; remove it'
+    notes.remove(within(document, 'jsonSchemaDialect'), 'dialect-unsupported', message)
+  }
+  for (const twice of pathsOf(document.root).values()) {
+    for (const path of twice.slice(1)) {
+      notes.remove(within(document, 'paths', path), 'path-duplicate', `is the same path as ${twice[0]}; remove it`)
+    }
+  }
+}
+
+/**
+ * Reads what a document says of a route.
+ * @param path the route's public path
+ * @param answers whether answers are judged too
+ * @returns null if the document has no such operation
+ */
+export function describeOperation(
+  document: Place,
+  method: string,
+  path: string,
+  answers: boolean,
+  notes: Notes,
+): Described | null {
+  const template = pathsOf(document.root).get(inCommon(path))?.[0]
+  if (template === undefined) return null
+  const item = objectAt(within(document, 'paths', template))
+  const name = method === 'HEAD' ? 'get' : method.toLowerCase()
+  if (item === null || !Object.hasOwn(item.value, name)) return null
+  const operation = objectAt(within(item.place, name))
+  if (operation === null) return null
+  const parameters = new Map<string, Parameter>()
+  for (const { place } of [item, operation]) {
+    for (const one of readParameters(place, notes)) parameters.set(`${one.in} ${one.name}`, one)
+  }
+  const all = [...parameters.values()]
+  const inPath = namesIn(template)
+  for (const missing of inPath.filter((one) => !parameters.has(`path ${one}`))) {
+    const value = { name: missing, in: 'path', required: true, schema: { type: 'string' } }
+    const listed = Array.isArray(operation.value['parameters'])
+    notes.tell(operation.place, 'parameter-missing', `does not describe {${missing}}, which its path has`, [
+      {
+        op: 'add',
+        path: `${inOptions(operation.place)}/parameters${listed ? '/-' : ''}`,
+        value: listed ? value : [value],
+      },
+    ])
+  }
+  const named = namesIn(path)
+  return {
+    params: texts(all, 'path', (one) => named[inPath.indexOf(one)] ?? one),
+    query: texts(all, 'query', (one) => one),
+    headers: texts(all, 'header', (one) => one.toLowerCase()),
+    cookies: texts(all, 'cookie', (one) => one),
+    body: readBody(within(operation.place, 'requestBody'), notes),
+    responses: answers ? readResponses(within(operation.place, 'responses'), notes) : null,
+  }
+}
+
+interface Parameter {
+  readonly name: string
+  readonly in: string
+  readonly required: boolean
+  readonly place: Place
+  readonly list: 'repeated' | 'commas'
+}
+
+const STYLES: Readonly<Record<string, string>> = { path: 'simple', query: 'form', header: 'simple', cookie: 'form' }
+
+/** Fields that parameters do not describe (OpenAPI 3.1 §4.8.12.1). */
+const OF_HTTP: ReadonlySet<string> = new Set(['accept', 'content-type', 'authorization'])
+
+function readParameters(holder: Place, notes: Notes): Parameter[] {
+  const list = valueAt(within(holder, 'parameters'))
+  if (!Array.isArray(list)) return []
+  return [...list.keys()].flatMap((i): Parameter[] => {
+    const written = within(holder, 'parameters', i)
+    const found = objectAt(written)
+    const { name, in: where, required, style, explode, content } = found?.value ?? {}
+    if (found === null || typeof name !== 'string' || typeof where !== 'string' || !Object.hasOwn(STYLES, where)) {
+      notes.remove(written, 'parameter-malformed', 'is no parameter of a path, query, header or cookie; mend it')
+      return []
+    }
+    if (where === 'header' && OF_HTTP.has(name.toLowerCase())) return []
+    if (content !== undefined) {
+      const at = inOptions(found.place)
+      notes.tell(
+        within(found.place, 'content'),
+        'parameter-content',
+        "is a document within a parameter, which is not read here; write schema: { type: 'string' }",
+        [
+          { op: 'remove', path: `${at}/content` },
+          { op: 'add', path: `${at}/schema`, value: { type: 'string' } },
+        ],
+      )
+      return []
+    }
+    if (style !== undefined && style !== STYLES[where]) {
+      const message = `is not read here; write style: '${STYLES[where]}', or remove it`
+      notes.remove(within(found.place, 'style'), 'style-unsupported', message)
+    }
+    const place = within(found.place, 'schema')
+    notes.text(place)
+    const repeated = STYLES[where] === 'form' && explode !== false
+    return [{ name, in: where, required: required === true, place, list: repeated ? 'repeated' : 'commas' }]
+  })
+}
+
+function texts(all: readonly Parameter[], where: string, named: (name: string) => string): Texts {
+  const here = all.filter((one) => one.in === where).map((one) => ({ ...one, name: named(one.name) }))
+  return {
+    properties: Object.fromEntries(here.map(({ name, place }) => [name, place])),
+    required: here.filter(({ required }) => required).map(({ name }) => name),
+    lists: Object.fromEntries(here.map(({ name, list }) => [name, list])),
+  }
+}
+
+function readBody(written: Place, notes: Notes): Described['body'] {
+  if (valueAt(written) === undefined) return { required: false, contents: new Map() }
+  const found = objectAt(written)
+  if (found === null) {
+    notes.remove(written, 'body-malformed', 'leads nowhere in the document; mend it')
+    return null
+  }
+  const contents = readContents(found.place, notes)
+  for (const type of [...contents.keys()].filter((one) => one.includes('*'))) {
+    const message = 'is a range of media types, of which some are not read here; name them'
+    notes.remove(within(found.place, 'content', type), 'media-type-range', message)
+  }
+  return { required: found.value['required'] === true, contents }
+}
+
+function readContents(holder: Place, notes: Notes): Contents {
+  const content = valueAt(within(holder, 'content'))
+  const types = isObject(content) ? Object.keys(content) : []
+  return new Map(types.map((type) => [essenceOf(type), notes.content(type, within(holder, 'content', type, 'schema'))]))
+}
+
+function readResponses(holder: Place, notes: Notes): Described['responses'] {
+  const written = valueAt(holder)
+  if (!isObject(written)) return new Map()
+  return new Map(
+    Object.keys(written)
+      .filter((status) => !status.startsWith('x-'))
+      .flatMap((status): [string, Contents][] => {
+        const found = objectAt(within(holder, status))
+        if (found !== null) return [[status.toLowerCase(), readContents(found.place, notes)]]
+        notes.remove(within(holder, status), 'response-malformed', 'leads nowhere in the document; mend it')
+        return []
+      }),
+  )
+}

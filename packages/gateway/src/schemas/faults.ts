@@ -1,0 +1,50 @@
+import { isObject, type Place } from './pointer.ts'
+import type { Validate } from './compiler.ts'
+import { walk } from './walk.ts'
+
+/** What a message is made of. */
+export type MessagePart = 'params' | 'query' | 'headers' | 'cookies' | 'body' | 'answer'
+
+/** Why a message is not admitted. Nothing in it comes from the message. */
+export interface Fault {
+  readonly part: MessagePart
+  /** The keyword that is broken, or another short name. */
+  readonly rule: string
+  /** What is asked and where, in the words of the schema. */
+  readonly asks: string | null
+}
+
+/** A validator, and the names that its schemas know: those alone are told of. */
+export interface Judge {
+  readonly validate: Validate
+  readonly names: ReadonlySet<string>
+}
+
+/** The names that schemas give to members. */
+export function namesOf(places: readonly Place[]): ReadonlySet<string> {
+  const names = new Set<string>()
+  for (const place of places) {
+    walk(place, ({ properties }) => {
+      if (isObject(properties)) for (const name of Object.keys(properties)) names.add(name)
+    })
+  }
+  return names
+}
+
+/** Ajv's words of what a schema asks never hold what came. */
+const OF_THE_SCHEMA = /^must (?:be|have|NOT|match|contain|pass) /
+
+/** Why a validator has not admitted a value. */
+export function faultOf(part: MessagePart, { validate, names }: Judge): Fault {
+  const [error] = validate.errors ?? []
+  if (error === undefined) return { part, rule: 'schema', asks: null }
+  const { instancePath, keyword, message = '' } = error
+  const steps = instancePath.split('/').slice(1)
+  const strange = steps.findIndex((step) => !/^\d{1,6}$/.test(step) && !names.has(unescaped(step)))
+  const known = (strange === -1 ? steps : steps.slice(0, strange)).map(unescaped)
+  const says = keyword === 'false schema' ? 'must NOT be sent' : message
+  const asks = OF_THE_SCHEMA.test(says) ? `${[part, ...known].join('.')} ${says}` : null
+  return { part, rule: keyword, asks }
+}
+
+const unescaped = (step: string): string => step.replaceAll('~1', '/').replaceAll('~0', '~')

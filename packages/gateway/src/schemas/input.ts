@@ -1,0 +1,168 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import { namedByConnection } from '../request-fields.ts'
+import type { Compiler } from './compiler.ts'
+import { type Content, type Described, membersOf, type Texts } from './described.ts'
+import { type Fault, faultOf, type Judge, type MessagePart, namesOf } from './faults.ts'
+import { readJson } from './json.ts'
+import { lowerCased } from './header-schema.ts'
+import type { Place } from './pointer.ts'
+import { compileText, type Named, readQuery, readTexts, type TextReader } from './texts.ts'
+
+/** The parts of a request that are text, as they came. */
+export interface TextParts {
+  /** The request target. */
+  readonly url: string
+  /** Of the path, decoded. */
+  readonly params: Readonly<Record<string, string | undefined>>
+  readonly headers: IncomingHttpHeaders
+}
+
+/** How a body of one media type is taken. */
+export interface Taking {
+  readonly kind: Content['kind']
+  /** What its bytes say, or why they may not pass. */
+  read(bytes: Buffer): { readonly value: unknown } | Fault
+}
+
+/** What requests of one route are held to. */
+export interface Input {
+  /** Judges what is no body. */
+  readonly texts: (request: TextParts) => Fault | null
+  /** Null: bodies pass unread. */
+  readonly body: {
+    readonly required: boolean
+    /** How a body is taken; null: not at all. */
+    readonly taking: (contentType: string | undefined) => Taking | null
+    /** Whether any body is. */
+    readonly none: boolean
+  } | null
+}
+
+/** Compiles what is said of requests. */
+export function compileInput(described: Described, compiler: Compiler): Input {
+  const params = compileTexts(described.params, compiler)
+  const query = compileTexts(described.query, compiler)
+  const headers = compileTexts(described.headers, compiler, true)
+  const cookies = compileTexts(described.cookies, compiler)
+  return {
+    texts: (request) =>
+      (params === null ? null : judgeParams(params, request)) ??
+      (query === null ? null : judgeQuery(query, request.url)) ??
+      (headers === null ? null : judgeHeaders(headers, request.headers)) ??
+      (cookies === null ? null : judgeCookies(cookies, request.headers.cookie)),
+    body: described.body === null ? null : compileBody(described.body, compiler),
+  }
+}
+
+interface TextsJudge extends Judge {
+  readonly readers: ReadonlyMap<string, TextReader>
+}
+
+function compileTexts(texts: Texts | null, compiler: Compiler, ofFields = false): TextsJudge | null {
+  if (texts === null) return null
+  if ('properties' in texts) {
+    const { properties, lists } = texts
+    const all = Object.entries(properties)
+    return {
+      validate: compiler.compileMembers(texts),
+      names: new Set(Object.keys(properties)),
+      readers: new Map(all.map(([name, place]) => [name, compileText(place, lists[name] ?? 'repeated')])),
+    }
+  }
+  const whole = ofFields ? { ...texts.whole, root: lowerCased(texts.whole.root) as object } : texts.whole
+  const members = membersOf(whole)
+  return {
+    validate: compiler.compile(whole),
+    names: namesOf([whole]),
+    readers: new Map(members.map(([name, place]) => [name, compileText(place, ofFields ? 'commas' : 'repeated')])),
+  }
+}
+
+const commas = (text: string): string[] => text.split(',').map((one) => one.trim())
+
+function judged(part: MessagePart, judge: TextsJudge, values: Named | string): Fault | null {
+  if (typeof values === 'string') return { part, rule: values, asks: null }
+  return judge.validate(values) ? null : faultOf(part, judge)
+}
+
+function judgeParams(judge: TextsJudge, { params }: TextParts): Fault | null {
+  const pairs = Object.entries(params).map(([name, text]) => [name, text ?? ''] as const)
+  return judged(
+    'params',
+    judge,
+    readTexts(pairs, judge.readers, (text) => text.split(',')),
+  )
+}
+
+function judgeQuery(judge: TextsJudge, url: string): Fault | null {
+  const at = url.indexOf('?')
+  return judged('query', judge, readQuery(at === -1 ? '' : url.slice(at + 1), judge.readers))
+}
+
+/** Judges the fields that travel: those that Connection names stay behind (RFC 9110 §7.6.1). */
+function judgeHeaders(judge: TextsJudge, headers: IncomingHttpHeaders): Fault | null {
+  const named = namedByConnection(headers.connection)
+  const pairs: [string, string][] = []
+  for (const name of judge.readers.keys()) {
+    const value = headers[name]
+    if (value === undefined || named?.has(name) === true) continue
+    pairs.push([name, typeof value === 'string' ? value : value.join(', ')])
+  }
+  return judged('headers', judge, readTexts(pairs, judge.readers, commas))
+}
+
+/** Judges the cookies that have a schema; others are nobody's business here. */
+function judgeCookies(judge: TextsJudge, field: string | undefined): Fault | null {
+  if (judge.readers.size === 0) return null
+  const pairs: [string, string][] = []
+  for (const pair of (field ?? '').split(';')) {
+    const at = pair.indexOf('=')
+    const name = pair.slice(0, at).trim()
+    if (at !== -1 && judge.readers.has(name)) pairs.push([name, pair.slice(at + 1).trim()])
+  }
+  return judged('cookies', judge, readTexts(pairs, judge.readers, commas))
+}
+
+// RFC 9110 §8.3.1. Of texts, no other charset than UTF-8: who reads another reads something else.
+const TYPE = /^([\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+)(?:[ \t]*;[ \t]*charset=(?:utf-8|"utf-8"))?$/i
+const ESSENCE = /^([\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+)[ \t]*(?:;|$)/
+
+function compileBody({ required, contents }: NonNullable<Described['body']>, compiler: Compiler): Input['body'] {
+  const takings = new Map([...contents].map(([type, content]) => [type, compileTaking(content, compiler)]))
+  return {
+    required,
+    none: takings.size === 0,
+    taking(contentType) {
+      if (contentType === undefined) return null
+      const found = takings.get((ESSENCE.exec(contentType)?.[1] ?? '').toLowerCase())
+      if (found === undefined || found.kind === 'unread') return found ?? null
+      return TYPE.test(contentType) ? found : null
+    },
+  }
+}
+
+function compileTaking({ kind, place }: Content, compiler: Compiler): Taking {
+  const judge = place === null ? null : { validate: compiler.compile(place), names: namesOf([place]) }
+  const admitted = (value: unknown): { value: unknown } | Fault =>
+    judge === null || judge.validate(value) ? { value } : faultOf('body', judge)
+  if (kind === 'form') {
+    const readers = new Map(
+      membersOf(place as Place).map(([name, member]) => [name, compileText(member, 'repeated')] as const),
+    )
+    return {
+      kind,
+      read(bytes) {
+        // Percent-encoding leaves ASCII alone.
+        const values = readQuery(bytes.toString('latin1'), readers)
+        return typeof values === 'string' ? { part: 'body', rule: values, asks: null } : admitted(values)
+      },
+    }
+  }
+  return {
+    kind,
+    read(bytes) {
+      const reading = readJson(bytes)
+      return 'fault' in reading ? { part: 'body', rule: reading.fault, asks: null } : admitted(reading.value)
+    },
+  }
+}

@@ -1,0 +1,62 @@
+/** A schema: where it stands, and what its references lead into. */
+export interface Place {
+  /** The whole: a document, or one schema. */
+  readonly root: object
+  /** JSON Pointer (RFC 6901) into it. */
+  readonly pointer: string
+  /** JSON Pointer of the whole in the gateway's options. */
+  readonly at: string
+}
+
+/** One step of a pointer. */
+export const token = (name: string): string => name.replaceAll('~', '~0').replaceAll('/', '~1')
+
+/** A place within another. */
+export function within({ root, pointer, at }: Place, ...names: readonly (string | number)[]): Place {
+  return { root, pointer: [pointer, ...names.map((name) => token(String(name)))].join('/'), at }
+}
+
+/** Where it stands in the gateway's options. */
+export const inOptions = ({ at, pointer }: Place): string => `${at}${pointer}`
+
+/** What stands there; undefined if nothing does. */
+export function valueAt({ root, pointer }: Place): unknown {
+  let value: unknown = root
+  for (const step of pointer.split('/').slice(1)) {
+    const name = step.replaceAll('~1', '/').replaceAll('~0', '~')
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined
+    value = (value as Record<string, unknown>)[name]
+  }
+  return value
+}
+
+/** Whether something is a JSON object. */
+export const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/**
+ * Where a reference leads, within the same whole.
+ * @returns null for one that leads out of it, or is no JSON Pointer
+ */
+export function referred({ root, at }: Place, reference: unknown): Place | null {
+  if (typeof reference !== 'string' || !/^#(?:\/|$)/.test(reference)) return null
+  try {
+    return { root, at, pointer: decodeURIComponent(reference.slice(1)) }
+  } catch {
+    return null
+  }
+}
+
+/** Follows references from object to object, as far as they lead. Null: nowhere, or in a circle. */
+export function followed(place: Place): Place | null {
+  let here = place
+  for (let steps = 0; steps < 32; steps++) {
+    const value = valueAt(here)
+    if (value === undefined) return null
+    if (!isObject(value) || value['$ref'] === undefined) return here
+    const next = referred(here, value['$ref'])
+    if (next === null) return null
+    here = next
+  }
+  return null
+}
