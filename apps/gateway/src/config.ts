@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import type { ApiKeyOptions } from '@portcullis/auth'
 import { compileOptions, type Mistake } from '@portcullis/kernel'
 import type { InternalTokenOptions } from '@portcullis/gateway'
 import { checkOptions, type SecurityOptions } from '@portcullis/security'
@@ -34,7 +35,14 @@ const OWN = ['listen', 'operation', 'drain', 'redis', 'logLevel'] as const
 
 /** The rooms' options alone. */
 export function roomsOf(config: Config): SecurityOptions {
-  return Object.fromEntries(Object.entries(config).filter(([key]) => !(OWN as readonly string[]).includes(key)))
+  const rooms: SecurityOptions = Object.fromEntries(
+    Object.entries(config).filter(([key]) => !(OWN as readonly string[]).includes(key)),
+  )
+  const { auth } = rooms
+  if (auth === undefined || auth === false || auth.apiKeys === undefined) return rooms
+  const { file, ...apiKeys } = auth.apiKeys as ApiKeyOptions & { file?: string }
+  // Whoever withdraws the last key leaves an empty file, and no key at all is what then must be admitted.
+  return file === undefined ? rooms : { ...rooms, auth: { ...auth, apiKeys: { ...apiKeys, find: () => null } } }
 }
 
 /** How internal tokens are signed. */
@@ -88,7 +96,6 @@ function readApiKeys({ data, folder }: ConfigFile, env: Surroundings['env']): Ap
   if (!Array.isArray(entries))
     throw new ConfigError(name, [{ line: 1, column: 1, message: 'is not a list of entries' }])
   given.keys = [...(keys as unknown[]), ...(entries as unknown[])]
-  delete given.file
   return { name, file, from: keys.length }
 }
 

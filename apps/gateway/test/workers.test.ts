@@ -1,0 +1,119 @@
+import { createServer } from 'node:net'
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { describe, expect, it, vi } from 'vitest'
+import { command, type Command } from './process.ts'
+import { configFor, startService, writeConfig } from './stage.ts'
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  return port
+}
+
+interface Started extends Command {
+  readonly url: string
+  readonly operation: string
+  readonly config: ReturnType<typeof writeConfig>
+  /** The text of the file, with something else in it. */
+  readonly text: (more?: { rewrite?: string; more?: string }) => string
+  /** What is at `/metrics` under that name and labels. */
+  readonly metric: (name: string) => Promise<number>
+}
+
+async function started(servicePort: number, more = ''): Promise<Started> {
+  const [port, operationPort] = [await freePort(), await freePort()]
+  const text: Started['text'] = (given = {}) =>
+    configFor(servicePort, { more, ...given })
+      .replace('port: 0 }', `port: ${port} }`)
+      .replace('operation: { port: 0 }', `operation: { port: ${operationPort} }`)
+      .replace('logLevel: silent', 'logLevel: info')
+  const config = writeConfig(text())
+  const run = command(['--no-watch', '--workers', '2', config.file])
+  const operation = `http://127.0.0.1:${operationPort}`
+  await vi.waitFor(async () => expect((await fetch(`${operation}/ready`)).status).toBe(200), {
+    timeout: 30_000,
+    interval: 100,
+  })
+  const metric = async (name: string): Promise<number> => {
+    const found = (await (await fetch(`${operation}/metrics`)).text()).split('\n').find((line) => line.startsWith(name))
+    return Number(found?.slice(found.lastIndexOf(' ')))
+  }
+  return { ...run, url: `http://127.0.0.1:${port}/a`, operation, config, text, metric }
+}
+
+/** Each on a connection of its own, so that both workers get some. */
+const ask = async (url: string): Promise<[number, string]> => {
+  const answer = await fetch(url, { headers: { connection: 'close' } })
+  return [answer.status, await answer.text()]
+}
+
+const asked = 'gateway_requests_total{route="/a",method="GET",status="200"}'
+
+describe('two workers', () => {
+  it('answer on one port, are counted together, read the file again together, and end together', async () => {
+    const service = await startService()
+    const gateway = await started(service.port)
+    for (let time = 0; time < 20; time++) expect(await ask(gateway.url)).toEqual([200, '"/a"'])
+    expect(await gateway.metric(asked)).toBe(20)
+
+    gateway.config.write(gateway.text({ rewrite: '/b' }))
+    gateway.process.kill('SIGHUP')
+    await vi.waitFor(() => expect(gateway.output()).toContain('gateway: reloaded'), { timeout: 20_000 })
+    for (let time = 0; time < 20; time++) expect(await ask(gateway.url)).toEqual([200, '"/b"'])
+
+    gateway.config.write(gateway.text({ rewrite: '/b/:none' }))
+    gateway.process.kill('SIGHUP')
+    await vi.waitFor(() => expect(gateway.output()).toContain('not reloaded: 1 mistake'), { timeout: 20_000 })
+    expect(await ask(gateway.url)).toEqual([200, '"/b"'])
+    expect(await gateway.metric(asked)).toBe(41)
+
+    gateway.process.kill('SIGTERM')
+    expect(await gateway.ended).toBe(0)
+    await expect(fetch(gateway.url)).rejects.toThrow()
+  })
+
+  it('are two again when one was killed, and what it had counted is not forgotten', async () => {
+    const service = await startService()
+    const gateway = await started(service.port)
+    const pids = (): number[] => [...new Set(gateway.lines.map((line) => (line as unknown as { pid: number }).pid))]
+    for (let time = 0; time < 10; time++) await ask(gateway.url)
+    expect(await gateway.metric(asked)).toBe(10)
+    const victim = pids().find((pid) => pid !== gateway.process.pid) as number
+    process.kill(victim, 'SIGKILL')
+    await vi.waitFor(async () => expect((await fetch(`${gateway.operation}/ready`)).status).toBe(503), {
+      timeout: 10_000,
+      interval: 10,
+    })
+    expect(gateway.output()).toContain('a worker has ended')
+    for (let time = 0; time < 4; time++) expect((await ask(gateway.url))[0]).toBe(200)
+    await vi.waitFor(async () => expect((await fetch(`${gateway.operation}/ready`)).status).toBe(200), {
+      timeout: 30_000,
+      interval: 100,
+    })
+    expect(await gateway.metric(asked)).toBe(14)
+  })
+
+  it('say at the start that each counts limits by itself', async () => {
+    const service = await startService()
+    const limit = 'rateLimit: { policies: [{ name: per-ip, limit: 4, window: 3600 }] }\n'
+    const gateway = await started(service.port, limit)
+    expect(gateway.lines.map(({ level, msg }) => [level, msg])).toContainEqual([
+      40,
+      'gateway: without redis each of the 2 workers counts rate limits by itself',
+    ])
+    const statuses = []
+    for (let time = 0; time < 16; time++) statuses.push((await ask(gateway.url))[0])
+    expect(statuses.filter((status) => status === 200)).toHaveLength(8)
+  })
+
+  it('do not start where one cannot', async () => {
+    const service = await startService()
+    const { file } = writeConfig(configFor(service.port, { policy: '{ cors: {} }' }))
+    const run = command(['--no-watch', '--workers', '2', file])
+    expect(await run.ended).toBe(1)
+    expect(run.output()).toMatch(/GET \/a/)
+  })
+})
