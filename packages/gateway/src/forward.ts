@@ -9,6 +9,7 @@ import { type Downstream, Exchange, type Failure, type Fields } from './exchange
 import type { TokenMint } from './internal-token.ts'
 import { isMalformedTarget, isUnsafePath, type PathParams } from './path.ts'
 import type { GatewayPolicy, RoutePolicy } from './policy.ts'
+import { hasBody, unseenBody } from './request-body.ts'
 import { buildRequestFields, hasTwoHosts, isMalformedFraming, isMalformedHost } from './request-fields.ts'
 import { writeResponseFields } from './response-fields.ts'
 import { judgeAnswer } from './schemas/answers.ts'
@@ -89,6 +90,8 @@ export function forward(
     close(raw, reply)
     return errors.PTC_GATEWAY_BODY_TOO_LARGE
   }
+  const source = request.body === undefined ? unseenBody(raw) : (request.body as Readable)
+  if (source === 'read') return errors.PTC_GATEWAY_REQUEST_MALFORMED
   const now = performance.now()
   const first = upstream.pick(now, null)
   if (first === null) return unavailable(upstream, now)
@@ -111,10 +114,9 @@ export function forward(
     webSockets?.open(request, reply, route, { upgrade, upstream, target: first, path: target, fields, timeout })
     return null
   }
-  const source = request.body as Readable | undefined
   let upload: Upload | null = null
   const read = bytesOf(request)
-  if (read === null && source !== undefined && hasBody(length, request)) {
+  if (read === null && source !== null && hasBody(raw)) {
     upload = new Upload(source, route.bodyLimit)
     // A body that somebody replaced on its way has another length.
     if (length !== null && source === raw) fields.push('content-length', declared as string)
@@ -157,12 +159,6 @@ function unavailable(upstream: Upstream, now: number): Refusal {
     ...(retryAfter === null ? {} : { retryAfter }),
     detail: { upstream: upstream.name },
   })
-}
-
-/** HTTP/1.1 declares a body in its fields (RFC 9112 §6.3), HTTP/2 need not (RFC 9113 §8.1.1). */
-function hasBody(length: number | null, { raw, headers }: FastifyRequest): boolean {
-  if (length !== null) return length > 0
-  return headers['transfer-encoding'] !== undefined || raw.httpVersionMajor === 2
 }
 
 /** The client of one exchange. */

@@ -24,101 +24,75 @@ const FRAMINGS: Record<string, string> = {
   ),
   'CL.0 and TE': post('Content-Length: 0\r\nTransfer-Encoding: chunked\r\n', tail),
 }
-const named = (of: string, values: readonly string[], make: (value: string) => string): void => {
-  for (const value of values) FRAMINGS[`${of} ${JSON.stringify(value).slice(0, 60)}`] = make(value)
+const named = (of: string, make: (value: string) => string, ...values: (readonly string[])[]): void => {
+  for (const value of values.flat()) FRAMINGS[`${of} ${JSON.stringify(value).slice(0, 60)}`] = make(value)
 }
 
 named(
   'Transfer-Encoding:',
-  [
-    ...['xchunked', 'chunked, identity', 'identity, chunked', 'chunked, chunked', 'identity', 'x', '"chunked"', ''],
-    ...[
-      'chunked;q=1',
-      'chun\tked',
-      'chunked\t',
-      'chunked\x0b',
-      '\x0bchunked',
-      'chunked\0',
-      'gzip, chunked',
-      '[chunked]',
-    ],
-    ...['chunked, gzip', ',chunked', 'chunked,', 'chunked ,', 'chunked\r\n foo', 'chunked\r\n\tfoo', '\xffchunked'],
-    ...['cow\r\nTransfer-Encoding: chunked', 'chunked\r\nTransfer-Encoding: cow', 'chunked\x85', '\xa0chunked'],
-    ...['chunked\r\nTransfer-Encoding: identity', 'chunked\r\nTransfer-Encoding: chunked'],
-  ],
   (coding) => post(`Transfer-Encoding: ${coding}\r\n`, tail),
+  ['xchunked', 'chunked, identity', 'identity, chunked', 'chunked, chunked', 'identity', 'x', '"chunked"', ''],
+  ['chunked;q=1', 'chun\tked', 'chunked\t', 'chunked\x0b', '\x0bchunked', 'chunked\0', 'gzip, chunked', '[chunked]'],
+  ['chunked, gzip', ',chunked', 'chunked,', 'chunked ,', 'chunked\r\n foo', 'chunked\r\n\tfoo', '\xffchunked'],
+  ['cow\r\nTransfer-Encoding: chunked', 'chunked\r\nTransfer-Encoding: cow', 'chunked\x85', '\xa0chunked'],
+  ['chunked\r\nTransfer-Encoding: identity', 'chunked\r\nTransfer-Encoding: chunked'],
 )
 named(
   'Content-Length and Transfer-Encoding:',
-  ['xchunked', 'Chunked', 'identity', '\tchunked', 'gzip', 'chunked, identity', ''],
   (coding) => post(`Content-Length: ${both}\r\nTransfer-Encoding: ${coding}\r\n`, tail),
+  ['xchunked', 'Chunked', 'identity', '\tchunked', 'gzip', 'chunked, identity', ''],
 )
 named(
   'Content-Length and',
-  [
-    ...['Transfer-Encoding : chunked', 'Transfer-Encoding\t: chunked', ' Transfer-Encoding: chunked', ': chunked'],
-    ...['Transfer-Encoding\0: chunked', 'X: y\r\n Transfer-Encoding: chunked', 'X: y\rTransfer-Encoding: chunked'],
-    ...['X: y\nTransfer-Encoding: chunked', 'X: y\0\r\nTransfer-Encoding: chunked', 'Transfer-Encoding:chunked'],
-    ...['Transfer-Encoding:\r\n chunked', 'Transfer-Encoding:\nchunked', 'Transfer-Encoding\r\n: chunked'],
-    ...['Transfer-Encoding chunked', 'Transfer-Encoding: chunked\r', 'Foo\r\nTransfer-Encoding: chunked'],
-  ],
   (field) => post(`Content-Length: ${both}\r\n${field}\r\n`, tail),
+  ['Transfer-Encoding : chunked', 'Transfer-Encoding\t: chunked', ' Transfer-Encoding: chunked', ': chunked'],
+  ['Transfer-Encoding\0: chunked', 'X: y\r\n Transfer-Encoding: chunked', 'X: y\rTransfer-Encoding: chunked'],
+  ['X: y\nTransfer-Encoding: chunked', 'X: y\0\r\nTransfer-Encoding: chunked', 'Transfer-Encoding:chunked'],
+  ['Transfer-Encoding:\r\n chunked', 'Transfer-Encoding:\nchunked', 'Transfer-Encoding\r\n: chunked'],
+  ['Transfer-Encoding chunked', 'Transfer-Encoding: chunked\r', 'Foo\r\nTransfer-Encoding: chunked'],
 )
 named(
   'Content-Length:',
-  [
-    ...['+5', '-5', '0x5', '5,5', '5, 5', '5;', '5.0', '5e0', '\x0b5', '5\0', '', '5 5', 'a', '\xd9\xa5'],
-    ...['99999999999999999999', '18446744073709551621', '5\r\nContent-Length: 6', '5\r\nContent-Length: 5'],
-    ...['5\r\nContent-Length : 6', '6\r\nContent-Length: 5', '5\r\n 6'],
-  ],
   (length) => post(`Content-Length: ${length}\r\n`, 'hello'),
+  ['+5', '-5', '0x5', '5,5', '5, 5', '5;', '5.0', '5e0', '\x0b5', '5\0', '', '5 5', 'a', '\xd9\xa5'],
+  ['99999999999999999999', '18446744073709551621', '5\r\nContent-Length: 6', '5\r\nContent-Length: 5'],
+  ['5\r\nContent-Length : 6', '6\r\nContent-Length: 5', '5\r\n 6'],
 )
 named(
   'chunks',
-  [
-    ...['5;a="', '5;a\nx', '5;', '5 ;a', '5 ', '5\t', '0x5', '+5', '-5', ' 5', '5_0', '', '5\r', '5\0', 'g'].map(
-      (size) => `${size}\r\nhello\r\n0\r\n\r\n`,
-    ),
-    ...['10000000000000005', 'fffffffffffffffff'].map((size) => `${size}\r\nhello\r\n0\r\n\r\n`),
-    ...['5\nhello\r\n0\r\n\r\n', '5;\nhello\r\n0\r\n\r\n', '5\rhello\r\n0\r\n\r\n', '5\r\nhello\n0\r\n\r\n'],
-    ...['5\r\nhello0\r\n\r\n', '5\r\nhelloXX0\r\n\r\n', '5\r\nhello\r\n\r\n', '5\r\nhello\r\n0\nX: y\r\n\r\n'],
-    ...[
-      '5\r\nhello\r\n0\r\nX : y\r\n\r\n',
-      '5\r\nhello\r\n0\r\n\n',
-      '5\r\nhello\r\n0\r\n\rX',
-      '5\r\nhello\r\n0\r\n y\r\n\r\n',
-    ],
-    ...['5\r\nhello\r\n0\r\nContent-Length: 9\r\n\r\n', '5\r\nhello\r\n0\r\nTransfer-Encoding: chunked\r\n\r\n'],
-  ],
   (chunks) => post('Transfer-Encoding: chunked\r\n', chunks),
+  ['5;a="', '5;a\nx', '5;', '5 ;a', '5 ', '5\t', '0x5', '+5', '-5', ' 5', '5_0', '', '5\r', '5\0', 'g'].map(
+    (size) => `${size}\r\nhello\r\n0\r\n\r\n`,
+  ),
+  ['10000000000000005', 'fffffffffffffffff'].map((size) => `${size}\r\nhello\r\n0\r\n\r\n`),
+  ['5\nhello\r\n0\r\n\r\n', '5;\nhello\r\n0\r\n\r\n', '5\rhello\r\n0\r\n\r\n', '5\r\nhello\n0\r\n\r\n'],
+  ['5\r\nhello0\r\n\r\n', '5\r\nhelloXX0\r\n\r\n', '5\r\nhello\r\n\r\n', '5\r\nhello\r\n0\nX: y\r\n\r\n'],
+  [
+    '5\r\nhello\r\n0\r\nX : y\r\n\r\n',
+    '5\r\nhello\r\n0\r\n\n',
+    '5\r\nhello\r\n0\r\n\rX',
+    '5\r\nhello\r\n0\r\n y\r\n\r\n',
+  ],
+  ['5\r\nhello\r\n0\r\nContent-Length: 9\r\n\r\n', '5\r\nhello\r\n0\r\nTransfer-Encoding: chunked\r\n\r\n'],
 )
 named(
   'the line',
-  [
-    ...['GET /public/x HTTP/1.2', 'GET /public/x http/1.1', 'GET /public/x HTTP/1.1 ', 'GET public/x HTTP/1.1'],
-    ...['GET\t/public/x\tHTTP/1.1', ' GET /public/x HTTP/1.1', 'GET /public/x HTTP/1.1\n', 'GET /public/x y HTTP/1.1'],
-    ...[
-      'GET /public/x\0 HTTP/1.1',
-      'GET /public/\xe9 HTTP/1.1',
-      'GET /public/\x7f HTTP/1.1',
-      'GET /public/x\rHTTP/1.1',
-    ],
-    ...['GET /public/x HTTP/1.1\rX: y', 'get /public/x HTTP/1.1', 'GETX /public/x HTTP/1.1', 'G\0T /public/x HTTP/1.1'],
-    ...['TRACK /public/x HTTP/1.1', 'PRI * HTTP/2.0', 'GET:/public/x HTTP/1.1', 'GET ?x HTTP/1.1', 'GET #x HTTP/1.1'],
-    ...['GET /public/x', 'GET /public/x HTTP/0.9', 'GET /public/x HTTP/2.0', 'GET /public/x HTTP/9.9'],
-    ...['GET http://b/public/x HTTP/1.1', 'GET https://user:p@a/public/x HTTP/1.1', 'GET ftp://a/public/x HTTP/1.1'],
-  ],
   (line) => `${line}\r\nHost: a\r\n\r\n`,
+  ['GET /public/x HTTP/1.2', 'GET /public/x http/1.1', 'GET /public/x HTTP/1.1 ', 'GET public/x HTTP/1.1'],
+  ['GET\t/public/x\tHTTP/1.1', ' GET /public/x HTTP/1.1', 'GET /public/x HTTP/1.1\n', 'GET /public/x y HTTP/1.1'],
+  ['GET /public/x\0 HTTP/1.1', 'GET /public/\xe9 HTTP/1.1', 'GET /public/\x7f HTTP/1.1', 'GET /public/x\rHTTP/1.1'],
+  ['GET /public/x HTTP/1.1\rX: y', 'get /public/x HTTP/1.1', 'GETX /public/x HTTP/1.1', 'G\0T /public/x HTTP/1.1'],
+  ['TRACK /public/x HTTP/1.1', 'PRI * HTTP/2.0', 'GET:/public/x HTTP/1.1', 'GET ?x HTTP/1.1', 'GET #x HTTP/1.1'],
+  ['GET /public/x', 'GET /public/x HTTP/0.9', 'GET /public/x HTTP/2.0', 'GET /public/x HTTP/9.9'],
+  ['GET http://b/public/x HTTP/1.1', 'GET https://user:p@a/public/x HTTP/1.1', 'GET ftp://a/public/x HTTP/1.1'],
 )
 named(
   'fields',
-  [
-    ...['Host: a\r\nHost: a', 'Host: a\r\nHost: b', 'X: y', 'Host: a, b', 'Host : a', ' Host: a', 'Host: a\r\n b'],
-    ...['Host: a\0b', 'Host: a@b', 'Host: a/b', 'Host: a#b', 'Host: a?b', 'Host: a:80:80', 'Host: a:x', 'Host: \xff'],
-    ...['Host: a\tb', 'H\0st: a', 'Host: a\r\nX: \x01', 'Host: a\r\nX: \x7f', 'Host: a\r\nX Y: z', 'Host: a\r\n: z'],
-    ...['Host: a\n\nGET /admin HTTP/1.1', 'Host: a\r\nX: y\r\r'],
-  ],
   (fields) => `GET /public/x HTTP/1.1\r\n${fields}\r\n\r\n`,
+  ['Host: a\r\nHost: a', 'Host: a\r\nHost: b', 'X: y', 'Host: a, b', 'Host : a', ' Host: a', 'Host: a\r\n b'],
+  ['Host: a\0b', 'Host: a@b', 'Host: a/b', 'Host: a#b', 'Host: a?b', 'Host: a:80:80', 'Host: a:x', 'Host: \xff'],
+  ['Host: a\tb', 'H\0st: a', 'Host: a\r\nX: \x01', 'Host: a\r\nX: \x7f', 'Host: a\r\nX Y: z', 'Host: a\r\n: z'],
+  ['Host: a\n\nGET /admin HTTP/1.1', 'Host: a\r\nX: y\r\r'],
 )
 
 interface Sight {

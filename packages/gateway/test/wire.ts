@@ -23,7 +23,7 @@ export interface Recorder {
 }
 
 const REQUEST_LINE = /^([A-Z]+) (\/[\x21\x22\x24-\x7e]*) HTTP\/1\.1$/
-const FIELD = /^([\w!#$%&'*+.^`|~-]+):[ ]?([\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?)?$/
+const FIELD = /^([\w!#$%&'*+.^`|~-]+):[ ]?([\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?$/
 
 /** Reads one request; null: more must come; a string: what is none. */
 function readStrictly(text: string): { arrival: Arrival; length: number } | string | null {

@@ -1,0 +1,28 @@
+import type { IncomingMessage } from 'node:http'
+import type { Readable } from 'node:stream'
+
+/**
+ * Whether a request has a body: HTTP/1.1 declares it in its fields (RFC 9112 §6.3), a stream of HTTP/2 ends with its
+ * fields or goes on (RFC 9113 §8.1). One whose declared length is 0 has none.
+ */
+export function hasBody(raw: IncomingMessage): boolean {
+  const { 'content-length': length, 'transfer-encoding': coding } = raw.headers
+  if (length !== undefined) return Number(length) > 0
+  return coding !== undefined || goesOn(raw)
+}
+
+const goesOn = (raw: IncomingMessage): boolean =>
+  (raw as { stream?: { readonly endAfterHeaders?: boolean } }).stream?.endAfterHeaders === false
+
+/** Methods whose content means nothing (RFC 9110 §9.3.1): Fastify reads none, and none travels. */
+const BODYLESS: ReadonlySet<string | undefined> = new Set(['GET', 'HEAD'])
+
+/**
+ * A body that Fastify has not seen, for in HTTP/2 it looks for fields that need not be there; null if there is none;
+ * `read` if somebody else has read it.
+ */
+export function unseenBody(raw: IncomingMessage): Readable | 'read' | null {
+  if (!goesOn(raw) || BODYLESS.has(raw.method) || raw.headers['content-length'] !== undefined) return null
+  if (raw.readableDidRead) return 'read'
+  return raw.readableEnded ? null : raw
+}
