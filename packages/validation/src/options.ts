@@ -26,20 +26,20 @@ export interface BodyRateOptions {
 /** What a route may change. */
 export interface ValidationRoute extends Pick<RoomOptions, 'reportOnly'> {
   /** Parts that the route takes none of: no gap, and refused. */
-  empty?: Part[]
+  empty?: readonly Part[]
   /** Media types of bodies, exactly. Default: `application/json`. */
-  mediaTypes?: string[]
+  mediaTypes?: readonly string[]
   /** Content encodings of bodies that are inflated, up to the body limit. Default: none. */
-  contentEncodings?: ('gzip' | 'deflate' | 'br')[]
+  contentEncodings?: readonly ('gzip' | 'deflate' | 'br')[]
   json?: JsonOptions
   /** The least speed at which a body must come; `false`: any. */
   bodyRate?: BodyRateOptions | false
   /** What paths may hold that is ambiguous elsewhere. Default: nothing. */
-  admitInPath?: AdmittedFault[]
+  admitInPath?: readonly AdmittedFault[]
   /** Refuse to boot if an answer of the route's success has no schema: what is not declared would leave. Default: false. */
   requireResponse?: boolean
   /** Parts without a schema that pass unseen. Default: none. */
-  dangerouslyAdmitUndeclared?: Part[]
+  dangerouslyAdmitUndeclared?: readonly Part[]
   /** JSON bodies are parsed unseen: only where nobody but a service of yours sends them. Default: false. */
   dangerouslyTrustJson?: boolean
 }
@@ -207,7 +207,7 @@ export const optionsSchema: ObjectSchema = {
     },
     ajv: {
       accepts: ['function'],
-      examples: ['(instance) => {}'],
+      examples: [() => {}],
       description: 'Called with each Ajv instance: for keywords and formats of your own.',
     },
   },
