@@ -94,12 +94,17 @@ function* schemasOf(declared: Declared): Generator<readonly [string, unknown]> {
   if (declared.headers !== undefined) yield ['headers', declared.headers]
 }
 
-/** What a route's schemas leave open. */
-export function looseEnds({ declared, shared }: Covered, judge: Judge): Mistake[] {
+/**
+ * What a route's schemas leave open.
+ * @param formats that are checked beside the usual ones
+ */
+export function looseEnds({ declared, shared }: Covered, judge: Judge, formats: readonly string[] = []): Mistake[] {
   return [...schemasOf(declared)].flatMap(([at, schema]) => {
     const json = jsonSchemaOf(schema)
     if (json === null) return []
-    return lintSchema(json, judge, at === 'headers', shared()).map((finding) => mistake(nameOf(declared), at, finding))
+    const open = at === 'headers'
+    const found = lintSchema(json, judge, { open, shared: shared(), formats })
+    return found.map((finding) => mistake(nameOf(declared), at, finding))
   })
 }
 

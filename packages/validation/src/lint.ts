@@ -20,6 +20,13 @@ export type SchemaRule =
   | 'pattern-backtracks'
   | 'format-unknown'
 
+/** What a schema is judged with. */
+interface LintOptions {
+  readonly open?: boolean
+  readonly shared?: SharedSchemas
+  readonly formats?: readonly string[]
+}
+
 /** How a pattern behaves on the worst of its inputs. */
 export type Judge = (pattern: string) => 'safe' | 'polynomial' | 'exponential' | 'unknown'
 
@@ -44,10 +51,15 @@ const COMBINING = ['$ref', '$dynamicRef', 'anyOf', 'oneOf', 'allOf', 'not', 'if'
 /**
  * Holds a schema to what keeps its values bounded: objects closed, strings, arrays and numbers with bounds, patterns that
  * do not backtrack, formats that somebody checks.
- * @param open whether objects may hold more than they name: header fields and answers
- * @param shared schemas that `$ref` may name: looked through where they are named
+ * @param about.open whether objects may hold more than they name: header fields and answers
+ * @param about.shared schemas that `$ref` may name: looked through where they are named
+ * @param about.formats that are checked beside the usual ones
  */
-export function lintSchema(schema: unknown, judge: Judge, open = false, shared: SharedSchemas = {}): SchemaFinding[] {
+export function lintSchema(
+  schema: unknown,
+  judge: Judge,
+  { open = false, shared = {}, formats = [] }: LintOptions = {},
+): SchemaFinding[] {
   const findings: SchemaFinding[] = []
   const seen = new Set<unknown>()
 
@@ -101,8 +113,8 @@ export function lintSchema(schema: unknown, judge: Judge, open = false, shared: 
 
   function string(one: Schema, tell: (rule: SchemaRule, message: string, add?: Schema) => void): void {
     const { format, pattern, maxLength } = one
-    if (typeof format === 'string' && !FORMATS.has(format))
-      tell('format-unknown', `has the format ${format}, which is not checked`)
+    if (typeof format === 'string' && !FORMATS.has(format) && !formats.includes(format))
+      tell('format-unknown', `has the format ${format}, which is not checked; add it by the option \`ajv\``)
     if (maxLength === undefined && !BOUNDED.includes(format as string))
       tell('string-unbounded', 'has no maxLength', { maxLength: 200 })
     if (typeof pattern === 'string') backtracking(pattern, typeof maxLength === 'number' && maxLength <= SHORT, tell)

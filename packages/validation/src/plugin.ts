@@ -14,7 +14,9 @@ import { openJudge } from './patterns.ts'
 import { compilePolicy } from './policy.ts'
 import { haveStandard, refuseUndescribed, serializers } from './responses.ts'
 import { isStandard } from './standard.ts'
-import { validators } from './validators.ts'
+import { formatsOf, validatorsByScope } from './validators.ts'
+
+type Compiler = FastifySchemaCompiler<unknown>
 
 const ticker: Ticker = {
   now: () => performance.now(),
@@ -45,15 +47,7 @@ const plugin: FastifyPluginAsync<ValidationOptions> = defineRoom<ValidationOptio
     })
     const appLimit = app.initialConfig.bodyLimit ?? 1_048_576
     const covered: Covered[] = []
-    const compilers = new Map<FastifyInstance, FastifySchemaCompiler<unknown>>()
-
-    /** One compiler for each scope: shared schemas are the scope's. */
-    function compilerOf(scope: FastifyInstance): FastifySchemaCompiler<unknown> {
-      const made =
-        compilers.get(scope) ?? (validators(() => scope.getSchemas(), options.ajv) as FastifySchemaCompiler<unknown>)
-      compilers.set(scope, made)
-      return made
-    }
+    const compilerOf = validatorsByScope(options.ajv)
 
     return {
       prepare(route, written) {
@@ -64,7 +58,8 @@ const plugin: FastifyPluginAsync<ValidationOptions> = defineRoom<ValidationOptio
         const leave = reports === true && ![body, query, params, headers].some(isStandard)
         if (leave || written === false) return
         // A compiler of the app's own is its author's decision.
-        if (scope.validatorCompiler === undefined) own.validatorCompiler ??= compilerOf(scope)
+        const types = written?.mediaTypes ?? options.mediaTypes
+        if (scope.validatorCompiler === undefined) own.validatorCompiler ??= compilerOf(scope, types) as Compiler
         if (haveStandard(response) && scope.serializerCompiler === undefined)
           own.serializerCompiler ??= serializers(() => scope.getSchemas())
         if ((written?.requireResponse ?? options.requireResponse) === true && reports !== true)
@@ -102,8 +97,9 @@ const plugin: FastifyPluginAsync<ValidationOptions> = defineRoom<ValidationOptio
         if (undescribed.length > 0) refuseToBoot('the schemas of routes', undescribed)
         report(app, 'parts of routes have no schema and are closed', routes.flatMap(gaps), strict === true)
         if (looseSchemas === 'ignore') return
+        const formats = options.ajv === undefined ? [] : formatsOf(options.ajv)
         const judge = havePatterns(routes) ? await openJudge() : () => 'safe' as const
-        const loose = routes.flatMap((route) => looseEnds(route, judge))
+        const loose = routes.flatMap((route) => looseEnds(route, judge, formats))
         report(app, 'schemas leave more open than they seem', loose, looseSchemas === 'refuse')
       },
     }

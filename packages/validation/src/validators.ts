@@ -10,9 +10,14 @@ import { isStandard, standardValidator } from './standard.ts'
 export interface Compiled {
   readonly schema: unknown
   readonly httpPart?: string | undefined
+  /** Of a body that is described per media type. */
+  readonly contentType?: string | undefined
 }
 
 type Validate = (data: unknown) => unknown
+
+/** The media type of forms without files: every value is text. */
+const FORM = 'application/x-www-form-urlencoded'
 
 /** What Ajv is told: nothing is removed; `coerceTypes` is for what can only come as text. */
 const settings = {
@@ -52,14 +57,25 @@ function boundFormats(ajv: AnyAjv): void {
   }
 }
 
+/** Names of the formats that are checked, those of your own too. */
+export function formatsOf(configure: (ajv: AnyAjv) => void): string[] {
+  const ajv = new Ajv(settings)
+  configure(ajv)
+  return Object.keys(ajv.formats)
+}
+
 /** Whether a schema may make a number of a text. */
 const mayBeNumber = (schema: unknown): boolean => /"(?:number|integer|\$ref)"/.test(JSON.stringify(schema))
 
 /** Holds numbers that came as text to their spelling. */
-function spelled(validate: ValidateFunction): Validate {
-  const wrong = (at: string) => [
-    { instancePath: at, schemaPath: '#', keyword: 'type', params: {}, message: 'must be a decimal number' },
-  ]
+function spelled(validate: ValidateFunction, schema: object): Validate {
+  const { properties } = schema as { properties?: object }
+  const wrong = (at: string) => {
+    // Only a name that the schema knows is told: others are the client's words.
+    const name = at.split('/', 2)[1] ?? ''
+    const schemaPath = Object.hasOwn(properties ?? {}, name) ? `#/properties/${name}/type` : '#/type'
+    return [{ instancePath: at, schemaPath, keyword: 'type', params: {}, message: 'must be a decimal number' }]
+  }
   return (data) => {
     const before = copied(data)
     const verdict: unknown = validate(data)
@@ -77,15 +93,17 @@ function spelled(validate: ValidateFunction): Validate {
 }
 
 /**
- * A validator compiler that knows of each part what it can be: a body is JSON and stays what it is; a query, params and
- * header fields are text, and become what their schema names if they spell it. Formats are checked. JSON Schema of the
- * drafts 7 and 2020-12, TypeBox, and Standard Schema.
+ * A validator compiler that knows of each part what it can be: a body of JSON stays what it is; a query, params, header
+ * fields and forms are text, and become what their schema names if they spell it. Formats are checked. JSON Schema of the
+ * drafts 7 and 2020-12, TypeBox, and Standard Schema, which reads its text itself.
  * @param shared schemas that `$ref` may name
  * @param configure called with each Ajv instance: for keywords and formats of your own
+ * @param forms whether bodies that are not described per media type are forms
  */
 export function validators(
   shared: () => SharedSchemas,
   configure?: (ajv: AnyAjv) => void,
+  forms = false,
 ): (part: Compiled) => Validate {
   const known = new Map<string, AnyAjv>()
 
@@ -108,11 +126,31 @@ export function validators(
     return ajv
   }
 
-  return ({ schema, httpPart }) => {
+  return ({ schema, httpPart, contentType }) => {
     if (isStandard(schema)) return standardValidator(schema)
     const given = httpPart === 'headers' ? (lowerCased(schema) as object) : (schema as object)
-    const text = httpPart !== 'body'
+    const text = httpPart !== 'body' || (contentType === undefined ? forms : contentType === FORM)
     const validate = ajvFor(isOf2020(schema, shared()), text).compile(given)
-    return text && mayBeNumber(schema) ? spelled(validate) : validate
+    return text && mayBeNumber(schema) ? spelled(validate, given) : validate
+  }
+}
+
+/** A scope of the app, with the schemas that its routes may refer to. */
+interface Scope {
+  getSchemas(): SharedSchemas
+}
+
+/** Gives each scope one compiler, for shared schemas are the scope's, and another for its routes that take forms alone. */
+export function validatorsByScope(
+  configure?: (ajv: AnyAjv) => void,
+): (scope: Scope, mediaTypes?: readonly string[]) => (part: Compiled) => Validate {
+  const json = new Map<Scope, (part: Compiled) => Validate>()
+  const form = new Map<Scope, (part: Compiled) => Validate>()
+  return (scope, mediaTypes = []) => {
+    const forms = mediaTypes.length > 0 && mediaTypes.every((type) => type === FORM)
+    const known = forms ? form : json
+    const made = known.get(scope) ?? validators(() => scope.getSchemas(), configure, forms)
+    known.set(scope, made)
+    return made
   }
 }

@@ -101,6 +101,31 @@ it('reads of a text only the number that it spells, where a bare Fastify reads w
   expect((await app.inject('/of/10')).json()).toEqual({ id: 10 })
 })
 
+it('names the member whose text spells no number, where the schema knows it', async () => {
+  const app = await guarded({ looseSchemas: 'ignore' })
+  const querystring = closed({ n: { type: 'integer' } })
+  app.get('/', { schema: { querystring } }, async () => 'through')
+  app.get(
+    '/any',
+    { schema: { querystring: { type: 'object', additionalProperties: { type: 'integer' } } } },
+    async () => 1,
+  )
+  expect((await app.inject('/?n=0x1')).json()).toMatchObject({
+    error: 'Invalid request: querystring.n must be a decimal number.',
+  })
+  expect((await app.inject('/any?alert=0x1')).json()).toMatchObject({
+    error: 'Invalid request: querystring must be a decimal number.',
+  })
+})
+
+it('takes a format that the option `ajv` adds for one that is checked', async () => {
+  const app = await guarded({ looseSchemas: 'refuse', ajv: (ajv) => ajv.addFormat('iban', /^[A-Z]{2}[0-9]{13,32}$/) })
+  const body = closed({ account: { type: 'string', format: 'iban', maxLength: 34 } })
+  app.post('/', { schema: { body } }, async () => 'through')
+  expect((await post(app, { account: 'mine' })).statusCode).toBe(400)
+  expect((await post(app, { account: 'DE89370400440532013000' })).statusCode).toBe(200)
+})
+
 it.each([
   ['date-time', `2026-11-25T18:00:00.${'0'.repeat(1000)}Z`],
   ['duration', `P${'1'.repeat(1000)}D`],
