@@ -27,8 +27,10 @@ export function judgeAnswer<Body extends Readable>(
   const refuses = output.strictness === 'refuse'
   const settle = (fault: Fault | null, passed: Buffer | Body | null): void => {
     if (fault !== null && refuses) {
+      way.refuse(fault)
+      // Answered already: that the rest is given up is nobody's news.
       if (body !== null && !Buffer.isBuffer(body)) body.destroy()
-      return way.refuse(fault)
+      return
     }
     if (fault !== null) way.observe(fault)
     way.pass(passed)

@@ -42,9 +42,10 @@ export function faultOf(part: MessagePart, { validate, names }: Judge): Fault {
   const steps = instancePath.split('/').slice(1)
   const strange = steps.findIndex((step) => !/^\d{1,6}$/.test(step) && !names.has(unescaped(step)))
   const known = (strange === -1 ? steps : steps.slice(0, strange)).map(unescaped)
-  const says = keyword === 'false schema' ? 'must NOT be sent' : message
+  const never = keyword === 'false schema'
+  const says = never ? 'must NOT be sent' : message
   const asks = OF_THE_SCHEMA.test(says) ? `${[part, ...known].join('.')} ${says}` : null
-  return { part, rule: keyword, asks }
+  return { part, rule: never ? 'not-admitted' : keyword, asks }
 }
 
 const unescaped = (step: string): string => step.replaceAll('~1', '/').replaceAll('~0', '~')
