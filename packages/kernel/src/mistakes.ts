@@ -163,10 +163,14 @@ export function finding(error: ErrorObject): Finding {
     }
     case 'propertyNames': {
       const key = String(params['propertyName'])
+      const { title } = error.schema as Schema
       return {
         at: `${here}/${token(key)}`,
         rule: error.keyword,
-        message: 'has a name that is not admitted here; remove it',
+        message:
+          typeof title === 'string'
+            ? `must be ${title}; write it so, or remove it`
+            : 'has a name that is not admitted here; remove it',
         fix: [{ op: 'remove', path: `${here}/${token(key)}` }],
       }
     }

@@ -40,8 +40,8 @@ const table = {
     meaning: 'The statement timed out, could not be serialized or was deadlocked, or the database is away or full.',
   },
   PTC_SQL_RIGHTS_EXCESSIVE: {
-    boot: "the database role has rights that `rights` does not declare:\n%s\nA member of the owner's role runs:\n%s",
-    meaning: 'The role may do more than is declared; the message holds the lines to paste.',
+    boot: "the rights of the database role are not those that `rights` declares:\n%s\nA member of the owner's role runs:\n%s",
+    meaning: 'The role may do more than is declared, or less; the message holds the lines to paste.',
   },
   PTC_SQL_UNVERIFIED: {
     boot: 'the connections of `pool` %s; give it ssl: { rejectUnauthorized: true, ca }, or url and ca to the room',

@@ -46,7 +46,7 @@ export function findings(facts: RoleFacts, options: Readonly<SqlOptions>): Right
   return [
     ...ofTheRole(facts),
     ...owned(facts),
-    ...facts.granted.flatMap((grant) => excess(grant, declared.get(grant.name), facts.role)),
+    ...facts.granted.flatMap((grant) => excess(grant, declared.get(grant.name), facts)),
     ...lacking(facts, declared),
     ...secured(facts, options),
   ]
@@ -63,7 +63,10 @@ function ofTheRole({ attributes, role }: RoleFacts): RightFinding[] {
 function owned({ owned: things, role }: RoleFacts): RightFinding[] {
   return things.map(({ kind, name, owner }) =>
     owner === role
-      ? { sentence: `${role} owns ${kind.toLowerCase()} ${name}`, line: `ALTER ${kind} ${name} OWNER TO app_owner;` }
+      ? {
+          sentence: `${role} owns ${kind.toLowerCase()} ${name}`,
+          line: `ALTER ${kind} ${name} OWNER TO app_owner; -- create it first: it owns, and does not log in`,
+        }
       : {
           sentence: `${role} may become ${owner}, which owns ${kind.toLowerCase()} ${name}`,
           line: `REVOKE ${owner} FROM ${role};`,
@@ -72,7 +75,7 @@ function owned({ owned: things, role }: RoleFacts): RightFinding[] {
 }
 
 /** A right that is not declared, or that may be passed on. */
-function excess(grant: Grant, declared: Declared | undefined, role: string): RightFinding[] {
+function excess(grant: Grant, declared: Declared | undefined, { role, quoted: names }: RoleFacts): RightFinding[] {
   const { kind, right, column, quoted, quotedColumn, grantee, grantable } = grant
   const whole = kind !== 'SCHEMA' && kind !== 'DATABASE' && declared?.whole.has(right) === true
   const allowed = whole || (column !== null && declared?.columns.get(right)?.has(column) === true)
@@ -80,7 +83,11 @@ function excess(grant: Grant, declared: Declared | undefined, role: string): Rig
   const what = column === null ? right : `${right} (${quotedColumn})`
   const on = `${what} ON ${kind === 'TABLE' ? '' : `${kind} `}${quoted} FROM ${grantee}`
   // A right that was passed on is revoked with those who have it from this role.
-  const line = `REVOKE ${allowed ? 'GRANT OPTION FOR ' : ''}${on}${grantable ? ' CASCADE' : ''};`
+  const revoked = `REVOKE ${allowed ? 'GRANT OPTION FOR ' : ''}${on}${grantable ? ' CASCADE' : ''};`
+  // Revoked for the table, a right is revoked for each of its columns too.
+  const columns = Array.from(declared?.columns.get(right) ?? [], (name) => names.get(name) ?? name).join(', ')
+  const again = column === null && columns !== '' ? ` GRANT ${right} (${columns}) ON ${quoted} TO ${role};` : ''
+  const line = revoked + (allowed ? '' : again)
   return [
     {
       sentence: allowed ? `${role} may grant ${what} on ${quoted} to others` : sentenceOf(grant, what, role),

@@ -29,7 +29,12 @@ export interface SqlOptions extends RoomOptions {
 }
 
 const NAME = '[A-Za-z_][A-Za-z0-9_$]*'
-const table = { type: 'string', pattern: `^${NAME}\\.${NAME}$`, examples: ['public.users'] }
+const table = {
+  type: 'string',
+  pattern: `^${NAME}\\.${NAME}$`,
+  title: 'a name with its schema, such as public.users',
+  examples: ['public.users'],
+}
 const seconds = (byDefault: number, description: string): Schema => ({
   type: 'integer',
   minimum: 1,
@@ -85,7 +90,7 @@ export const optionsSchema: ObjectSchema = {
       description:
         'What the role may do, by `schema.table`, and by `schema.routine` for EXECUTE on what acts with its owner’s rights. The app starts only if that is all.',
       examples: [{ 'public.users': ['SELECT', 'INSERT'] }],
-      propertyNames: { pattern: table.pattern },
+      propertyNames: { pattern: table.pattern, title: table.title },
       additionalProperties: {
         type: 'array',
         description: 'Rights; `UPDATE (email)` is the right on a column.',
@@ -95,6 +100,8 @@ export const optionsSchema: ObjectSchema = {
         items: {
           type: 'string',
           pattern: `^(?:SELECT|INSERT|UPDATE|DELETE|TRUNCATE|EXECUTE)$|^(?:SELECT|INSERT|UPDATE) \\(${NAME}(?:, ${NAME})*\\)$`,
+          title: "SELECT, INSERT, UPDATE, DELETE, TRUNCATE or EXECUTE, or one on columns, such as 'UPDATE (email)'",
+          synonyms: { select: 'SELECT', insert: 'INSERT', update: 'UPDATE', delete: 'DELETE', execute: 'EXECUTE' },
           examples: ['SELECT'],
           description: 'A right.',
         },

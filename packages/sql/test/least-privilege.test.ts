@@ -127,6 +127,13 @@ describe.runIf(hasPostgres)('a role that can', () => {
       line: 'GRANT UPDATE ("user") ON public."order" TO app;',
     },
     {
+      can: 'more than columns that are declared',
+      given: 'create table prices (id integer, "user" text, sum integer); grant select, update on prices to app',
+      taken: 'drop table prices',
+      options: { rights: { ...RIGHTS, 'public.prices': ['SELECT', 'UPDATE (user, sum)'] } },
+      line: 'REVOKE UPDATE ON public.prices FROM app; GRANT UPDATE ("user", sum) ON public.prices TO app;',
+    },
+    {
       can: 'not execute what is declared',
       given:
         "create function pay(integer) returns integer language sql security definer as 'select $1'; revoke execute on function pay from public",

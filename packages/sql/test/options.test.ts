@@ -52,3 +52,14 @@ it.each([
   expect(found.map(({ path, rule }) => `${path} ${rule}`)).toEqual(expected)
   expect(JSON.stringify(found.map(({ message }) => message))).not.toContain('secret')
 })
+
+it('says what a right and the name of a table look like', async () => {
+  const found = await mistakes({ url, rights: { posts: ['SELECT'], 'public.posts': ['insert', 'UPDATE(title)'] } })
+  const right =
+    "must be SELECT, INSERT, UPDATE, DELETE, TRUNCATE or EXECUTE, or one on columns, such as 'UPDATE (email)'"
+  expect(found.map(({ message }) => message)).toEqual([
+    'must be a name with its schema, such as public.users; write it so, or remove it',
+    `${right}; write 'INSERT'`,
+    `${right}; write 'SELECT'`,
+  ])
+})
