@@ -8,7 +8,9 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
 }
 
 function code(text: string): string {
-  return `\`${text}\``
+  const line = text.replaceAll('\n', ' ')
+  // CommonMark §6.1: code that holds a backtick stands between two and a space.
+  return line.includes('`') ? `\`\` ${line} \`\`` : `\`${line}\``
 }
 
 /** JSON as one writes it in TypeScript. */
