@@ -5,7 +5,9 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { order } from '../packages/kernel/src/order.ts'
-import { definitionOf } from './docs/definition.ts'
+import { configSchema } from '../apps/gateway/src/config-schema.ts'
+import { definitionOf, type Schema } from './docs/definition.ts'
+import { gatewaySchema, type RoomInFile } from './docs/gateway-schema.ts'
 import { errorsTable, eventsTable, optionsTable, table } from './docs/tables.ts'
 import { published, read, root, type Member } from './workspace.ts'
 
@@ -41,7 +43,9 @@ function rank({ folder }: Member): number {
   return first === -1 ? 998 : first
 }
 
-const packages = published().toSorted((left, right) => rank(left) - rank(right))
+const packages = published()
+  .filter(({ folder }) => folder.startsWith('packages/'))
+  .toSorted((left, right) => rank(left) - rank(right))
 const existing = new Set(packages.map(({ folder }) => folder.slice('packages/'.length)))
 
 function orderTable(only?: string): string {
@@ -100,6 +104,28 @@ function useShowsExample(folder: string, readme: string): void {
   if (text.slice(start, end) === shown) return
   if (checking) drift.push(`${readme}: "Use" is not ${example}; run \`pnpm run docs\``)
   else writeFileSync(join(root, readme), text.slice(0, start) + shown + text.slice(end))
+}
+
+if (named.length === 0 || named.includes('apps/gateway')) await writeGatewaySchema()
+
+/** What editors complete a gateway's file by. */
+async function writeGatewaySchema(): Promise<void> {
+  const schema = configSchema as unknown as Schema
+  const rooms: Record<string, RoomInFile> = {}
+  for (const { folder, manifest } of packages) {
+    const key = folder.slice('packages/'.length).replaceAll(/-(.)/g, (_all, letter: string) => letter.toUpperCase())
+    if (schema.properties?.[key] === undefined) continue
+    const { routeSchema } = await definitionOf(folder)
+    rooms[key] = {
+      description: manifest.description ?? '',
+      ...(routeSchema === undefined ? {} : { routeSchema }),
+    }
+  }
+  const path = 'apps/gateway/gateway.schema.json'
+  const text = gatewaySchema(schema, rooms)
+  if (existsSync(join(root, path)) && read(path) === text) return
+  if (checking) drift.push(`${path}: differs from the code; run \`pnpm run docs\``)
+  else writeFileSync(join(root, path), text)
 }
 
 for (const sentence of drift) console.log(sentence)

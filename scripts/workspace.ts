@@ -33,9 +33,9 @@ export function members(): Member[] {
     .map((folder) => ({ folder, manifest: JSON.parse(read(`${folder}/package.json`)) as Manifest }))
 }
 
-/** The packages that are published: everything under packages/. */
+/** The packages that are published. */
 export function published(): Member[] {
-  return members().filter(({ folder }) => folder.startsWith('packages/'))
+  return members().filter(({ manifest }) => manifest.private !== true)
 }
 
 /** A file's text; `path` is relative to the root. */

@@ -26,6 +26,11 @@ const port = (description: string, preset?: number): Schema => ({
 
 /** What the file says beside the options of the rooms. */
 const own: Readonly<Record<string, Schema>> = {
+  $schema: {
+    type: 'string',
+    examples: ['./node_modules/@portcullis/gateway-server/gateway.schema.json'],
+    description: 'Where editors find what may stand here.',
+  },
   listen: {
     type: 'object',
     additionalProperties: false,
@@ -110,10 +115,11 @@ const room = (key: string): Schema => optionsSchema.properties?.[key] as Schema
 
 /** A room's options as a file may say them. */
 function written<S extends Schema>(schema: S, path: string): S {
+  const { items } = schema
+  if (typeof items === 'object') return { ...schema, items: written(items as Schema, `${path}[]`) }
   if (!isObject(schema)) return schema
-  const { properties } = schema
   const without = WITHOUT_OPTIONS[path] ?? []
-  const kept = Object.entries(properties)
+  const kept = Object.entries(schema.properties)
     .filter(([name, { accepts }]) => !without.includes(name) && String(accepts) !== 'function')
     .map(([name, one]) => [name, written(one, `${path}.${name}`)] as const)
   return { ...schema, properties: Object.fromEntries(kept) }

@@ -31,7 +31,7 @@ export interface ReadConfig {
   readonly files: readonly string[]
 }
 
-const OWN = ['listen', 'operation', 'drain', 'redis', 'logLevel'] as const
+const OWN = ['$schema', 'listen', 'operation', 'drain', 'redis', 'logLevel'] as const
 
 /** The rooms' options alone. */
 export function roomsOf(config: Config): SecurityOptions {
