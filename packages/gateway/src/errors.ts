@@ -14,7 +14,9 @@ const table = {
     status: 400,
     sentence: 'The path of this request is not acceptable.',
     event: events['gateway.rejected'],
-    meaning: 'A path parameter holds a dot segment, a slash, a backslash, a control character or a second encoding.',
+    meaning:
+      'A path with parameters has a dot segment, an empty segment, a `;`, a backslash, a control character, an encoded ' +
+      'slash or a second encoding, or a service may take it for a path of another route with another policy.',
   },
   PTC_GATEWAY_SUBJECT_RESERVED: {
     status: 403,

@@ -7,7 +7,7 @@ import { errors } from './errors.ts'
 import { events } from './events.ts'
 import { type Downstream, Exchange, type Failure, type Fields } from './exchange.ts'
 import type { TokenMint } from './internal-token.ts'
-import { isMalformedTarget, isUnsafePath, type PathParams } from './path.ts'
+import { isMalformedTarget, type PathParams } from './path.ts'
 import type { GatewayPolicy, RoutePolicy } from './policy.ts'
 import { hasBody, unseenBody } from './request-body.ts'
 import { buildRequestFields, hasTwoHosts, isMalformedFraming, isMalformedHost } from './request-fields.ts'
@@ -70,7 +70,13 @@ export function forward(
     return errors.PTC_GATEWAY_REQUEST_MALFORMED
   }
   const query = url.indexOf('?')
-  if (route.open && isUnsafePath(query === -1 ? url : url.slice(0, query))) return errors.PTC_GATEWAY_PATH_REFUSED
+  const path = route.rewrite({
+    path: pathOf(query === -1 ? url : url.slice(0, query)),
+    params: request.params as PathParams,
+    host: headers.host,
+    judged: (request.security as { pathFault?: unknown }).pathFault === null,
+  })
+  if (path === null) return errors.PTC_GATEWAY_PATH_REFUSED
   // Other upgrades are offers, which a server may ignore (RFC 9110 §7.8); a WebSocket client waits for a 101.
   const opens = headers.upgrade !== undefined && asksForWebSocket(headers)
   const upgrade = opens ? upgradeOf(raw) : undefined
@@ -97,7 +103,7 @@ export function forward(
   if (first === null) return unavailable(upstream, now)
   if (upgrade === undefined && !upstream.enter()) return OVERLOADED
 
-  const target = route.target.fill(request.params as PathParams) + (query === -1 ? '' : url.slice(query))
+  const target = query === -1 ? path : path + url.slice(query)
   const fields = buildRequestFields(headers, lane.forwarded, route.cookies, {
     ip: request.ip,
     encrypted: request.protocol === 'https',
@@ -139,6 +145,9 @@ export function forward(
   exchange.start(first, totalTimeout ?? upstream.totalTimeout)
   return null
 }
+
+/** The path of a request target, which may name a scheme and a host before it (RFC 9112 §3.2.2). */
+const pathOf = (target: string): string => (target.startsWith('/') ? target : target.replace(/^[a-z]+:\/\/[^/]*/i, ''))
 
 /** Connections that end with an answer under way. */
 const closing = new WeakSet<object>()

@@ -28,7 +28,7 @@ export function compileLocations(
     if (!inside.has(url.origin)) return allowed.has(url.origin) ? url.href : null
     for (const { from, to } of ways) {
       const params = from.match(url.pathname)
-      if (params !== null) return prefix + to.fillEncoded(params) + url.search + url.hash
+      if (params !== null) return prefix + to.fill(params) + url.search + url.hash
     }
     return null
   }

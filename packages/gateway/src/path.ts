@@ -1,4 +1,4 @@
-/** The parameters of a matched path, decoded once, as the router gives them. */
+/** The parameters of a path by name; `*` is the rest. */
 export type PathParams = Readonly<Record<string, string | undefined>>
 
 /** One segment of a path template. */
@@ -8,18 +8,26 @@ type Segment = { readonly literal: string } | { readonly param: string } | { rea
 export interface PathTemplate {
   /** Names of the parameters; `*` for the rest. */
   readonly params: readonly string[]
-  /** The path with the parameters filled in, each encoded. */
+  /** The path with the parameters filled in, as they are. */
   fill(params: PathParams): string
   /** The parameters (still encoded) of a path that this template could have made, or null. */
   match(path: string): PathParams | null
-  /** As `fill`, for parameters that are encoded already. */
-  fillEncoded(params: PathParams): string
+  /** The parameters by their places among the segments of a path, whatever stands between them. */
+  pick(segments: readonly string[]): PathParams
 }
 
-// RFC 3986 §3.3: pchar without percent-encoding, and without `;`, which some servers cut segments at.
+/**
+ * What makes two readers of a path see two paths. `ambiguous`: some servers cut segments at `;`, merge slashes, or
+ * decode twice; where all behind the gateway agree, an app may admit it. `unsafe`: no reader has a use for it.
+ */
+export type PathFault = 'ambiguous' | 'unsafe'
+
+// RFC 3986 §3.3: pchar without percent-encoding, and without `;`.
 const PLAIN = /^[\w\-.~!$&'()*+,=:@/]*$/
-// Encoded slash and backslash, control characters, and a percent sign that begins another encoding.
-const REFUSED_ENCODING = /%(?:2f|5c|[01][0-9a-f]|7f|25[0-9a-f]{2})|\\/i
+// Backslashes and control characters, encoded or not.
+const UNSAFE = /%(?:5c|[01][0-9a-f]|7f)|\\/i
+// `%252e` is `%2e` to whoever decodes once, and `.` to whoever decodes twice.
+const AMBIGUOUS = /;|\/\/|%2f|%25[0-9a-f]{2}/i
 // RFC 9112 §3.2: a request target has no space, no fragment and no byte outside ASCII.
 const REFUSED_IN_TARGET = /[^\x21\x22\x24-\x7e]/
 
@@ -29,34 +37,32 @@ export function isMalformedTarget(target: string): boolean {
 }
 
 /**
- * Whether a path could mean another path to the service behind: dot segments in any encoding, encoded separators,
- * control characters, double encoding, characters that normalise to a separator.
+ * Whether a path could mean another path to the service behind: dot segments in any encoding, separators that are
+ * encoded or that normalise to one, empty segments, path parameters, control characters, double encoding.
  * @param path the raw path of the request target, without the query.
  */
-export function isUnsafePath(path: string): boolean {
-  if (PLAIN.test(path) && !path.includes('/.')) return false
-  if (REFUSED_ENCODING.test(path)) return true
+export function faultOfPath(path: string): PathFault | null {
+  if (PLAIN.test(path) && !path.includes('/.') && !path.includes('//')) return null
+  if (UNSAFE.test(path)) return 'unsafe'
+  for (const segment of path.split('/')) if (isUnsafeSegment(segment)) return 'unsafe'
+  return AMBIGUOUS.test(path) ? 'ambiguous' : null
+}
+
+function isUnsafeSegment(segment: string): boolean {
   let decoded: string
   try {
-    decoded = decodeURIComponent(path)
+    decoded = decodeURIComponent(segment)
   } catch {
     return true
   }
-  const compatible = decoded.normalize('NFKC')
-  if (compatible.includes('\\')) return true
-  const segments = compatible.split('/')
-  if (segments.length !== path.split('/').length) return true
-  for (const segment of segments) {
-    // `..;x` is `..` to servers that cut path parameters off.
-    const [name] = segment.split(';', 1)
-    if (name === '.' || name === '..') return true
-  }
-  return false
+  // Unicode has other dots, slashes and percent signs, which compatibility folds into ours.
+  const folded = decoded.normalize('NFKC')
+  if (folded !== decoded && (/[/\\;]|%[0-9a-f]{2}/i.test(folded) || isDots(folded))) return true
+  return decoded.split('/').some(isDots)
 }
 
-const encodeParam = (value: string | undefined): string => encodeURIComponent(value ?? '')
-const encodeRest = (value: string | undefined): string => (value ?? '').split('/').map(encodeURIComponent).join('/')
-const asIs = (value: string | undefined): string => value ?? ''
+/** `.` and `..`, also before the parameters that some servers cut off: `..;a=b`. */
+const isDots = (segment: string): boolean => /^\.\.?(?:;.*)?$/.test(segment)
 
 /** Compiles a path template. Its grammar is the one the options' schema admits. */
 export function compileTemplate(template: string): PathTemplate {
@@ -71,18 +77,24 @@ export function compileTemplate(template: string): PathTemplate {
   const pattern = new RegExp(
     `^${segments.map((segment) => ('literal' in segment ? `/${escape(segment.literal)}` : 'rest' in segment ? '/(.*)' : '/([^/]+)')).join('')}$`,
   )
-  const build = (values: PathParams, param: typeof asIs, rest: typeof asIs): string => {
-    let path = ''
-    for (const segment of segments) {
-      if ('literal' in segment) path += `/${segment.literal}`
-      else path += 'rest' in segment ? `/${rest(values['*'])}` : `/${param(values[segment.param])}`
-    }
-    return path
-  }
   return {
     params,
-    fill: params.length === 0 ? () => template : (values) => build(values, encodeParam, encodeRest),
-    fillEncoded: (values) => build(values, asIs, asIs),
+    fill(values) {
+      let path = ''
+      for (const segment of segments) {
+        if ('literal' in segment) path += `/${segment.literal}`
+        else path += `/${values['rest' in segment ? '*' : segment.param] ?? ''}`
+      }
+      return path
+    },
+    pick(parts) {
+      const values: Record<string, string | undefined> = {}
+      for (const [place, segment] of segments.entries()) {
+        if ('param' in segment) values[segment.param] = parts[place]
+        else if ('rest' in segment) values['*'] = parts.slice(place).join('/')
+      }
+      return values
+    },
     match(path) {
       const found = pattern.exec(path)
       return found === null ? null : Object.fromEntries(params.map((name, index) => [name, found[index + 1]]))

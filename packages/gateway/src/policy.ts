@@ -4,8 +4,8 @@ import { thumbprint } from './internal-keys.ts'
 import { readKey, type TokenTerms } from './internal-token.ts'
 import { compileLocations } from './locations.ts'
 import type { GatewayOptions, GatewayRoute, UpstreamOptions, WebSocketOptions } from './options.ts'
-import { compileTemplate, type PathTemplate } from './path.ts'
 import { compileForwarded } from './request-fields.ts'
+import { compileRewrite, hostPattern, type Rewrite } from './rewrite.ts'
 import type { LocationMap } from './response-fields.ts'
 import { type RouteSchemas, schemaCompiler } from './schemas/route-schemas.ts'
 import type { HealthTerms } from './upstreams/health.ts'
@@ -21,10 +21,8 @@ export interface RoutePolicy {
   /** Of the Host field, with any port; null: any. */
   readonly host: RegExp | null
   readonly upstream: string
-  /** The upstream's path. */
-  readonly target: PathTemplate
-  /** Whether the path has parameters a client fills in. */
-  readonly open: boolean
+  /** Public paths to the upstream's. */
+  readonly rewrite: Rewrite
   readonly cookies: ReadonlySet<string> | null
   readonly bodyLimit: number
   /** Milliseconds until the answer's fields; null: the upstream's. */
@@ -167,10 +165,9 @@ function compileRoute(
   return {
     methods: get === undefined ? methods : [...methods, 'HEAD'],
     path,
-    host: host === undefined ? null : new RegExp(String.raw`^${host.replaceAll('.', String.raw`\.`)}(?::\d+)?$`, 'i'),
+    host: host === undefined ? null : hostPattern(host),
     upstream: route.upstream,
-    target: compileTemplate(route.rewrite ?? path),
-    open: compileTemplate(path).params.length > 0,
+    rewrite: compileRewrite(route, options.routes, methodsOf, prefix),
     cookies:
       route.forwardCookies === undefined || route.forwardCookies.length === 0 ? null : new Set(route.forwardCookies),
     bodyLimit: route.bodyLimit ?? (options.bodyLimit as number),

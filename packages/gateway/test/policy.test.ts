@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { decodeJwt, jwtVerify } from 'jose'
 import { describe, expect, it } from 'vitest'
 import { TokenMint, type TokenTerms } from '../src/internal-token.ts'
-import { compileTemplate, isMalformedTarget, isUnsafePath } from '../src/path.ts'
+import { compileTemplate, faultOfPath, isMalformedTarget } from '../src/path.ts'
 import { compilePolicy } from '../src/policy.ts'
 import { buildRequestFields, compileForwarded, isReservedField, pickCookies } from '../src/request-fields.ts'
 import { optionsFor, pair, publicKey } from './stage.ts'
@@ -18,23 +18,27 @@ describe('a path', () => {
     '/a/%20b',
     '/a/%e2%82%ac',
     '/a/100%25',
-    '/a;v=1',
+    '/a%3bv=1',
+    '/a/',
     '/a/@me',
-  ])('%s is safe', (path) => expect(isUnsafePath(path)).toBe(false))
+  ])('%s is safe', (path) => expect(faultOfPath(path)).toBeNull())
   it.each([
     '/..',
     '/a/.',
     '/a/%2E/b',
     '/a/%2e./b',
     '/a/.;x=1/b',
-    '/a%2fb',
     '/a%5Cb',
     '/a%7f',
-    '/a%252fb',
     '/a%c0%ae',
     '/a%',
+    '/a%2f..',
     '/a/%e2%81%84../b/%ef%bc%bc',
-  ])('%s is not', (path) => expect(isUnsafePath(path)).toBe(true))
+    '/a/%ef%bc%852e',
+  ])('%s is not', (path) => expect(faultOfPath(path)).toBe('unsafe'))
+  it.each(['/a;v=1', '//a', '/a//b', '/a%2fb', '/a%252fb'])('%s is read in two ways', (path) => {
+    expect(faultOfPath(path)).toBe('ambiguous')
+  })
 
   it('that is safe stays below its prefix, however a service decodes it', () => {
     const piece = fc.constantFrom(
@@ -58,7 +62,7 @@ describe('a path', () => {
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 8 }), (pieces) => {
         const path = `/store/${pieces.join('')}`
-        if (isUnsafePath(path)) return
+        if (faultOfPath(path) !== null) return
         for (let text = path, round = 0; round < 3; round++) {
           const { pathname } = new URL(text.replaceAll('\\', '/').replaceAll(/;[^/]*/g, ''), 'http://a')
           expect(pathname.startsWith('/store/') || pathname === '/store').toBe(true)
@@ -76,11 +80,11 @@ describe('a path', () => {
   it('with a parameter is filled in and read back', () => {
     const template = compileTemplate('/api/:id/x/*')
     fc.assert(
-      fc.property(fc.string({ minLength: 1, unit: 'grapheme' }), fc.webPath(), (id, rest) => {
+      fc.property(fc.webSegment({ size: 'small' }), fc.webPath(), (id, rest) => {
+        fc.pre(id !== '')
         const path = template.fill({ id, '*': rest })
-        const params = template.match(path)
-        expect(decodeURIComponent(params?.['id'] ?? '')).toBe(id)
-        expect(template.fillEncoded(params ?? {})).toBe(path)
+        expect(template.match(path)).toEqual({ id, '*': rest })
+        expect(template.pick(path.split('/').slice(1))).toEqual({ id, '*': rest })
       }),
     )
   })
@@ -244,7 +248,7 @@ describe('the policy', () => {
       },
     }
     const policy = compilePolicy(complete as never, '')
-    expect(policy.routes[0]).toMatchObject({ methods: ['GET', 'POST', 'HEAD'], bodyLimit: 10, open: false })
+    expect(policy.routes[0]).toMatchObject({ methods: ['GET', 'POST', 'HEAD'], bodyLimit: 10 })
     expect(policy.patience).toEqual({ grace: 5000, bytesPerSecond: 6 })
     expect(policy.upstreams[0]).toMatchObject({
       audience: 'user-service',

@@ -19,7 +19,7 @@ export interface Recorder {
   readonly arrivals: Arrival[]
   /** What is no request in the strictest reading of RFC 9112. */
   readonly strays: string[]
-  close(): unknown
+  close(): Promise<void> | void
 }
 
 const REQUEST_LINE = /^([A-Z]+) (\/[\x21\x22\x24-\x7e]*) HTTP\/1\.1$/

@@ -1,0 +1,96 @@
+import { describe, expect, it } from 'vitest'
+import type { GatewayRoute } from '../src/index.ts'
+import { methodsOf } from '../src/policy.ts'
+import { type Asked, compileRewrite } from '../src/rewrite.ts'
+import { rawExchange, send, stage, startBackend } from './stage.ts'
+
+const route = (path: string, more: Partial<GatewayRoute> = {}, host?: string): GatewayRoute => ({
+  match: { path, ...(host === undefined ? {} : { host }) },
+  upstream: 'a',
+  ...more,
+})
+const secret = { policy: { auth: { scopes: ['secret'] } } } as unknown as Partial<GatewayRoute>
+
+/** What becomes of a path that the router gave to the first route. */
+function ask(
+  routes: readonly GatewayRoute[],
+  path: string,
+  more: Partial<Asked> & { prefix?: string } = {},
+): string | null {
+  const [first] = routes as [GatewayRoute]
+  const { prefix = '', ...asked } = more
+  const place = first.match.path.split('/').findIndex((text) => text === '*' || text.startsWith(':'))
+  const rest = path.slice(prefix.length).split('/').slice(place).join('/')
+  const name = first.match.path.split('/')[place]?.replace(':', '') ?? '*'
+  const params = { [name]: rest.includes('%') ? decodeURIComponent(rest) : rest }
+  return compileRewrite(first, routes, methodsOf, prefix)({ path, params, host: 'a', judged: false, ...asked })
+}
+
+describe('a path with parameters', () => {
+  const files = route('/files/*', { rewrite: '/store/*' })
+
+  it.each(['', 'x', 'x/', "a%20!$&'()*+,=:@", '%c3%A9/%7e', 'a%3bb', 'a%25', '~.b/c..'])(
+    'keeps every byte of %j',
+    (rest) => {
+      expect(ask([files], `/files/${rest}`)).toBe(`/store/${rest}`)
+    },
+  )
+
+  it('keeps them under a prefix, and where the literal part is spelt in another way', () => {
+    expect(ask([files], '/v1/files/a%3F', { prefix: '/v1' })).toBe('/store/a%3F')
+    expect(ask([files], '/%66iles/a', { params: { '*': 'a' } })).toBe('/store/a')
+  })
+
+  it('is refused where the router has matched something else than its segments', () => {
+    expect(ask([files], '/files/a/b', { params: { '*': 'b' } })).toBeNull()
+  })
+
+  it.each(['a;b', '/a', 'a//b', 'a%2Fb', 'a%252e'])('is refused for %j, unless another room admits it', (rest) => {
+    expect(ask([files], `/files/${rest}`)).toBeNull()
+    expect(ask([files], `/files/${rest}`, { judged: true })).toBe(`/store/${rest}`)
+  })
+
+  it.each(['..', '%2e', 'a%5c', 'a%2f..'])('is refused for %j, whoever admits it', (rest) => {
+    expect(ask([files], `/files/${rest}`, { judged: true })).toBeNull()
+  })
+})
+
+describe('a path that a service may take for one of another route', () => {
+  const rest = ['SECRET', 'secret/', 'Secret/', 'secret.', 'secret%20', '%73ecret/', 'ſecret', '%ef%bd%93ecret']
+  const files = route('/files/*')
+
+  it.each(rest.filter((one) => one !== 'ſecret'))('is refused: %s', (path) => {
+    expect(ask([files, route('/files/secret', secret)], `/files/${path}`)).toBeNull()
+    expect(ask([files, route('/files/:name', secret)], `/files/${path}/`)).toBeNull()
+  })
+
+  it('passes where the policy is the same, or the service, method or host another', () => {
+    for (const other of [
+      route('/files/secret'),
+      route('/files/secret', { ...secret, upstream: 'b' }),
+      route('/files/secret', secret, 'b'),
+      { ...route('/files/secret', secret), match: { path: '/files/secret', method: 'POST' as const } },
+    ])
+      expect(ask([files, other], '/files/Secret')).toBe('/files/Secret')
+    expect(ask([files, route('/files/secret', secret)], '/files/secrets')).toBe('/files/secrets')
+    expect(ask([files, route('/files/:name', secret)], '/files/a/b')).toBe('/files/a/b')
+    expect(ask([files, route('/files/secret', secret, 'A')], '/files/Secret', { host: 'a:80' })).toBeNull()
+  })
+
+  it('never arrives', async () => {
+    const backend = await startBackend()
+    const staged = await stage(backend.port, {
+      routes: [
+        { match: { path: '/files/*' }, upstream: 'user-service', policy: {} },
+        { match: { path: '/files/secret' }, upstream: 'user-service' },
+      ],
+    })
+    const port = await staged.listen()
+    expect((await send(port, { path: '/files/Secret' })).status).toBe(400)
+    expect((await send(port, { path: '/files/%53ecret' })).status).toBe(400)
+    expect((await send(port, { path: '/files/other' })).status).toBe(200)
+    const answer = await rawExchange(port, 'GET http://a/files/a%2Cb HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+    expect(answer).toMatch(/^HTTP\/1\.1 200/)
+    expect(backend.hits.map(({ url }) => url)).toEqual(['/files/other', '/files/a%2Cb'])
+  })
+})
