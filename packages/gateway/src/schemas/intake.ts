@@ -163,4 +163,6 @@ function collect(source: Readable, limit: number, done: (bytes: Buffer, refusal:
   // Whoever has broken off closes too.
   source.on('error', () => {})
   source.on('data', onData).on('end', onEnd).on('close', onGone)
+  // Whoever looked at it before may have left it waiting.
+  source.resume()
 }
