@@ -47,17 +47,7 @@ export interface ConfigFile {
  * @throws ConfigError
  */
 export function readConfigFile(file: string, env: Surroundings['env']): ConfigFile {
-  let text: string
-  try {
-    text = readFileSync(file, 'utf8')
-  } catch (error) {
-    throw new ConfigError(file, [{ message: `cannot be read: ${(error as NodeJS.ErrnoException).code}` }])
-  }
-  const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true })
-  // What follows the first is its consequence.
-  const [broken] = document.errors
-  if (broken !== undefined) throw new ConfigError(file, [{ ...place(lines, broken.pos[0]), message: broken.message }])
+  const { document, lines } = parseFile(file, file)
   const folder = dirname(resolve(file))
   const files = new Set([resolve(file)])
   const faults = followAll(document, lines, { env, folder, onFile: (path) => files.add(path) })
@@ -68,6 +58,27 @@ export function readConfigFile(file: string, env: Surroundings['env']): ConfigFi
     files: [...files],
     locate: (path) => locate(document, lines, path),
   }
+}
+
+/** A file, parsed: where everything stands, whatever it says. @throws ConfigError, under the name that it is known by */
+export function openDataFile(path: string, name: string): Pick<ConfigFile, 'locate'> {
+  const { document, lines } = parseFile(path, name)
+  return { locate: (within) => locate(document, lines, within) }
+}
+
+function parseFile(path: string, name: string): { document: Document; lines: LineCounter } {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (error) {
+    throw new ConfigError(name, [{ message: `cannot be read: ${(error as NodeJS.ErrnoException).code}` }])
+  }
+  const lines = new LineCounter()
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true })
+  // What follows the first is its consequence.
+  const [broken] = document.errors
+  if (broken !== undefined) throw new ConfigError(name, [{ ...place(lines, broken.pos[0]), message: broken.message }])
+  return { document, lines }
 }
 
 function place(lines: LineCounter, offset: number): { line: number; column: number } {

@@ -142,6 +142,17 @@ const apiKeys: Schema = {
   },
 }
 
+const gateway = written(room('gateway'), 'gateway') as WithProperties
+
+/** A document beside the file, which is read before its options are judged. */
+const openapi: Schema = {
+  accepts: ['object', 'string'],
+  minLength: 1,
+  examples: ['openapi.yaml'],
+  description:
+    'A file with an OpenAPI 3.1 document of the public API, YAML or JSON: what its operations say, requests of the routes must match.',
+}
+
 /** Strict JSON Schema of the file, in the kernel's words. */
 export const configSchema: ObjectSchema = {
   type: 'object',
@@ -155,7 +166,7 @@ export const configSchema: ObjectSchema = {
         .map((key) => [key, written(room(key), key)]),
     ),
     auth: { ...auth, properties: { ...auth.properties, apiKeys } },
-    gateway: { ...written(room('gateway'), 'gateway'), examples: [gatewayExample()] },
+    gateway: { ...gateway, properties: { ...gateway.properties, openapi }, examples: [gatewayExample()] },
   },
 }
 

@@ -5,6 +5,7 @@ import type { InternalTokenOptions } from '@portcullis/gateway'
 import { checkOptions, type SecurityOptions } from '@portcullis/security'
 import { ConfigError, type ConfigFile, type Fault, readConfigFile } from './config-file.ts'
 import { configSchema } from './config-schema.ts'
+import { faultInOpenapi, type OpenapiFile, readOpenapi } from './openapi-file.ts'
 import type { Surroundings } from './references.ts'
 
 /** What the file says: the rooms' options under their keys, and what the process is to be. */
@@ -61,9 +62,11 @@ export function readConfig(path: string, env: Surroundings['env']): ReadConfig {
   const file = readConfigFile(path, env)
   inFolder(file)
   const keys = readApiKeys(file, env)
+  const openapi = readOpenapi(file)
   const { options, mistakes } = inspect(file.data)
-  if (options === undefined) throw new ConfigError(path, faultsIn(file, keys, mistakes))
-  return { config: options, files: [...file.files, ...(keys?.file.files ?? [])] }
+  if (options === undefined) throw new ConfigError(path, faultsIn(file, keys, openapi, mistakes))
+  const beside = openapi === undefined ? [] : [openapi.path]
+  return { config: options, files: [...file.files, ...(keys?.file.files ?? []), ...beside] }
 }
 
 /** Paths of certificates begin at the file's folder, wherever the process was started. */
@@ -101,9 +104,16 @@ function readApiKeys({ data, folder }: ConfigFile, env: Surroundings['env']): Ap
 
 const API_KEY = /^auth\.apiKeys\.keys\[(\d+)\]/
 
-/** As they stand in the file, from its top; those of the keys' file after them. */
-function faultsIn(file: ConfigFile, keys: ApiKeys | undefined, mistakes: readonly Mistake[]): Fault[] {
+/** As they stand in the file, from its top; those of other files after them. */
+function faultsIn(
+  file: ConfigFile,
+  keys: ApiKeys | undefined,
+  openapi: OpenapiFile | undefined,
+  mistakes: readonly Mistake[],
+): Fault[] {
   const faults: Fault[] = mistakes.map(({ path, message }) => {
+    const inDocument = openapi === undefined ? null : faultInOpenapi(openapi, path, message)
+    if (inDocument !== null) return inDocument
     const at = Number(API_KEY.exec(path)?.[1] ?? -1)
     if (keys === undefined || at < keys.from) return { ...file.locate(path), path, message }
     const within = path.replace(API_KEY, `[${at - keys.from}]`)
