@@ -7,6 +7,9 @@ import type { Generation } from './generation.ts'
 /** Old generations with something under way; a reload that comes then waits for one of them. */
 const MOST_RETIRING = 4
 
+/** Milliseconds in which a client that has just connected asks, and one of HTTP/2 has read that it is being left. */
+const HEARD = 1_000
+
 /** The process's sockets for clients, and the generation that answers there. */
 export class Front {
   readonly #listener: Server
@@ -94,9 +97,11 @@ export class Front {
     this.#listener.close()
     this.#plaintext?.close()
     await whatHasArrived()
-    for (const generation of this.#alive) generation.drain()
-    await Promise.all([...this.#alive].map((generation) => generation.finished(deadline)))
-    for (const generation of this.#alive) generation.destroy()
+    const all = [...this.#alive]
+    const heard = Math.min(HEARD, deadline)
+    await Promise.all(all.map((generation) => generation.dismiss(heard)))
+    await Promise.all(all.map((generation) => generation.finished(deadline - heard)))
+    for (const generation of all) generation.destroy()
     this.#plaintext?.closeAllConnections()
     await Promise.all(this.#retiring)
     await this.#current.app.close()

@@ -77,6 +77,7 @@ export async function startGateway(options: StartOptions): Promise<GatewayServer
         })
       : () => {}
   let stopWatching = watchWhatWasRead(first.files)
+  logger.info({ ...serving.ports, operation: operation.port }, 'gateway: answering')
 
   let reloading: Promise<void> = Promise.resolve()
   const reload = (): Promise<void> => {

@@ -1,5 +1,5 @@
 import { createServer as createPlain, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { createSecureServer, type ServerHttp2Session } from 'node:http2'
+import { createSecureServer, type Http2ServerRequest, type ServerHttp2Session } from 'node:http2'
 import { createServer as createTls } from 'node:https'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -38,7 +38,8 @@ export class Generation {
   readonly #sockets = new Set<Socket>()
   #underWay = 0
   #draining = false
-  readonly #waiting = new Set<() => void>()
+  /** Called when a request or a connection has ended. */
+  readonly #changed = new Set<() => void>()
   #empty: (() => void) | null = null
 
   private constructor(app: FastifyInstance, server: Server) {
@@ -93,10 +94,12 @@ export class Generation {
     this.#underWay++
     response.once('close', () => {
       this.#underWay--
-      if (this.#underWay === 0) for (const resolve of this.#waiting) resolve()
+      this.#hasChanged()
     })
-    // RFC 9112 §9.6: whoever is told so sends no further request here.
-    if (this.#draining && request.httpVersionMajor === 1) response.setHeader('connection', 'close')
+    if (this.#draining) {
+      if (request.httpVersionMajor === 1) response.setHeader('connection', 'close')
+      else notify((request as unknown as Http2ServerRequest).stream.session)
+    }
     handler(request, response)
   }
 
@@ -105,6 +108,7 @@ export class Generation {
     this.#sockets.add(socket)
     socket.once('close', () => {
       this.#sockets.delete(socket)
+      this.#hasChanged()
       if (this.#sockets.size === 0) this.#empty?.()
     })
     this.server.emit('connection', socket)
@@ -119,31 +123,46 @@ export class Generation {
     }
   }
 
-  /** Says to clients of HTTP/1.1, with each further answer, that their connection ends. */
+  /**
+   * Says to clients that they should go elsewhere: with each further answer (RFC 9112 §9.6), and on HTTP/2 by a GOAWAY
+   * that still takes all they send until they have read it (RFC 9113 §6.8).
+   */
   leave(): void {
+    if (this.#draining) return
     this.#draining = true
+    for (const session of this.#sessions) notify(session)
   }
 
-  /** Ends what is idle, and says to the others that they are being left. */
-  drain(): void {
-    this.#draining = true
-    // RFC 9113 §6.8: what the client sent before it heard of it is still answered, or told to be unprocessed.
-    for (const session of this.#sessions) session.close()
+  /** Closes connections that ask nothing, and waits for the others until they have heard that they are being left. */
+  async dismiss(milliseconds: number): Promise<void> {
     this.server.closeIdleConnections?.()
+    await this.#until(() => this.#sockets.size === 0, milliseconds)
+    for (const session of this.#sessions) session.close()
   }
 
   /** Resolves when nothing is under way, or when the time is over. */
   async finished(milliseconds: number): Promise<void> {
-    if (this.#underWay === 0) return
+    await this.#until(() => this.#underWay === 0, milliseconds)
+  }
+
+  async #until(holds: () => boolean, milliseconds: number): Promise<void> {
+    if (holds()) return
     await new Promise<void>((resolve) => {
+      const look = (): void => {
+        if (holds()) done()
+      }
       const done = (): void => {
         clearTimeout(timer)
-        this.#waiting.delete(done)
+        this.#changed.delete(look)
         resolve()
       }
       const timer = setTimeout(done, milliseconds)
-      this.#waiting.add(done)
+      this.#changed.add(look)
     })
+  }
+
+  #hasChanged(): void {
+    for (const look of this.#changed) look()
   }
 
   /** Closes what the app has opened; its connections go on, for a later generation answers them. */
@@ -167,6 +186,18 @@ export class Generation {
     for (const socket of this.#sockets) (socket as Duplex).destroy()
     this.server.close()
   }
+}
+
+/** The greatest identifier of a stream: nothing that is on its way is refused. */
+const LAST_STREAM = 2 ** 31 - 1
+
+const notified = new WeakSet<ServerHttp2Session>()
+
+/** Says once to a client of HTTP/2 that it should open no further streams. */
+function notify(session: ServerHttp2Session | undefined): void {
+  if (session === undefined || session.destroyed || notified.has(session)) return
+  notified.add(session)
+  session.goaway(0, LAST_STREAM)
 }
 
 function createServer(options: { https?: object; http2?: boolean; http?: object }, handler: Handler): Server {

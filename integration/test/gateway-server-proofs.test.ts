@@ -1,0 +1,7 @@
+import { it } from 'vitest'
+import { prove as gatewayReload } from '../proofs/gateway-reload.ts'
+import { hold } from './hold.ts'
+
+it('the gateway reads its file again, changes its certificate and ends under load, and loses no request', async () => {
+  hold(await gatewayReload('small'), 10)
+}, 240_000)
