@@ -5,7 +5,8 @@ export const events: Events<'sql.refused' | 'sql.denied' | 'sql.failed' | 'sql.i
   defineEvents({
     'sql.refused': {
       severity: 'critical',
-      meaning: 'A query that neither the builder nor a real template made was refused; `detail.reason` says why.',
+      meaning:
+        'A query that neither the builder nor a real template made was refused; `detail.reason`, and the log, say why: `raw-text` (`sql.raw`, a text that is no template), `no-statement` (a string or an object for a query, or one about something else than rows), `value-in-quotes` (write `contains`), `stacked-statements`, `unclosed` (a quote or a comment), `session-statement` (`begin`: write `transaction`), `literal` (a text that the builder would paste), `forged-query` and `forged-node` (data, or of another Kysely), or a name that PostgreSQL does not have (`operator`, `function`, `data-type`, …).',
     },
     'sql.denied': { severity: 'critical', meaning: 'The database denied the role a right that a statement needs.' },
     'sql.failed': {
