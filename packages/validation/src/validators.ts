@@ -100,7 +100,7 @@ function spelled(validate: ValidateFunction, schema: object): Validate {
  * @param configure called with each Ajv instance: for keywords and formats of your own
  * @param forms whether bodies that are not described per media type are forms
  */
-export function validators(
+function validators(
   shared: () => SharedSchemas,
   configure?: (ajv: AnyAjv) => void,
   forms = false,
