@@ -88,19 +88,20 @@ function segmentFault(
     if (byte === SLASH && !admits.has('encoded-slash')) return 'encoded-slash'
     if (byte === BACKSLASH) return 'encoded-backslash'
     if (byte < 0x20 || byte === 0x7f) return 'control-character'
-    // `%252e` is `%2e` to whoever decodes once, and `.` to whoever decodes twice.
-    if (byte === PERCENT && HEX.test(target.slice(i + 3, i + 5)) && !admits.has('double-encoding'))
-      return 'double-encoding'
     bytes[length++] = byte
     i += 2
   }
   const decoded = bytes.subarray(0, length)
   // Overlong forms and surrogates are not UTF-8 (RFC 3629 §3).
   if (!isUtf8(decoded)) return 'invalid-utf8'
-  return decoded.toString('latin1').split('/').some(isDots) ? 'dot-segment' : null
+  const text = decoded.toString('latin1')
+  // `%252e` and `%25%32%65` are `%2e` to whoever decodes once, and `.` to whoever decodes twice.
+  if (ENCODED.test(text) && !admits.has('double-encoding')) return 'double-encoding'
+  return text.split('/').some(isDots) ? 'dot-segment' : null
 }
 
 const HEX = /^[0-9a-fA-F]{2}$/
+const ENCODED = /%[0-9a-fA-F]{2}/
 
 /** `.` and `..` (RFC 3986 §3.3), also before the parameters that some servers cut off: `..;a=b`. */
 const isDots = (segment: string): boolean => /^\.\.?(?:;.*)?$/.test(segment)

@@ -25,6 +25,8 @@ it.each([
   ['/files;a=b/c', 'semicolon'],
   ['/files/%252e%252e/etc', 'double-encoding'],
   ['/files/a%252fb', 'double-encoding'],
+  ['/files/%25%32%65%25%32%65/etc', 'double-encoding'],
+  ['/files/a%25%32%66b', 'double-encoding'],
   ['/files/%c0%af', 'invalid-utf8'],
   ['/files/%e0%80%af', 'invalid-utf8'],
   ['/files/%ff', 'invalid-utf8'],
