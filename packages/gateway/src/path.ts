@@ -26,8 +26,9 @@ export type PathFault = 'ambiguous' | 'unsafe'
 const PLAIN = /^[\w\-.~!$&'()*+,=:@/]*$/
 // Backslashes and control characters, encoded or not.
 const UNSAFE = /%(?:5c|[01][0-9a-f]|7f)|\\/i
-// `%252e` is `%2e` to whoever decodes once, and `.` to whoever decodes twice.
-const AMBIGUOUS = /;|\/\/|%2f|%25[0-9a-f]{2}/i
+const AMBIGUOUS = /;|\/\/|%2f/i
+// Decoded once: `%252e` and `%25%32%65` are `%2e` then, and `.` to whoever decodes twice.
+const ENCODED_AGAIN = /%[0-9a-f]{2}/i
 // RFC 9112 §3.2: a request target has no space, no fragment and no byte outside ASCII.
 const REFUSED_IN_TARGET = /[^\x21\x22\x24-\x7e]/
 
@@ -44,21 +45,24 @@ export function isMalformedTarget(target: string): boolean {
 export function faultOfPath(path: string): PathFault | null {
   if (PLAIN.test(path) && !path.includes('/.') && !path.includes('//')) return null
   if (UNSAFE.test(path)) return 'unsafe'
-  for (const segment of path.split('/')) if (isUnsafeSegment(segment)) return 'unsafe'
-  return AMBIGUOUS.test(path) ? 'ambiguous' : null
+  let isAmbiguous = AMBIGUOUS.test(path)
+  for (const segment of path.split('/')) {
+    let decoded: string
+    try {
+      decoded = decodeURIComponent(segment)
+    } catch {
+      return 'unsafe'
+    }
+    if (decoded.split('/').some(isDots) || isFolded(decoded)) return 'unsafe'
+    isAmbiguous ||= ENCODED_AGAIN.test(decoded)
+  }
+  return isAmbiguous ? 'ambiguous' : null
 }
 
-function isUnsafeSegment(segment: string): boolean {
-  let decoded: string
-  try {
-    decoded = decodeURIComponent(segment)
-  } catch {
-    return true
-  }
-  // Unicode has other dots, slashes and percent signs, which compatibility folds into ours.
+/** Unicode has other dots, slashes and percent signs, which compatibility folds into ours. */
+function isFolded(decoded: string): boolean {
   const folded = decoded.normalize('NFKC')
-  if (folded !== decoded && (/[/\\;]|%[0-9a-f]{2}/i.test(folded) || isDots(folded))) return true
-  return decoded.split('/').some(isDots)
+  return folded !== decoded && (/[/\\;]|%[0-9a-f]{2}/i.test(folded) || isDots(folded))
 }
 
 /** `.` and `..`, also before the parameters that some servers cut off: `..;a=b`. */

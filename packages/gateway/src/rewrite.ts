@@ -43,14 +43,22 @@ export function compileRewrite(
   const isTwin = compileTwins(route, routes, methodsOf)
   return ({ path, params, host, judged }) => {
     const fault = faultOfPath(path)
-    if (fault === 'unsafe' || (fault === 'ambiguous' && !judged)) return null
+    if (fault === 'unsafe' || (fault === 'ambiguous' && !judged) || NAMELESS.test(path)) return null
     const segments = path.split('/').slice(depth)
     const values = from.pick(segments)
-    // A router that counts segments in another way (merged slashes, another end of the path) has matched another path.
-    for (const name of from.params) if (decoded(values[name]) !== params[name]) return null
+    for (const name of from.params) {
+      const value = decoded(values[name])
+      // The router takes `/users/` for `/users/:id`; to a service it is all of them. So may `/users/%3b` be.
+      if (name !== '*' && /^(?:;|$)/.test(value ?? '')) return null
+      // A router that counts segments in another way (merged slashes, another end of the path) has matched another path.
+      if (value !== params[name]) return null
+    }
     return isTwin(segments, host) ? null : to.fill(values)
   }
 }
+
+/** Dots and spaces alone, which are no name on Windows. */
+const NAMELESS = /\/(?:\.|%2e|%20)+(?:[;/]|%3b|$)/i
 
 const decoded = (text: string | undefined): string | undefined =>
   text?.includes('%') === true ? decodeURIComponent(text) : text

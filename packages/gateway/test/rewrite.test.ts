@@ -50,9 +50,17 @@ describe('a path with parameters', () => {
     expect(ask([files], `/files/${rest}`, { judged: true })).toBe(`/store/${rest}`)
   })
 
-  it.each(['..', '%2e', 'a%5c', 'a%2f..'])('is refused for %j, whoever admits it', (rest) => {
-    expect(ask([files], `/files/${rest}`, { judged: true })).toBeNull()
+  it('is refused where a parameter is empty', () => {
+    expect(ask([route('/users/:id')], '/users/')).toBeNull()
+    expect(ask([route('/users/:id')], '/users/1')).toBe('/users/1')
   })
+
+  it.each(['..', '%2e', 'a%5c', 'a%2f..', '...', '%20', '..%20/a', 'a/%2e%2e%2e'])(
+    'is refused for %j, whoever admits it',
+    (rest) => {
+      expect(ask([files], `/files/${rest}`, { judged: true })).toBeNull()
+    },
+  )
 })
 
 describe('a path that a service may take for one of another route', () => {
