@@ -185,19 +185,14 @@ describe('a body', () => {
 })
 
 describe('a query', () => {
-  it.each([
-    '?limit=1',
-    '?limit=100&state=open&state=paid',
-    '?state=open',
-    '?fields=a,b',
-    '?fields=a%2Cb',
-    '?closed=true',
-    '?&limit=5&',
-  ])('of %s arrives as it came', async (query) => {
-    const { ask, backend } = await open()
-    expect((await ask('GET', `/orders${query}`)).statusCode).toBe(200)
-    expect(backend.hits[0]?.url).toBe(`/orders${query}`)
-  })
+  it.each(['?limit=1', '?limit=100&state=open&state=paid', '?state=open', '?fields=a,b', '?closed=true', '?&limit=5&'])(
+    'of %s arrives as it came',
+    async (query) => {
+      const { ask, backend } = await open()
+      expect((await ask('GET', `/orders${query}`)).statusCode).toBe(200)
+      expect(backend.hits[0]?.url).toBe(`/orders${query}`)
+    },
+  )
 
   it.each([
     '?limit=0',
@@ -214,6 +209,7 @@ describe('a query', () => {
     '?state=open,paid',
     '?state=open&state=paid&state=open',
     '?fields=a,B',
+    '?fields=a%2Cb',
     '?fields=a&fields=b',
     '?closed=1',
     '?closed=TRUE',
@@ -264,4 +260,68 @@ it('tells under reportOnly, and lets pass', async () => {
     ['PTC_GATEWAY_REQUEST_INVALID', { part: 'body', rule: 'maximum' }],
     ['PTC_GATEWAY_MEDIA_TYPE', { rule: 'media-type' }],
   ])
+})
+
+describe('members that travel one way', () => {
+  it('are not required of the other, even where another part of the schema requires them', async () => {
+    const schema = {
+      allOf: [{ $ref: '#/$defs/Base' }, { required: ['id', 'name'] }],
+      unevaluatedProperties: false,
+      $defs: {
+        Base: { type: 'object', required: ['id'], properties: { id: { $ref: '#/$defs/Id' }, name: {} } },
+        Id: { readOnly: true },
+      },
+    }
+    const match = { method: 'POST', path: '/a' } as const
+    const backend = await startBackend()
+    const { app } = await stage(backend.port, {
+      routes: [{ match, upstream: 'user-service', schema: { body: schema } }],
+    })
+    const post = async (payload: object) => (await app.inject({ method: 'POST', url: '/a', payload })).statusCode
+    expect([
+      await post({ name: 1 }),
+      await post({ name: 1, id: 1 }),
+      await post({}),
+      await post({ name: 1, b: 1 }),
+    ]).toEqual([200, 400, 400, 400])
+  })
+})
+
+describe('a schema of a route', () => {
+  const one = async (schema: object, match: object = {}) => {
+    const { backend, bodies } = await keep()
+    const route = { match: { method: 'POST', path: '/a/:id', ...match }, upstream: 'user-service', schema }
+    return { ...(await stage(backend.port, { routes: [route as GatewayRoute] })), backend, bodies }
+  }
+
+  it('judges the parts that it names, and leaves the others as they come', async () => {
+    const { app, backend } = await one({ querystring: { type: 'object', properties: { n: { type: 'integer' } } } })
+    const post = async (url: string) =>
+      (await app.inject({ method: 'POST', url, payload: 'x', headers: { 'content-type': 'text/plain' } })).statusCode
+    expect([await post('/a/x?n=1&other=2&other=3'), await post('/a/x?n=x')]).toEqual([200, 400])
+    expect(backend.hits).toHaveLength(1)
+  })
+
+  it('names header fields in any case, and all others pass', async () => {
+    const headers = { type: 'object', required: ['X-Tenant'], properties: { 'X-Tenant': { type: 'integer' } } }
+    const { app } = await one({ headers }, { method: 'GET' })
+    const get = async (tenant: object) =>
+      (await app.inject({ url: '/a/1', headers: { 'x-other': 'y', ...tenant } })).statusCode
+    expect([await get({}), await get({ 'x-tenant': 'a' }), await get({ 'x-tenant': '5' })]).toEqual([400, 400, 200])
+  })
+
+  it('wants a body where it speaks of one', async () => {
+    const { app } = await one({ body: true })
+    expect((await app.inject({ method: 'POST', url: '/a/1' })).statusCode).toBe(400)
+    expect((await app.inject({ method: 'POST', url: '/a/1', payload: {} })).statusCode).toBe(200)
+  })
+
+  it('stands above the document, and false switches both off', async () => {
+    const own = { ...routes[2], schema: { querystring: { type: 'object' } } } as GatewayRoute
+    const { backend } = await keep()
+    const off = { ...routes[0], schema: false } as GatewayRoute
+    const { app } = await stage(backend.port, { routes: [own, off], options: { openapi: document } })
+    const post = async (url: string) => (await app.inject({ method: 'POST', url, payload: {} })).statusCode
+    expect([await post('/payments?a=1'), await post('/orders?a=1')]).toEqual([200, 200])
+  })
 })

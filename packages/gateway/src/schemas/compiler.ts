@@ -1,6 +1,6 @@
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 import { addKnownFormats } from './formats.ts'
-import { followed, isObject, type Place, valueAt, within } from './pointer.ts'
+import { followed, isObject, membersOf, type Place, valueAt } from './pointer.ts'
 import { type Keywords, walk } from './walk.ts'
 
 /** Which way a message goes: what is `readOnly` comes from the service alone, what is `writeOnly` from the client. */
@@ -97,15 +97,19 @@ function add(schema: Keywords, more: object): void {
 
 /** Members that do not travel this way are neither required nor admitted (OpenAPI 3.1 §4.8.24). */
 function hideMarked(schema: Keywords, place: Place, direction: Direction): void {
-  const { properties, required } = schema
-  if (!isObject(properties)) return
+  const { properties, allOf } = schema
   const word = direction === 'request' ? 'readOnly' : 'writeOnly'
-  const marked = Object.keys(properties).filter((name) => isMarked(within(place, 'properties', name), word))
-  if (marked.length === 0) return
-  if (Array.isArray(required)) {
-    Object.assign(schema, { required: required.filter((name) => !marked.includes(name as string)) })
+  const all = membersOf(place)
+    .filter(([, member]) => isMarked(member, word))
+    .map(([name]) => name)
+  if (all.length === 0) return
+  // What one part marks, another may require.
+  for (const one of [schema, ...(Array.isArray(allOf) ? allOf : [])]) {
+    if (!isObject(one) || !Array.isArray(one['required'])) continue
+    Object.assign(one, { required: one['required'].filter((name) => !all.includes(name as string)) })
   }
-  add(schema, { properties: Object.fromEntries(marked.map((name) => [name, false])) })
+  const own = all.filter((name) => isObject(properties) && Object.hasOwn(properties, name))
+  if (own.length > 0) add(schema, { properties: Object.fromEntries(own.map((name) => [name, false])) })
 }
 
 function isMarked(place: Place, word: string): boolean {

@@ -1,6 +1,6 @@
 import type { Finding } from '@portcullis/kernel'
 import { inspectSchema } from './inspect.ts'
-import { followed, inOptions, isObject, type Place, valueAt, within } from './pointer.ts'
+import { followed, inOptions, isObject, membersOf, type Place, valueAt } from './pointer.ts'
 import { type Multiplicity, textFault } from './texts.ts'
 
 /** What is said of the texts of one part of a request: by one schema of them all, or by one of each name. */
@@ -177,17 +177,4 @@ export function describeOwn(schemas: OwnSchemas, at: string, answers: boolean, n
 function placeOf(schema: object | boolean, at: string): Place {
   const root = typeof schema === 'boolean' ? (schema ? {} : { not: {} }) : schema
   return { root, pointer: '', at }
-}
-
-/** The members that a schema of an object names, with their schemas. */
-export function membersOf(place: Place): readonly (readonly [name: string, place: Place])[] {
-  const here = followed(place)
-  const schema = here === null ? undefined : valueAt(here)
-  if (here === null || !isObject(schema)) return []
-  const { properties, allOf } = schema
-  const own = isObject(properties)
-    ? Object.keys(properties).map((name) => [name, within(here, 'properties', name)] as const)
-    : []
-  const parts = Array.isArray(allOf) ? [...allOf.keys()].flatMap((i) => membersOf(within(here, 'allOf', i))) : []
-  return [...own, ...parts]
 }

@@ -1,11 +1,11 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { namedByConnection } from '../request-fields.ts'
 import type { Compiler } from './compiler.ts'
-import { type Content, type Described, membersOf, type Texts } from './described.ts'
+import type { Content, Described, Texts } from './described.ts'
 import { type Fault, faultOf, type Judge, type MessagePart, namesOf } from './faults.ts'
 import { readJson } from './json.ts'
 import { lowerCased } from './header-schema.ts'
-import type { Place } from './pointer.ts'
+import { membersOf, type Place } from './pointer.ts'
 import { compileText, type Named, readQuery, readTexts, type TextReader } from './texts.ts'
 
 /** The parts of a request that are text, as they came. */
@@ -56,6 +56,8 @@ export function compileInput(described: Described, compiler: Compiler): Input {
 
 interface TextsJudge extends Judge {
   readonly readers: ReadonlyMap<string, TextReader>
+  /** Whether some are lists between commas. */
+  readonly lists: boolean
 }
 
 function compileTexts(texts: Texts | null, compiler: Compiler, ofFields = false): TextsJudge | null {
@@ -63,20 +65,24 @@ function compileTexts(texts: Texts | null, compiler: Compiler, ofFields = false)
   if ('properties' in texts) {
     const { properties, lists } = texts
     const all = Object.entries(properties)
+    const readers = new Map(all.map(([name, place]) => [name, compileText(place, lists[name] ?? 'repeated')]))
     return {
       validate: compiler.compileMembers(texts),
       names: new Set(Object.keys(properties)),
-      readers: new Map(all.map(([name, place]) => [name, compileText(place, lists[name] ?? 'repeated')])),
+      readers,
+      lists: withCommas(readers),
     }
   }
   const whole = ofFields ? { ...texts.whole, root: lowerCased(texts.whole.root) as object } : texts.whole
   const members = membersOf(whole)
-  return {
-    validate: compiler.compile(whole),
-    names: namesOf([whole]),
-    readers: new Map(members.map(([name, place]) => [name, compileText(place, ofFields ? 'commas' : 'repeated')])),
-  }
+  const readers = new Map(
+    members.map(([name, place]) => [name, compileText(place, ofFields ? 'commas' : 'repeated')] as const),
+  )
+  return { validate: compiler.compile(whole), names: namesOf([whole]), readers, lists: withCommas(readers) }
 }
+
+const withCommas = (readers: ReadonlyMap<string, TextReader>): boolean =>
+  [...readers.values()].some(({ multiplicity }) => multiplicity === 'commas')
 
 const commas = (text: string): string[] => text.split(',').map((one) => one.trim())
 
@@ -85,7 +91,9 @@ function judged(part: MessagePart, judge: TextsJudge, values: Named | string): F
   return judge.validate(values) ? null : faultOf(part, judge)
 }
 
-function judgeParams(judge: TextsJudge, { params }: TextParts): Fault | null {
+function judgeParams(judge: TextsJudge, { params, url }: TextParts): Fault | null {
+  // Decoded as they are, a comma within a value is one between values.
+  if (judge.lists && /^[^?]*%2c/i.test(url)) return { part: 'params', rule: 'ambiguous', asks: null }
   const pairs = Object.entries(params).map(([name, text]) => [name, text ?? ''] as const)
   return judged(
     'params',

@@ -60,3 +60,16 @@ export function followed(place: Place): Place | null {
   }
   return null
 }
+
+/** The members that a schema of an object names, with their schemas. */
+export function membersOf(place: Place): readonly (readonly [name: string, place: Place])[] {
+  const here = followed(place)
+  const schema = here === null ? undefined : valueAt(here)
+  if (here === null || !isObject(schema)) return []
+  const { properties, allOf } = schema
+  const own = isObject(properties)
+    ? Object.keys(properties).map((name) => [name, within(here, 'properties', name)] as const)
+    : []
+  const parts = Array.isArray(allOf) ? [...allOf.keys()].flatMap((i) => membersOf(within(here, 'allOf', i))) : []
+  return [...own, ...parts]
+}

@@ -111,7 +111,7 @@ const decoded = (text: string): string => decodeURIComponent(text.includes('+') 
 
 /**
  * Reads a query or a form (URL Standard, application/x-www-form-urlencoded), as strictly as readers agree on it: UTF-8,
- * and no bare `;`, at which some cut.
+ * no bare `;`, at which some cut, and no encoded comma in a list between commas.
  */
 export function readQuery(text: string, readers: ReadonlyMap<string, TextReader>): Named | QueryFault {
   if (text.includes(';')) return 'ambiguous'
@@ -122,10 +122,11 @@ export function readQuery(text: string, readers: ReadonlyMap<string, TextReader>
       const at = pair.indexOf('=')
       const name = decoded(at === -1 ? pair : pair.slice(0, at))
       const value = at === -1 ? '' : pair.slice(at + 1)
-      // Commas between values are bare, those within are encoded: cut before decoding.
-      pairs.push([name, readers.get(name)?.multiplicity === 'commas' ? value : decoded(value)])
+      // Some cut before they decode, others after.
+      if (/%2c/i.test(value) && readers.get(name)?.multiplicity === 'commas') return 'ambiguous'
+      pairs.push([name, decoded(value)])
     }
-    return readTexts(pairs, readers, (value) => value.split(',').map(decoded))
+    return readTexts(pairs, readers, (value) => value.split(','))
   } catch {
     return 'malformed-encoding'
   }
