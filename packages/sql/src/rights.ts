@@ -113,7 +113,7 @@ export async function readRights(
     owned: owned.rows,
     granted: await readGrants(database, declared),
     objects: objects.rows,
-    views: await readViews(database),
+    views: await readViews(database, declared),
     quoted: new Map(quoted.rows.map((row) => [row.name, row.quoted])),
   }
 }
@@ -177,10 +177,11 @@ async function readGrants(database: SecureDatabase<never>, declared: readonly st
 }
 
 /**
- * Views whose owner the policies of a table do not bind: a superuser, a role with BYPASSRLS, the table's owner. A view with
- * `security_invoker` reads as its caller does; a materialized one holds the rows that its owner has read.
+ * Views whose owner the policies of a declared table do not bind, or would not once it has row-level security: a superuser,
+ * a role with BYPASSRLS, the table's owner. A view with `security_invoker` reads as its caller does; a materialized one
+ * holds the rows that its owner has read.
  */
-async function readViews(database: SecureDatabase<never>): Promise<View[]> {
+async function readViews(database: SecureDatabase<never>, declared: readonly string[]): Promise<View[]> {
   const { rows } = await database.query<View>(sql`
     with recursive reads as (
       select distinct v.oid as view, d.refobjid as read, v.relkind = 'm' as materialized, v.relowner as owner,
@@ -205,7 +206,7 @@ async function readViews(database: SecureDatabase<never>): Promise<View[]> {
     from paths p
     join pg_catalog.pg_class v on v.oid = p.view join pg_catalog.pg_namespace vn on vn.oid = v.relnamespace
     join pg_catalog.pg_class t on t.oid = p.read join pg_catalog.pg_namespace tn on tn.oid = t.relnamespace
-    where t.relrowsecurity and (p.materialized or exists (
+    where tn.nspname || '.' || t.relname = any(${declared}::text[]) and (p.materialized or exists (
       select from pg_catalog.pg_roles w
       where w.oid = p.reader and (
         w.rolsuper or w.rolbypassrls or (pg_has_role(w.oid, t.relowner, 'USAGE') and not t.relforcerowsecurity))))

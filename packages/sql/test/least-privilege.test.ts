@@ -120,6 +120,17 @@ describe.runIf(hasPostgres)('a role that can', () => {
       line: 'ALTER VIEW public.inner_view SET (security_invoker = true);',
     },
     {
+      can: 'read every row of a table whose row-level security is off, and would through a view when it is on',
+      given:
+        'create table diary (owner text); create view diary_view as select owner from diary; grant select on diary, diary_view to app',
+      taken: 'drop view diary_view; drop table diary',
+      options: {
+        rights: { ...RIGHTS, 'public.diary': ['SELECT'], 'public.diary_view': ['SELECT'] },
+        rowSecurity: ['public.diary'],
+      },
+      line: 'ALTER VIEW public.diary_view SET (security_invoker = true);',
+    },
+    {
       can: 'less than is declared, of names that are keywords',
       given: 'create table "order" (id integer, "user" text)',
       taken: 'drop table "order"',
