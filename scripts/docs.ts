@@ -5,10 +5,10 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { order } from '../packages/kernel/src/order.ts'
-import { configSchema } from '../apps/gateway/src/config-schema.ts'
+import { configSchema, ownSettings } from '../apps/gateway/src/config-schema.ts'
 import { definitionOf, type Schema } from './docs/definition.ts'
 import { gatewaySchema, type RoomInFile } from './docs/gateway-schema.ts'
-import { errorsTable, eventsTable, optionsTable, table } from './docs/tables.ts'
+import { errorsTable, eventsTable, optionsTable, settingsTable, table } from './docs/tables.ts'
 import { published, read, root, type Member } from './workspace.ts'
 
 const checking = process.argv.includes('--check')
@@ -92,28 +92,35 @@ for (const { folder } of packages) {
 /** "Use" shows exactly the file that a test boots. */
 function useShowsExample(folder: string, readme: string): void {
   const example = `${folder}/example.ts`
-  if (!existsSync(join(root, example))) return
+  if (existsSync(join(root, example))) showExample(readme, example, /^## Use\s[\s\S]*?```ts\n([\s\S]*?)```/dm)
+}
+
+function showExample(readme: string, example: string, block = /```yaml\n([\s\S]*?)```/d): void {
   const text = read(readme)
-  const use = /^## Use\s[\s\S]*?```ts\n([\s\S]*?)```/dm.exec(text)
-  const [start, end] = use?.indices?.[1] ?? []
+  const [start, end] = block.exec(text)?.indices?.[1] ?? []
   if (start === undefined || end === undefined) {
-    drift.push(`${readme}: has no \`\`\`ts block under "## Use"`)
+    drift.push(`${readme}: has no block for ${example}`)
     return
   }
   const shown = `${read(example).trim()}\n`
   if (text.slice(start, end) === shown) return
-  if (checking) drift.push(`${readme}: "Use" is not ${example}; run \`pnpm run docs\``)
+  if (checking) drift.push(`${readme}: does not show ${example}; run \`pnpm run docs\``)
   else writeFileSync(join(root, readme), text.slice(0, start) + shown + text.slice(end))
 }
 
 if (named.length === 0 || named.includes('apps/gateway')) await writeGatewaySchema()
+
+/** A room's key in options: camelCase of its name. */
+function keyOf(folder: string): string {
+  return folder.slice('packages/'.length).replaceAll(/-(.)/g, (_all, letter: string) => letter.toUpperCase())
+}
 
 /** What editors complete a gateway's file by. */
 async function writeGatewaySchema(): Promise<void> {
   const schema = configSchema as unknown as Schema
   const rooms: Record<string, RoomInFile> = {}
   for (const { folder, manifest } of packages) {
-    const key = folder.slice('packages/'.length).replaceAll(/-(.)/g, (_all, letter: string) => letter.toUpperCase())
+    const key = keyOf(folder)
     if (schema.properties?.[key] === undefined) continue
     const { routeSchema } = await definitionOf(folder)
     rooms[key] = {
@@ -121,6 +128,18 @@ async function writeGatewaySchema(): Promise<void> {
       ...(routeSchema === undefined ? {} : { routeSchema }),
     }
   }
+  fill('apps/gateway/README.md', {
+    settings: settingsTable({ properties: ownSettings as Record<string, Schema> }),
+    sections: table(
+      ['Section', 'What it is for'],
+      packages
+        .map(({ folder, manifest }) => [rooms[keyOf(folder)], folder, manifest.description ?? ''] as const)
+        .flatMap(([room, folder, description]) =>
+          room === undefined ? [] : [[`[\`${keyOf(folder)}\`](../../${folder}/README.md)`, description]],
+        ),
+    ),
+  })
+  showExample('apps/gateway/README.md', 'apps/gateway/example/gateway.yaml')
   const path = 'apps/gateway/gateway.schema.json'
   const text = gatewaySchema(schema, rooms)
   if (existsSync(join(root, path)) && read(path) === text) return

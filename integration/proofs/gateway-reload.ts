@@ -116,7 +116,8 @@ function load(gateway: GatewayProcess, overHttp2: boolean, counts: Counts, going
 
 type Load = (gateway: GatewayProcess, counts: Counts, going: () => boolean, keepAlive: boolean) => Promise<void>
 
-type Outcome = 'answered' | 'turned-away' | 'gone' | string
+/** `answered`, `turned-away`, `gone` (nobody is there any more), or what failed. */
+type Outcome = string
 
 function count(counts: Counts, said: Outcome): void {
   if (said === 'answered') counts.answered++

@@ -109,6 +109,19 @@ export function optionsTable({ concern, optionsSchema = {}, routeSchema = {} }: 
   )
 }
 
+/** The settings of a file: options that stand nowhere else. */
+export function settingsTable(schema: Schema): string {
+  return table(
+    ['Setting', 'Type', 'Default', 'Meaning'],
+    [...rowsOf(schema)].map(({ path, schema: one }) => [
+      code(path),
+      typeOf(one),
+      one.default === undefined ? '-' : code(literal(one.default)),
+      meaningOf(one),
+    ]),
+  )
+}
+
 /** The errors of a package: answers first, then what fails at boot. */
 export function errorsTable({ errors }: Definition): string {
   const rows = Object.entries(errors).toSorted(([, left], [, right]) => (left.status ?? 999) - (right.status ?? 999))

@@ -25,7 +25,7 @@ const port = (description: string, preset?: number): Schema => ({
 })
 
 /** What the file says beside the options of the rooms. */
-const own: Readonly<Record<string, Schema>> = {
+export const ownSettings: Readonly<Record<string, Schema>> = {
   $schema: {
     type: 'string',
     examples: ['./node_modules/@portcullis/gateway-server/gateway.schema.json'],
@@ -35,7 +35,7 @@ const own: Readonly<Record<string, Schema>> = {
     type: 'object',
     additionalProperties: false,
     default: {},
-    description: 'Where clients come in. Read at the start alone.',
+    description: 'Where clients come in. Its host and ports are read at the start alone.',
     properties: {
       host: host('0.0.0.0', 'The address.'),
       port: port('The port.', 8443),
@@ -59,7 +59,8 @@ const own: Readonly<Record<string, Schema>> = {
     type: 'object',
     additionalProperties: false,
     default: {},
-    description: 'Where operators look: `/live`, `/ready`, `/metrics`, and the keys of internal tokens. Never public.',
+    description:
+      'Where operators look: `/live`, `/ready`, `/metrics`, and the keys of internal tokens. Never public; read at the start alone.',
     properties: {
       host: host('127.0.0.1', 'The address: a private one.'),
       port: port('The port; 0: any free one.', 9090),
@@ -85,7 +86,8 @@ const own: Readonly<Record<string, Schema>> = {
     pattern: '^rediss?://',
     writeOnly: true,
     examples: ['redis://127.0.0.1:6379'],
-    description: 'The URL of the Redis that quotas and revocations are shared over; absent: each process has its own.',
+    description:
+      'The URL of the Redis that quotas and revocations are shared over; absent: each process has its own. Read at the start alone.',
   },
   logLevel: {
     type: 'string',
@@ -159,7 +161,7 @@ export const configSchema: ObjectSchema = {
   additionalProperties: false,
   required: ['gateway'],
   properties: {
-    ...own,
+    ...ownSettings,
     ...Object.fromEntries(
       Object.keys(optionsSchema.properties ?? {})
         .filter((key) => !WITHOUT_ROOMS.includes(key))

@@ -1,5 +1,5 @@
 import { createServer as createPlain, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { createSecureServer, type Http2ServerRequest, type ServerHttp2Session } from 'node:http2'
+import { createSecureServer, type Http2ServerRequest, type Http2Session, type ServerHttp2Session } from 'node:http2'
 import { createServer as createTls } from 'node:https'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -191,10 +191,10 @@ export class Generation {
 /** The greatest identifier of a stream: nothing that is on its way is refused. */
 const LAST_STREAM = 2 ** 31 - 1
 
-const notified = new WeakSet<ServerHttp2Session>()
+const notified = new WeakSet<Http2Session>()
 
 /** Says once to a client of HTTP/2 that it should open no further streams. */
-function notify(session: ServerHttp2Session | undefined): void {
+function notify(session: Http2Session | undefined): void {
   if (session === undefined || session.destroyed || notified.has(session)) return
   notified.add(session)
   session.goaway(0, LAST_STREAM)

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { configFor, start, startService, writeConfig } from './stage.ts'
 
@@ -20,6 +22,16 @@ it('tells what each route and target did, and nothing that a client wrote', asyn
   expect(text).toContain('gateway_reloads_total{outcome="done"} 1')
   expect(text).toContain('process_cpu_user_seconds_total')
   expect(text).not.toContain('secret')
+})
+
+it('is described in the README, metric by metric', async () => {
+  const service = await startService()
+  const gateway = await start(writeConfig(configFor(service.port)).file)
+  const text = await (await fetch(`http://127.0.0.1:${gateway.ports.operation}/metrics`)).text()
+  const told = [...text.matchAll(/^# HELP (gateway_\w+) (.*)$/gm)].map(([, name, help]) => `\`${name}\` ${help}`)
+  const readme = readFileSync(join(import.meta.dirname, '../README.md'), 'utf8')
+  const rows = [...readme.matchAll(/^\| (`gateway_\w+`) \|.*\| (.*) \|$/gm)].map(([, name, help]) => `${name} ${help}`)
+  expect(rows.toSorted()).toEqual(told.toSorted())
 })
 
 it('answers nothing else at the private address', async () => {

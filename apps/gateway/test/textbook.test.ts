@@ -92,6 +92,7 @@ it('without a token, with one of another issuer’s key, or of another origin, n
   expect(await statuses({})).toEqual([401, 401, 401])
   expect(await statuses(invalid)).toEqual([401, 401, 401])
   expect(await statuses({ authorization, origin: 'https://evil.example' })).toEqual([403, 403, 403])
+  expect(await statuses({ origin: 'https://evil.example' })).toEqual([403, 403, 403])
   expect(service.asked).toEqual([])
   expect((await ask({ authorization })).headers.get('x-ratelimit-remaining')).toBe('99')
 })
