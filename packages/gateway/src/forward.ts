@@ -15,6 +15,7 @@ import { writeResponseFields } from './response-fields.ts'
 import { judgeAnswer } from './schemas/answers.ts'
 import { bytesOf } from './schemas/intake.ts'
 import type { Output } from './schemas/output.ts'
+import { compileTrace } from './trace.ts'
 import type { Target } from './upstreams/target.ts'
 import type { Upstream } from './upstreams/upstream.ts'
 import { asksForWebSocket } from './web-sockets/handshake.ts'
@@ -47,6 +48,8 @@ const FAILURES: Readonly<Record<Failure, Refusal>> = {
   'request-malformed': errors.PTC_GATEWAY_REQUEST_MALFORMED,
 }
 
+const trace = compileTrace()
+
 const OVERLOADED: Refusal = errors.PTC_GATEWAY_OVERLOADED.with({ retryAfter: 1 })
 
 /**
@@ -62,6 +65,8 @@ export function forward(
   const { route, upstream, mint, forwardAuthorization, webSockets } = lane
   const { raw, headers } = request
   const url = raw.url as string
+  // The same in the log, at the service and in the answer.
+  reply.header('x-request-id', request.id)
   if (isMalformedTarget(url) || hasTwoHosts(raw.rawHeaders) || isMalformedHost(headers.host)) {
     return errors.PTC_GATEWAY_REQUEST_MALFORMED
   }
@@ -109,6 +114,7 @@ export function forward(
     encrypted: request.protocol === 'https',
     host: request.host,
     requestId: request.id,
+    trace: trace(headers.traceparent, headers.tracestate),
   })
   if (!forwardAuthorization) fields.push('authorization', mint.field(identity))
   else {

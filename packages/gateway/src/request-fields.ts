@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import type { TraceFields } from './trace.ts'
 
 /** Request fields that travel to services unless told otherwise: end-to-end, and no statement about who is calling. */
 const END_TO_END: readonly string[] = [
@@ -33,8 +34,6 @@ const END_TO_END: readonly string[] = [
   'sec-fetch-mode',
   'sec-fetch-site',
   'sec-fetch-user',
-  'traceparent',
-  'tracestate',
   'user-agent',
   'want-content-digest',
   'want-repr-digest',
@@ -61,7 +60,7 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
 
 // Statements about the caller, the way it came and where it wants to go, which only the gateway makes.
 const SPEAKS_FOR_GATEWAY =
-  /^(?:authorization|cookie2?|forwarded|via|remote-.+|ssl-.+|x-(?:access-token|api-key|auth|authenticated|client-(?:cert|dn|id|ip|verify)|cluster|email|envoy|forwarded|groups?|http-method|identity|internal|jwt|method-override|original|originating|portcullis|proxy|real|remote|request-id|rewrite|roles?|scopes?|subject|user|username|webauth)(?:-.+)?)$/
+  /^(?:authorization|cookie2?|forwarded|via|trace(?:parent|state)|remote-.+|ssl-.+|x-(?:access-token|api-key|auth|authenticated|client-(?:cert|dn|id|ip|verify)|cluster|email|envoy|forwarded|groups?|http-method|identity|internal|jwt|method-override|original|originating|portcullis|proxy|real|remote|request-id|rewrite|roles?|scopes?|subject|user|username|webauth)(?:-.+)?)$/
 
 /** Whether no option may let a client's field of this name through. Any spelling: `X_User-Id` is `x-user-id` to CGI. */
 export function isReservedField(name: string): boolean {
@@ -82,6 +81,7 @@ export interface Provenance {
   /** The authority the client asked for. Written by the client. */
   readonly host: string | undefined
   readonly requestId: string
+  readonly trace: TraceFields
 }
 
 const NOT_NAMING = new Set(['keep-alive', 'close', ''])
@@ -143,6 +143,9 @@ export function buildRequestFields(
   }
   // RFC 9110 §7.6.3: a gateway adds Via to each request it forwards.
   fields.push('forwarded', element, 'via', '1.1 gateway')
+  const { traceparent, tracestate } = from.trace
+  fields.push('traceparent', traceparent)
+  if (tracestate !== null) fields.push('tracestate', tracestate)
   if (REQUEST_ID.test(from.requestId)) fields.push('x-request-id', from.requestId)
   return fields
 }

@@ -95,7 +95,9 @@ describe('a path', () => {
 })
 
 describe('request fields', () => {
-  const from = { ip: '2001:db8::1', encrypted: true, host: 'api.example.com', requestId: 'req-1' }
+  const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
+  const trace = { traceparent, tracestate: null }
+  const from = { ip: '2001:db8::1', encrypted: true, host: 'api.example.com', requestId: 'req-1', trace }
   const pairs = (fields: readonly string[]): Record<string, string> =>
     Object.fromEntries(fields.flatMap((name, index) => (index % 2 === 0 ? [[name, fields[index + 1] as string]] : [])))
 
@@ -107,6 +109,7 @@ describe('request fields', () => {
       'x-forwarded-proto': 'https',
       'x-forwarded-host': 'api.example.com',
       'x-request-id': 'req-1',
+      traceparent,
       via: '1.1 gateway',
     })
   })

@@ -303,7 +303,7 @@ describe('a service', () => {
     })
     const { app } = await stage(backend.port)
     const { headers } = await app.inject('/users/profile')
-    const names = ['connection', 'content-type', 'date', 'set-cookie', 'transfer-encoding', 'x-kept']
+    const names = ['connection', 'content-type', 'date', 'set-cookie', 'transfer-encoding', 'x-kept', 'x-request-id']
     expect(Object.keys(headers).toSorted()).toEqual(names)
     expect(headers['set-cookie']).toEqual(['a=1', 'b=2'])
   })
