@@ -29,11 +29,11 @@ const plugin: FastifyPluginAsync<XssOptions> = defineRoom<XssOptions, XssRoute>(
             // Fetch §3.6: without it a script element runs JSON and text, and browsers guess at the rest.
             reply.header('x-content-type-options', 'nosniff')
             const { type, refused, kind } = policy(reply.getHeader('content-type'))
+            if (type !== null) reply.header('content-type', type)
             if (refused !== null) {
               const detail = kind === null ? { reason: refused } : { reason: refused, kind }
               return errors[kind === null ? 'PTC_XSS_TYPE_MISSING' : 'PTC_XSS_TYPE_UNDECLARED'].with({ detail })
             }
-            if (type !== null) reply.header('content-type', type)
             return undefined
           },
         }

@@ -13,7 +13,7 @@ export type Allowed = { readonly [Kind in Scriptable]?: boolean } & { readonly s
 
 /** What becomes of an answer with a certain Content-Type. */
 export interface Decision {
-  /** The Content-Type to write instead; null: the one it has. */
+  /** The Content-Type to write instead, of what is refused too, for a report lets it leave; null: the one it has. */
   readonly type: string | null
   /** Why the answer may not leave; null: it may. */
   readonly refused: 'undeclared' | 'untyped' | null
@@ -28,7 +28,7 @@ export type Policy = (contentType: unknown) => Decision
 export const BYTES = 'application/octet-stream'
 
 const KEEP: Decision = Object.freeze({ type: null, refused: null, kind: null })
-const UNTYPED: Decision = Object.freeze({ type: null, refused: 'untyped', kind: null })
+const UNTYPED: Decision = Object.freeze({ type: BYTES, refused: 'untyped', kind: null })
 const AS_BYTES: Decision = Object.freeze({ type: BYTES, refused: null, kind: null })
 
 /** A handler may take types from a file or a database: what is remembered of them is bounded. */
@@ -56,8 +56,9 @@ function decide(contentType: unknown, allowed: Allowed): Decision {
   const { essence, charset } = parsed
   if (isJson(essence)) return KEEP
   const kind = scriptable(essence)
-  if (kind !== null && allowed[kind] !== true) return { type: null, refused: 'undeclared', kind }
   // Without a charset, or with one in which other bytes mean `<` (UTF-7, ISO-2022-JP, UTF-16), text that was harmless
   // when it was escaped is markup when it is read (Encoding §8, WHATWG HTML §13.2.3.2).
-  return isText(essence) && charset !== 'utf-8' ? { type: `${essence}; charset=utf-8`, refused: null, kind } : KEEP
+  const type = isText(essence) && charset !== 'utf-8' ? `${essence}; charset=utf-8` : null
+  if (kind !== null && allowed[kind] !== true) return { type, refused: 'undeclared', kind }
+  return type === null ? KEEP : { type, refused: null, kind }
 }

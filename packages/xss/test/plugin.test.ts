@@ -96,12 +96,23 @@ describe('@portcullis/xss', () => {
     expect((await app.inject('/bytes')).statusCode).toBe(200)
   })
 
-  it('lets everything through under reportOnly, and raises the event as observed', async () => {
-    const app = await guarded({ reportOnly: true })
+  it('lets everything through under reportOnly with its type written out, and raises the event as observed', async () => {
+    const app = await guarded({ reportOnly: true, strict: true })
     const seen: SecurityEvent[] = []
     onSecurityEvent(app, (event) => void seen.push(event))
-    expect((await app.inject('/html')).body).toBe(html)
-    expect(seen).toMatchObject([{ type: 'xss.refused', outcome: 'observed' }])
+    app.get('/page', (_request, reply) => reply.type('text/html').send(html))
+    app.get('/own', (_request, reply) => reply.send(Readable.from([html])))
+    for (const [url, type] of [
+      ['/page', 'text/html; charset=utf-8'],
+      ['/own', 'application/octet-stream'],
+    ] as const) {
+      const { body, headers } = await app.inject(url)
+      expect([body, headers['content-type']]).toEqual([html, type])
+    }
+    expect(seen).toMatchObject([
+      { type: 'xss.refused', outcome: 'observed', detail: { reason: 'undeclared' } },
+      { type: 'xss.refused', outcome: 'observed', detail: { reason: 'untyped' } },
+    ])
   })
 
   it('writes nosniff whatever a handler has written there', async () => {

@@ -100,7 +100,10 @@ describe('a policy', () => {
     7,
   ])('makes bytes of an answer whose type is %j, and refuses it under strict', (type) => {
     expect(compilePolicy({})(type)).toMatchObject({ type: 'application/octet-stream', refused: null })
-    expect(compilePolicy({ strict: true })(type)).toMatchObject({ type: null, refused: 'untyped' })
+    expect(compilePolicy({ strict: true })(type)).toMatchObject({
+      type: 'application/octet-stream',
+      refused: 'untyped',
+    })
   })
 
   it.each([
