@@ -55,7 +55,8 @@ export async function acceptFile<const T extends FileType>({ file }: FilePart, t
     } else await Promise.race([once(file, 'readable'), once(file, 'end'), once(file, 'close')])
   }
   const head = Buffer.concat(chunks)
-  const type = fileTypeOf(head)
+  // No file of these types is so short; and to a stream that has ended nothing can be given back.
+  const type = head.length < NEEDED ? null : fileTypeOf(head)
   const accepted = types.find((one) => one === type)
   if (accepted === undefined) {
     // A form whose file nobody reads would never end.
@@ -69,7 +70,7 @@ export async function acceptFile<const T extends FileType>({ file }: FilePart, t
   }
   // Who reads the stream would take what came until the limit for the whole.
   file.once('limit', () => file.destroy(tooLarge()))
-  if (!file.readableEnded) file.unshift(head)
+  file.unshift(head)
   return accepted
 }
 

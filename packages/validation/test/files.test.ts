@@ -53,6 +53,7 @@ it.each([
   ['a page that poses as an image', Buffer.from('<script>alert(1)</script>'.repeat(100))],
   ['a file of another type', Buffer.from('%PDF-1.7 …')],
   ['two bytes', Buffer.from('MZ')],
+  ['no more than the beginning of an image', png.subarray(0, 8)],
   ['nothing', Buffer.alloc(0)],
 ])('refuses %s with 415', async (_name, body) => {
   const answer = await upload(body)
