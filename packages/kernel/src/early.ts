@@ -4,6 +4,7 @@ import type { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
 import { emitRefusal } from './chain.ts'
 import { watch } from './close.ts'
+import { continueLate } from './continue.ts'
 import { refusalFor } from './defaults.ts'
 import { emit } from './events.ts'
 import { internal } from './internal.ts'
@@ -106,6 +107,7 @@ export function answerOnEveryAddress(state: State): void {
   const further = symbol === undefined ? [] : ((root as unknown as Record<symbol, EventEmitter[]>)[symbol] ?? [])
   for (const server of further) {
     answerExpectations(state, server)
+    continueLate(server)
     if (settings !== undefined && server.listenerCount('clientError') === 0)
       server.on('clientError', answerClientError.bind(root))
   }

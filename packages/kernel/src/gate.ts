@@ -33,7 +33,7 @@ export function gate(state: State): Step {
       const { host, ':authority': authority } = raw.headers
       if (host !== undefined && authority !== undefined && host !== authority) return invalid
     }
-    // RFC 9110 §10.1.1: 100-continue is the only expectation; Node has answered it already.
+    // RFC 9110 §10.1.1: 100-continue is the only expectation; it is met when the body is read.
     const { expect } = raw.headers
     if (expect !== undefined && expect.toLowerCase() !== '100-continue') {
       if (!('stream' in raw)) reply.header('connection', 'close')

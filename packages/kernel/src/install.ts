@@ -2,6 +2,7 @@ import { subscribe } from 'node:diagnostics_channel'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { Compiler } from './compile.ts'
 import type { Chain } from './chain.ts'
+import { continueLate } from './continue.ts'
 import { rememberFailure } from './defaults.ts'
 import { logChains } from './describe.ts'
 import { answerExpectations, answerOnEveryAddress } from './early.ts'
@@ -56,6 +57,7 @@ function install(app: FastifyInstance): void {
     await compiler.run()
     if (!state.active) return
     answerExpectations(state)
+    continueLate(app.server)
     logChains(state)
   })
   app.addHook('onListen', (done) => {
