@@ -8,6 +8,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import gateway, { type GatewayRoute } from '../src/index.ts'
 import { Compiler } from '../src/schemas/compiler.ts'
 import { readJson } from '../src/schemas/json.ts'
+import { wholeOf, within } from '../src/schemas/pointer.ts'
 import { document } from './openapi.ts'
 import { official } from './official.ts'
 import { optionsFor, send, stage, startBackend } from './stage.ts'
@@ -215,7 +216,7 @@ describe('what is decided', () => {
 
   it('of lists without duplicates is what Ajv decides, which compares each with each', () => {
     const schema = { uniqueItems: true }
-    const ours = new Compiler('request').compile({ root: schema, pointer: '', at: '' })
+    const { validate: ours } = new Compiler('request').compile(wholeOf(schema, ''))
     const theirs = new Ajv2020({ strict: false }).compile(schema)
     const few = fc.array(
       fc.oneof(fc.constantFrom(0, -0, 1, '1', null, true, 'true', [], {}, { a: 1, b: 2 }, { b: 2, a: 1 }), values),
@@ -238,7 +239,9 @@ describe('what is decided', () => {
       properties: { ...properties, parts: { type: 'array', items: { $ref: 'order' } } },
     }
     const theirs = new Ajv2020({ formats: { date: /^\d{4}-\d\d-\d\d$/ } }).compile(order)
-    const ours = new Compiler('request').compile({ root: document, pointer: '/components/schemas/Order', at: '' })
+    const { validate: ours } = new Compiler('request').compile(
+      within(wholeOf(document, ''), 'components', 'schemas', 'Order'),
+    )
     const orders = fc.letrec((tie) => ({
       order: fc.record(
         {

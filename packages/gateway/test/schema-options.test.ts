@@ -262,3 +262,17 @@ describe("a route's own schema", () => {
     expect(await boot(await optionsFor(1, { routes: routes as never }))).toMatchObject([{ rule: 'body-of-get' }])
   })
 })
+
+it('is a chain of references that is too long to compile, and says so', async () => {
+  const names = Array.from({ length: 2000 }, (_, i) => `S${i}`)
+  const openapi = {
+    ...taking({ $ref: '#/components/schemas/S0' }),
+    components: {
+      schemas: Object.fromEntries(
+        names.map((name, i) => [name, { properties: { a: { $ref: `#/components/schemas/S${(i + 1) % 2000}` } } }]),
+      ),
+    },
+  }
+  const mistakes = await boot({ ...(await optionsFor(1, { routes: [orders as never] })), openapi })
+  expect(mistakes).toMatchObject([{ path: 'routes[0]', rule: 'schema-uncompilable' }])
+})

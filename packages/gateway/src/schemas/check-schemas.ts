@@ -2,7 +2,8 @@ import type { Finding } from '@portcullis/kernel'
 import type { GatewayOptions, GatewayRoute } from '../options.ts'
 import { methodsOf } from '../policy.ts'
 import { describeOwn, Notes } from './described.ts'
-import { checkDocument, describeOperation, documentAt } from './document.ts'
+import { checkDocument, describeOperation } from './document.ts'
+import { wholeOf } from './pointer.ts'
 
 /** Methods whose requests bring bodies. */
 const WITH_BODY: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH', 'DELETE'])
@@ -12,7 +13,7 @@ export function checkSchemas(options: Readonly<GatewayOptions>): readonly Findin
   const notes = new Notes()
   const { openapi, routes, validateResponses } = options
   const answers = validateResponses !== undefined
-  const document = openapi === undefined ? null : documentAt(openapi, '/openapi')
+  const document = openapi === undefined ? null : wholeOf(openapi, '/openapi')
   if (document !== null) checkDocument(document, notes)
   const whole = notes.findings.length === 0
   return [

@@ -1,13 +1,17 @@
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 import { addKnownFormats } from './formats.ts'
-import { followed, isObject, membersOf, type Place, valueAt } from './pointer.ts'
+import { followed, isObject, membersOf, type Place, placeIn } from './pointer.ts'
 import { type Keywords, walk } from './walk.ts'
 
 /** Which way a message goes: what is `readOnly` comes from the service alone, what is `writeOnly` from the client. */
 export type Direction = 'request' | 'response'
 
-/** Says whether a value is admitted; why not stands in `errors`. */
-export type Validate = ValidateFunction
+/** A validator, and the names that its whole gives to members: those alone are told of. */
+export interface Judge {
+  /** Says whether a value is admitted; why not stands in `errors`. */
+  readonly validate: ValidateFunction
+  readonly names: ReadonlySet<string>
+}
 
 /** An object whose members have schemas of their own. */
 export interface Members {
@@ -21,8 +25,16 @@ export class Compiler {
   readonly #ajv: Ajv2020
   readonly #wholes = new Map<
     object,
-    { readonly name: string; readonly clone: object; readonly seen: Set<string>; readonly told: WeakSet<object> }
+    {
+      readonly name: string
+      readonly clone: object
+      readonly seen: Set<string>
+      readonly told: WeakSet<object>
+      readonly names: Set<string>
+    }
   >()
+
+  readonly #members = new Map<string, ValidateFunction>()
 
   constructor(direction: Direction) {
     this.#direction = direction
@@ -50,36 +62,39 @@ export class Compiler {
   }
 
   /** Compiles what stands somewhere. */
-  compile(place: Place): Validate {
-    return this.#ajv.compile({ $ref: this.#reference(place) })
+  compile(place: Place): Judge {
+    // By its place, not by a schema of its own that refers to it: so others find it made.
+    const validate = this.#ajv.getSchema(this.#reference(place)) as ValidateFunction
+    return { validate, names: this.#wholes.get(place.root)?.names ?? new Set() }
   }
 
   /** Compiles an object that has those members, and no others. */
-  compileMembers({ properties, required }: Members): Validate {
+  compileMembers({ properties, required }: Members): Judge {
     const named = Object.entries(properties).map(([name, place]) => [name, { $ref: this.#reference(place) }])
-    return this.#ajv.compile({
-      type: 'object',
-      additionalProperties: false,
-      required,
-      properties: Object.fromEntries(named),
-    })
+    const schema = { type: 'object', additionalProperties: false, required, properties: Object.fromEntries(named) }
+    // Most operations have the parameters of others, or none.
+    const key = JSON.stringify(schema)
+    const validate = this.#members.get(key) ?? this.#ajv.compile(schema)
+    this.#members.set(key, validate)
+    return { validate, names: new Set(Object.keys(properties)) }
   }
 
   #reference(place: Place): string {
     let whole = this.#wholes.get(place.root)
     if (whole === undefined) {
       const name = `whole-${this.#wholes.size}`
-      whole = { name, clone: structuredClone(place.root), seen: new Set(), told: new WeakSet() }
+      whole = { name, clone: structuredClone(place.root), seen: new Set(), told: new WeakSet(), names: new Set() }
       this.#wholes.set(place.root, whole)
       this.#ajv.addSchema(whole.clone, name)
     }
-    const { clone, seen, told, name } = whole
+    const { clone, seen, told, name, names } = whole
     walk(
-      { ...place, root: clone },
+      placeIn(clone, place),
       (schema, here) => {
         // It may be come to as a part and as a whole.
         if (told.has(schema)) return
         told.add(schema)
+        if (isObject(schema['properties'])) for (const member of Object.keys(schema['properties'])) names.add(member)
         hideMarked(schema, here, this.#direction)
         tellApart(schema)
       },
@@ -113,11 +128,11 @@ function hideMarked(schema: Keywords, place: Place, direction: Direction): void 
 }
 
 function isMarked(place: Place, word: string): boolean {
-  const own = valueAt(place)
+  const own = place.value
   if (!isObject(own)) return false
   if (own[word] === true) return true
   const target = own['$ref'] === undefined ? null : followed(place)
-  const meant = target === null ? undefined : valueAt(target)
+  const meant = target === null ? undefined : target.value
   return isObject(meant) && meant[word] === true
 }
 

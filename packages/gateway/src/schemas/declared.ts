@@ -1,5 +1,5 @@
 import type { Described, Texts } from './described.ts'
-import { followed, inOptions, isObject, type Place, valueAt, within } from './pointer.ts'
+import { followed, inOptions, isObject, type Place, within } from './pointer.ts'
 import { LISTED, NAMED, SINGLE } from './walk.ts'
 
 /** What a Fastify route says of its requests, for whoever looks through the schemas of routes. */
@@ -9,9 +9,14 @@ export type Declaration = Readonly<Record<string, unknown>>
  * What a document says of a route, in the form of a Fastify route's `schema`. References are followed, so that it may
  * contain itself.
  * @param limit bytes of a body
+ * @param made schemas whose references were followed already: of the same document
  */
-export function declarationOf({ params, query, headers, body }: Described, method: string, limit: number): Declaration {
-  const made = new Map<string, unknown>()
+export function declarationOf(
+  { params, query, headers, body }: Described,
+  method: string,
+  limit: number,
+  made: Map<string, unknown>,
+): Declaration {
   const declared: Record<string, unknown> = {
     // For no other document: there is one already, and schemas that contain themselves cannot be written.
     hide: true,
@@ -46,7 +51,7 @@ export function declarationOf({ params, query, headers, body }: Described, metho
 
 /** A schema with its references followed. */
 function expanded(place: Place, made: Map<string, unknown>): unknown {
-  const written = valueAt(place)
+  const written = place.value
   if (isObject(written) && written['$ref'] !== undefined) {
     const target = followed(place)
     const { $ref: _reference, ...beside } = written

@@ -1,6 +1,6 @@
 import type { Finding } from '@portcullis/kernel'
 import { inspectSchema } from './inspect.ts'
-import { followed, inOptions, isObject, membersOf, type Place, valueAt } from './pointer.ts'
+import { followed, inOptions, isObject, membersOf, type Place, wholeOf } from './pointer.ts'
 import { type Multiplicity, textFault } from './texts.ts'
 
 /** What is said of the texts of one part of a request: by one schema of them all, or by one of each name. */
@@ -75,7 +75,7 @@ export class Notes {
     if (fault === null) return
     const target = followed(place) ?? place
     const at = inOptions(target)
-    const fix = isObject(valueAt(target))
+    const fix = isObject(target.value)
       ? ({ op: 'add', path: `${at}/type`, value: 'string' } as const)
       : ({ op: 'replace', path: at, value: { type: 'string' } } as const)
     this.findings.push({ at, rule: 'parameter-untold', message: `${fault}; write type: 'string'`, fix: [fix] })
@@ -84,7 +84,7 @@ export class Notes {
   /** Decides how a body of a media type is read. */
   content(type: string, place: Place | null): Content {
     const essence = essenceOf(type)
-    const schema = place === null ? undefined : valueAt(place)
+    const schema = place === null ? undefined : place.value
     if (place === null || schema === undefined) return { kind: isJson(essence) ? 'json' : 'unread', place: null }
     if (isJson(essence) || (essence.endsWith('*') && !saysNothing(place))) {
       this.schema(place)
@@ -115,7 +115,7 @@ const OF_BYTES: ReadonlySet<string> = new Set([
 /** Whether a schema says no more of a body than that it is bytes or text. */
 function saysNothing(place: Place): boolean {
   const target = followed(place)
-  const schema = target === null ? undefined : valueAt(target)
+  const schema = target === null ? undefined : target.value
   if (schema === true) return true
   return (
     isObject(schema) &&
@@ -176,5 +176,5 @@ export function describeOwn(schemas: OwnSchemas, at: string, answers: boolean, n
 /** A boolean schema in the words of an object. */
 function placeOf(schema: object | boolean, at: string): Place {
   const root = typeof schema === 'boolean' ? (schema ? {} : { not: {} }) : schema
-  return { root, pointer: '', at }
+  return wholeOf(root, at)
 }

@@ -1,13 +1,13 @@
 import { type Contents, type Described, essenceOf, type Notes, type Texts } from './described.ts'
 import { DIALECTS } from './inspect.ts'
-import { followed, inOptions, isObject, type Place, valueAt, within } from './pointer.ts'
+import { followed, inOptions, isObject, type Place, within } from './pointer.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
 /** The object that stands somewhere, references followed. */
 function objectAt(place: Place): { readonly place: Place; readonly value: Json } | null {
   const here = followed(place)
-  const value = here === null ? undefined : valueAt(here)
+  const value = here === null ? undefined : here.value
   return here === null || !isObject(value) ? null : { place: here, value }
 }
 
@@ -32,9 +32,6 @@ function pathsOf(document: object): ReadonlyMap<string, readonly string[]> {
   paths.set(document, made)
   return made
 }
-
-/** A whole OpenAPI document among the gateway's options. */
-export const documentAt = (document: object, at: string): Place => ({ root: document, pointer: '', at })
 
 /** What is wrong with a document as a whole. */
 export function checkDocument(document: Place, notes: Notes): void {
@@ -117,7 +114,7 @@ const STYLES: Readonly<Record<string, string>> = { path: 'simple', query: 'form'
 const OF_HTTP: ReadonlySet<string> = new Set(['accept', 'content-type', 'authorization'])
 
 function readParameters(holder: Place, notes: Notes): Parameter[] {
-  const list = valueAt(within(holder, 'parameters'))
+  const list = within(holder, 'parameters').value
   if (!Array.isArray(list)) return []
   return [...list.keys()].flatMap((i): Parameter[] => {
     const written = within(holder, 'parameters', i)
@@ -162,7 +159,7 @@ function texts(all: readonly Parameter[], where: string, named: (name: string) =
 }
 
 function readBody(written: Place, notes: Notes): Described['body'] {
-  if (valueAt(written) === undefined) return { required: false, contents: new Map() }
+  if (written.value === undefined) return { required: false, contents: new Map() }
   const found = objectAt(written)
   if (found === null) {
     notes.remove(written, 'body-malformed', 'leads nowhere in the document; mend it')
@@ -177,13 +174,13 @@ function readBody(written: Place, notes: Notes): Described['body'] {
 }
 
 function readContents(holder: Place, notes: Notes): Contents {
-  const content = valueAt(within(holder, 'content'))
+  const content = within(holder, 'content').value
   const types = isObject(content) ? Object.keys(content) : []
   return new Map(types.map((type) => [essenceOf(type), notes.content(type, within(holder, 'content', type, 'schema'))]))
 }
 
 function readResponses(holder: Place, notes: Notes): Described['responses'] {
-  const written = valueAt(holder)
+  const written = holder.value
   if (!isObject(written)) return new Map()
   return new Map(
     Object.keys(written)

@@ -1,6 +1,4 @@
-import { isObject, type Place } from './pointer.ts'
-import type { Validate } from './compiler.ts'
-import { walk } from './walk.ts'
+import type { Judge } from './compiler.ts'
 
 /** What a message is made of. */
 export type MessagePart = 'params' | 'query' | 'headers' | 'cookies' | 'body' | 'answer'
@@ -12,23 +10,6 @@ export interface Fault {
   readonly rule: string
   /** What is asked and where, in the words of the schema. */
   readonly asks: string | null
-}
-
-/** A validator, and the names that its schemas know: those alone are told of. */
-export interface Judge {
-  readonly validate: Validate
-  readonly names: ReadonlySet<string>
-}
-
-/** The names that schemas give to members. */
-export function namesOf(places: readonly Place[]): ReadonlySet<string> {
-  const names = new Set<string>()
-  for (const place of places) {
-    walk(place, ({ properties }) => {
-      if (isObject(properties)) for (const name of Object.keys(properties)) names.add(name)
-    })
-  }
-  return names
 }
 
 /** Ajv's words of what a schema asks never hold what came. */

@@ -1,11 +1,11 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { namedByConnection } from '../request-fields.ts'
-import type { Compiler } from './compiler.ts'
+import type { Compiler, Judge } from './compiler.ts'
 import type { Content, Described, Texts } from './described.ts'
-import { type Fault, faultOf, type Judge, type MessagePart, namesOf } from './faults.ts'
+import { type Fault, faultOf, type MessagePart } from './faults.ts'
 import { readJson } from './json.ts'
 import { lowerCased } from './header-schema.ts'
-import { membersOf, type Place } from './pointer.ts'
+import { membersOf, type Place, placeIn } from './pointer.ts'
 import { compileText, type Named, readQuery, readTexts, type TextReader } from './texts.ts'
 
 /** The parts of a request that are text, as they came. */
@@ -67,18 +67,17 @@ function compileTexts(texts: Texts | null, compiler: Compiler, ofFields = false)
     const all = Object.entries(properties)
     const readers = new Map(all.map(([name, place]) => [name, compileText(place, lists[name] ?? 'repeated')]))
     return {
-      validate: compiler.compileMembers(texts),
-      names: new Set(Object.keys(properties)),
+      ...compiler.compileMembers(texts),
       readers,
       lists: withCommas(readers),
     }
   }
-  const whole = ofFields ? { ...texts.whole, root: lowerCased(texts.whole.root) as object } : texts.whole
+  const whole = ofFields ? placeIn(lowerCased(texts.whole.root) as object, texts.whole) : texts.whole
   const members = membersOf(whole)
   const readers = new Map(
     members.map(([name, place]) => [name, compileText(place, ofFields ? 'commas' : 'repeated')] as const),
   )
-  return { validate: compiler.compile(whole), names: namesOf([whole]), readers, lists: withCommas(readers) }
+  return { ...compiler.compile(whole), readers, lists: withCommas(readers) }
 }
 
 const withCommas = (readers: ReadonlyMap<string, TextReader>): boolean =>
@@ -150,7 +149,7 @@ function compileBody({ required, contents }: NonNullable<Described['body']>, com
 }
 
 function compileTaking({ kind, place }: Content, compiler: Compiler): Taking {
-  const judge = place === null ? null : { validate: compiler.compile(place), names: namesOf([place]) }
+  const judge = place === null ? null : compiler.compile(place)
   const admitted = (value: unknown): { value: unknown } | Fault =>
     judge === null || judge.validate(value) ? { value } : faultOf('body', judge)
   if (kind === 'form') {

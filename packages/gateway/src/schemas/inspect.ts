@@ -1,7 +1,7 @@
 import type { Finding } from '@portcullis/kernel'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { FORMATS } from './formats.ts'
-import { followed, inOptions, isObject, type Place, referred, token, valueAt, within } from './pointer.ts'
+import { followed, inOptions, isObject, type Place, referred, token, within } from './pointer.ts'
 import { type Keywords, walk } from './walk.ts'
 
 /** Keywords of JSON Schema 2020-12 and OpenAPI 3.1 that are heard, or say nothing about a value. */
@@ -31,7 +31,7 @@ const meta = new Ajv2020({ allErrors: true, strict: false, logger: false })
  */
 export function inspectSchema(start: Place, seen: Set<string>): Finding[] {
   const findings: Finding[] = []
-  if (valueAt(start) === undefined) return [missing(start)]
+  if (start.value === undefined) return [missing(start)]
   const wholes: Place[] = [start]
   walk(
     start,
@@ -53,7 +53,7 @@ const missing = (place: Place): Finding => {
 
 /** Where a schema breaks the rules of schemas. */
 function malformed(place: Place): Finding[] {
-  const schema = valueAt(place)
+  const schema = place.value
   if (typeof schema === 'boolean') return []
   if (!isObject(schema)) return [missing(place)]
   const { $schema: _dialect, ...words } = schema
@@ -94,7 +94,7 @@ function inspectOne(schema: Keywords, place: Place, part: boolean): Finding[] {
     const target = referred(place, $ref)
     if (target === null) {
       tell('$ref', 'reference-remote', 'leads out of the document, and nothing is fetched; bring the schema in')
-    } else if (valueAt(target) === undefined || followed(place) === null) {
+    } else if (target.value === undefined || followed(place) === null) {
       tell('$ref', 'reference-unresolved', 'leads nowhere in the document; write the schema that is meant')
     }
   }

@@ -1,6 +1,6 @@
 import type { Compiler } from './compiler.ts'
 import { type Contents, type Described, essenceOf, isJson } from './described.ts'
-import { type Fault, faultOf, type Judge, namesOf } from './faults.ts'
+import { type Fault, faultOf } from './faults.ts'
 import { readJson } from './json.ts'
 
 /** What becomes of an answer that the schemas do not admit. */
@@ -73,7 +73,7 @@ function compileContents(contents: Contents, compiler: Compiler): Readings {
   return new Map(
     [...contents].map(([type, { kind, place }]): [string, Reading] => {
       if (kind !== 'json') return [type, null]
-      const judge: Judge | null = place === null ? null : { validate: compiler.compile(place), names: namesOf([place]) }
+      const judge = place === null ? null : compiler.compile(place)
       return [
         type,
         (bytes) => {

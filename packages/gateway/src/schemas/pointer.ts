@@ -6,29 +6,40 @@ export interface Place {
   readonly pointer: string
   /** JSON Pointer of the whole in the gateway's options. */
   readonly at: string
+  /** What stands there; undefined if nothing does. */
+  readonly value: unknown
 }
+
+/** A whole. */
+export const wholeOf = (root: object, at: string): Place => ({ root, pointer: '', at, value: root })
 
 /** One step of a pointer. */
 export const token = (name: string): string => name.replaceAll('~', '~0').replaceAll('/', '~1')
 
+const memberOf = (value: unknown, name: string | number): unknown =>
+  typeof value === 'object' && value !== null && Object.hasOwn(value, name)
+    ? (value as Record<string | number, unknown>)[name]
+    : undefined
+
 /** A place within another. */
-export function within({ root, pointer, at }: Place, ...names: readonly (string | number)[]): Place {
-  return { root, pointer: [pointer, ...names.map((name) => token(String(name)))].join('/'), at }
+export function within({ root, pointer, at, value }: Place, ...names: readonly (string | number)[]): Place {
+  return {
+    root,
+    pointer: [pointer, ...names.map((name) => token(String(name)))].join('/'),
+    at,
+    value: names.reduce(memberOf, value),
+  }
+}
+
+/** The same place of another whole of the same shape. */
+export function placeIn(root: object, { pointer, at }: Place): Place {
+  const names = pointer.split('/').slice(1)
+  const value = names.map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~')).reduce(memberOf, root as unknown)
+  return { root, pointer, at, value }
 }
 
 /** Where it stands in the gateway's options. */
 export const inOptions = ({ at, pointer }: Place): string => `${at}${pointer}`
-
-/** What stands there; undefined if nothing does. */
-export function valueAt({ root, pointer }: Place): unknown {
-  let value: unknown = root
-  for (const step of pointer.split('/').slice(1)) {
-    const name = step.replaceAll('~1', '/').replaceAll('~0', '~')
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined
-    value = (value as Record<string, unknown>)[name]
-  }
-  return value
-}
 
 /** Whether something is a JSON object. */
 export const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
@@ -41,7 +52,7 @@ export const isObject = (value: unknown): value is Readonly<Record<string, unkno
 export function referred({ root, at }: Place, reference: unknown): Place | null {
   if (typeof reference !== 'string' || !/^#(?:\/|$)/.test(reference)) return null
   try {
-    return { root, at, pointer: decodeURIComponent(reference.slice(1)) }
+    return placeIn(root, { root, at, pointer: decodeURIComponent(reference.slice(1)), value: undefined })
   } catch {
     return null
   }
@@ -51,7 +62,7 @@ export function referred({ root, at }: Place, reference: unknown): Place | null 
 export function followed(place: Place): Place | null {
   let here = place
   for (let steps = 0; steps < 32; steps++) {
-    const value = valueAt(here)
+    const value = here.value
     if (value === undefined) return null
     if (!isObject(value) || value['$ref'] === undefined) return here
     const next = referred(here, value['$ref'])
@@ -64,7 +75,7 @@ export function followed(place: Place): Place | null {
 /** The members that a schema of an object names, with their schemas. */
 export function membersOf(place: Place): readonly (readonly [name: string, place: Place])[] {
   const here = followed(place)
-  const schema = here === null ? undefined : valueAt(here)
+  const schema = here === null ? undefined : here.value
   if (here === null || !isObject(schema)) return []
   const { properties, allOf } = schema
   const own = isObject(properties)

@@ -1,8 +1,10 @@
+import { refuseToBoot } from '@portcullis/kernel'
 import type { GatewayOptions, GatewayRoute } from '../options.ts'
 import { Compiler } from './compiler.ts'
 import { type Declaration, declarationOf } from './declared.ts'
 import { type Described, describeOwn, Notes } from './described.ts'
-import { describeOperation, documentAt } from './document.ts'
+import { describeOperation } from './document.ts'
+import { wholeOf } from './pointer.ts'
 import { compileInput, type Input } from './input.ts'
 import { compileOutput, type Output } from './output.ts'
 
@@ -18,36 +20,46 @@ const NOTHING: RouteSchemas = { input: null, output: null, declaration: null }
 
 /**
  * Compiles the schemas of a gateway: each route and method once, at boot.
- * @throws what Ajv makes of a schema that was not looked through
+ * @throws PTC_OPTIONS_INVALID for schemas that cannot be compiled
  */
 export function schemaCompiler(
   options: Readonly<GatewayOptions>,
 ): (route: GatewayRoute, index: number, method: string) => RouteSchemas {
   const { openapi, validateResponses, responseLimit = 1_048_576 } = options
   const answers = validateResponses !== undefined
-  const document = openapi === undefined ? null : documentAt(openapi, '/openapi')
+  const document = openapi === undefined ? null : wholeOf(openapi, '/openapi')
   const requests = new Compiler('request')
   const responses = new Compiler('response')
+  const made = new Map<string, unknown>()
 
-  const compile = (described: Described, declaration: Declaration): RouteSchemas => ({
-    input: compileInput(described, requests),
-    output:
-      validateResponses === undefined || described.responses === null
-        ? null
-        : compileOutput(described.responses, responses, validateResponses, responseLimit),
-    declaration,
-  })
+  function compile(described: Described, declare: () => Declaration, index: number): RouteSchemas {
+    try {
+      const input = compileInput(described, requests)
+      const declaration = declare()
+      if (validateResponses === undefined || described.responses === null) return { input, output: null, declaration }
+      const output = compileOutput(described.responses, responses, validateResponses, responseLimit)
+      return { input, output, declaration }
+    } catch (error) {
+      // Ajv goes from reference to reference, as deep as the stack is: some 250.
+      const why = error instanceof RangeError ? 'refer to one another in too long a chain' : 'cannot be compiled'
+      const path = `routes[${index}]`
+      const fix = [{ op: 'add', path: `/routes/${index}/schema`, value: false } as const]
+      const message = `has schemas that ${why}; write shorter ones, or schema: false`
+      return refuseToBoot('the schemas of routes', [{ path, rule: 'schema-uncompilable', message, fix }])
+    }
+  }
 
   return ({ schema, match: { path }, bodyLimit }, index, method) => {
     const notes = new Notes(false)
     if (schema === false) return NOTHING
     if (schema !== undefined) {
       const { response: _response, ...parts } = schema
-      return compile(describeOwn(schema, `/routes/${index}/schema`, answers, notes), parts)
+      return compile(describeOwn(schema, `/routes/${index}/schema`, answers, notes), () => parts, index)
     }
     if (document === null) return NOTHING
     const described = describeOperation(document, method, path, answers, notes)
     if (described === null) return NOTHING
-    return compile(described, declarationOf(described, method, bodyLimit ?? (options.bodyLimit as number)))
+    const limit = bodyLimit ?? (options.bodyLimit as number)
+    return compile(described, () => declarationOf(described, method, limit, made), index)
   }
 }

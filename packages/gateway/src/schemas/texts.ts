@@ -1,4 +1,4 @@
-import { followed, isObject, type Place, valueAt, within } from './pointer.ts'
+import { followed, isObject, type Place, within } from './pointer.ts'
 
 /** How many values a name has: one; several, each by itself; several, between commas. */
 export type Multiplicity = 'one' | 'repeated' | 'commas'
@@ -23,7 +23,7 @@ function numberOf(text: string): number | null {
 /** The types that a schema names; null if it names none. */
 export function typesOf(place: Place, depth = 0): ReadonlySet<string> | null {
   const here = followed(place)
-  const schema = here === null ? undefined : valueAt(here)
+  const schema = here === null ? undefined : here.value
   if (here === null || !isObject(schema) || depth > 16) return null
   const { type, enum: choices } = schema
   if (type !== undefined) return new Set([type].flat() as string[])
@@ -43,7 +43,7 @@ const typeOf = (value: unknown): string => (value === null ? 'null' : Array.isAr
 /** Where the schema of a list's items stands, if it has one. */
 function itemsOf(place: Place): Place | null {
   const here = followed(place)
-  const schema = here === null ? undefined : valueAt(here)
+  const schema = here === null ? undefined : here.value
   return here !== null && isObject(schema) && isObject(schema['items']) ? within(here, 'items') : null
 }
 

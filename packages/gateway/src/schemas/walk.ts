@@ -1,4 +1,4 @@
-import { inOptions, isObject, type Place, referred, valueAt, within } from './pointer.ts'
+import { inOptions, isObject, type Place, referred, within } from './pointer.ts'
 
 /** Keywords whose value holds schemas under names of their own, a list of schemas, one schema. */
 export const NAMED = ['properties', 'patternProperties', 'dependentSchemas'] as const
@@ -35,7 +35,7 @@ export function walk(start: Place, visit: Visit, seen: Set<string> = new Set()):
   for (let next = left.pop(); next !== undefined; next = left.pop()) {
     const [place, part] = next
     const known = `${part} ${inOptions(place)}`
-    const schema = valueAt(place)
+    const schema = place.value
     if (seen.has(known) || !isObject(schema)) continue
     seen.add(known)
     visit(schema, place, part)
