@@ -57,7 +57,7 @@ const cases: Readonly<Record<string, Case>> = {
     attack: { method: 'POST', headers: foreign },
     stopped: status(403),
   },
-  gateway: { room: gateway, options: fullHouse().gateway, misspelt: 'servcies' },
+  gateway: { room: gateway, options: fullHouse().gateway, misspelt: 'upstreems' },
   headers: {
     room: headers,
     options: {},
