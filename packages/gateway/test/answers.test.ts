@@ -139,6 +139,17 @@ describe('an answer that breaks off', () => {
     expect(events.map(({ type }) => type)).toEqual(['gateway.upstream-failed'])
   })
 
+  it('for it took too long is 504', async () => {
+    const backend = await startBackend((_request, response) => {
+      response.writeHead(200, { 'content-type': 'application/json', 'content-length': '1000' })
+      response.write('[')
+    })
+    const options = { openapi: document, validateResponses: 'refuse' } as const
+    const upstream = { timeouts: { total: 1 } }
+    const { app } = await stage(backend.port, { routes, options, upstream })
+    expect((await app.inject('/orders')).json()).toMatchObject({ status: 504, code: 'PTC_GATEWAY_UPSTREAM_TIMED_OUT' })
+  })
+
   it('while it passes breaks off for the client too', async () => {
     const { listen } = await open(
       (response) => {

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
+import { connect } from 'node:http2'
 import { describe, expect, it } from 'vitest'
 import type { GatewayRoute } from '../src/index.ts'
 import { document } from './openapi.ts'
@@ -324,4 +326,35 @@ describe('a schema of a route', () => {
     const post = async (url: string) => (await app.inject({ method: 'POST', url, payload: {} })).statusCode
     expect([await post('/payments?a=1'), await post('/orders?a=1')]).toEqual([200, 200])
   })
+})
+
+it('holds to schemas what comes by HTTP/2 without a length', async () => {
+  const { backend, bodies } = await keep()
+  const { listen } = await stage(backend.port, {
+    routes,
+    options: { openapi: document },
+    server: { http2: true } as never,
+  })
+  const session = connect(`http://127.0.0.1:${await listen()}`)
+  const ask = async (method: string, path: string, body?: string): Promise<number> => {
+    const type = body === undefined ? {} : { 'content-type': 'application/json' }
+    const stream = session.request({ ':method': method, ':path': path, ...type }, { endStream: body === undefined })
+    if (body !== undefined) stream.end(body)
+    const [fields] = (await once(stream, 'response')) as [{ ':status': number }]
+    stream.resume()
+    await once(stream, 'close')
+    return fields[':status']
+  }
+  try {
+    expect(await ask('POST', '/orders', '{"quantity":1}')).toBe(200)
+    expect(await ask('POST', '/orders', '{"quantity":0}')).toBe(400)
+    expect(await ask('POST', '/orders', '')).toBe(400)
+    expect(await ask('POST', '/orders')).toBe(400)
+    expect(await ask('DELETE', '/orders/1')).toBe(200)
+    expect(await ask('DELETE', '/orders/1', '')).toBe(200)
+    expect(await ask('DELETE', '/orders/1', '{}')).toBe(400)
+    expect(bodies.map(String)).toEqual(['{"quantity":1}', '', ''])
+  } finally {
+    session.destroy()
+  }
 })

@@ -21,3 +21,16 @@ void ({ targets: ['https://a'], rejectUnauthorized: false } satisfies UpstreamOp
 void ({ ...smallest, internalToken: { ...internalToken, algorithm: 'HS256' } } satisfies GatewayOptions)
 // @ts-expect-error OPTIONS is the business of CORS
 void ({ ...route, match: { method: 'OPTIONS', path: '/a' } } satisfies GatewayRoute)
+
+void ({
+  ...route,
+  schema: { body: { type: 'object' }, querystring: true, response: { '2xx': {} } },
+} satisfies GatewayRoute)
+void ({ ...route, schema: false } satisfies GatewayRoute)
+void ({ ...smallest, openapi: { openapi: '3.1.1', paths: {} }, validateResponses: 'report' } satisfies GatewayOptions)
+// @ts-expect-error no schemas are named
+void ({ ...route, schema: true } satisfies GatewayRoute)
+// @ts-expect-error a part that no schema is asked about
+void ({ ...route, schema: { cookies: {} } } satisfies GatewayRoute)
+// @ts-expect-error answers are told of, or refused
+void ({ ...smallest, validateResponses: true } satisfies GatewayOptions)

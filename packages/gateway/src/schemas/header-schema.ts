@@ -27,4 +27,4 @@ export function lowerCased(schema: unknown): unknown {
 }
 
 const inLowerCase = (names: unknown): unknown =>
-  Array.isArray(names) ? names.map((name) => (typeof name === 'string' ? name.toLowerCase() : name)) : names
+  Array.isArray(names) ? names.map((name: unknown) => (typeof name === 'string' ? name.toLowerCase() : name)) : names

@@ -1,0 +1,105 @@
+import type { Readable } from 'node:stream'
+import { emit, refuse, type Refusal } from '@portcullis/kernel'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { Download, type Upload } from './bodies.ts'
+import { errors } from './errors.ts'
+import { events } from './events.ts'
+import type { Downstream, Failure, Fields } from './exchange.ts'
+import type { Lane } from './forward.ts'
+import { writeResponseFields } from './response-fields.ts'
+import { judgeAnswer } from './schemas/answers.ts'
+import type { Target } from './upstreams/target.ts'
+
+const FAILURES: Readonly<Record<Failure, Refusal>> = {
+  upstream: errors.PTC_GATEWAY_UPSTREAM_FAILED,
+  'time-out': errors.PTC_GATEWAY_UPSTREAM_TIMED_OUT,
+  'body-too-large': errors.PTC_GATEWAY_BODY_TOO_LARGE,
+  'request-malformed': errors.PTC_GATEWAY_REQUEST_MALFORMED,
+}
+
+/** The client of one exchange. */
+export class Client implements Downstream {
+  readonly #request: FastifyRequest
+  readonly #reply: FastifyReply
+  readonly #lane: Lane
+  readonly #upstream: string
+  readonly #target: string
+  readonly #upload: Upload | null
+  /** The answer is held until it is judged, or was refused then. */
+  #held = false
+  #refused = false
+
+  constructor(request: FastifyRequest, reply: FastifyReply, lane: Lane, target: string, upload: Upload | null) {
+    this.#request = request
+    this.#reply = reply
+    this.#lane = lane
+    this.#upstream = lane.upstream.name
+    this.#target = target
+    this.#upload = upload
+  }
+
+  sent({ reference }: Target): void {
+    this.#request.security.forwardedTo = reference
+  }
+
+  answer(status: number, fields: Fields, body: Buffer | Download | null): void {
+    const { output } = this.#lane
+    if (output === null) return this.#pass(status, fields, body)
+    const { 'content-type': type, 'content-encoding': encoding } = fields
+    const head = { method: this.#request.method, status, type: type?.toString(), encoding: encoding?.toString() }
+    this.#held = true
+    judgeAnswer(output, head, body, {
+      pass: (passed) => {
+        this.#held = false
+        this.#pass(status, fields, passed)
+      },
+      refuse: ({ rule, asks }) => {
+        this.#refused = true
+        this.#closeAfterRest()
+        const detail = { upstream: this.#upstream, rule, asks }
+        refuse(this.#request, this.#reply, errors.PTC_GATEWAY_ANSWER_INVALID.with({ detail }))
+      },
+      observe: ({ rule, asks }) => {
+        const detail = { upstream: this.#upstream, rule, asks }
+        emit(this.#request, events['gateway.answer-invalid'], { outcome: 'observed', detail })
+      },
+    })
+  }
+
+  #pass(status: number, fields: Fields, body: Buffer | Readable | null): void {
+    const reply = this.#reply
+    try {
+      this.#closeAfterRest()
+      reply.code(status)
+      writeResponseFields(fields, reply, this.#lane.route.publicLocation, this.#target)
+      // RFC 9110 §8.6: a 204 declares no length, not even 0.
+      if (status === 204) reply.removeHeader('content-length')
+      // Before the first piece: the fields are written as soon as Fastify is done with them.
+      if (body instanceof Download && body.readableLength === 0) body.onRead = () => reply.raw.flushHeaders()
+      reply.send(body ?? undefined)
+    } catch (error) {
+      this.#request.log.error({ err: error, upstream: this.#upstream }, 'gateway: the answer could not be sent')
+      reply.raw.destroy()
+    }
+  }
+
+  fail(failure: Failure, target: string, reason: string): void {
+    const detail = { upstream: this.#upstream, target, reason }
+    this.#request.log.warn(detail, 'gateway: no answer')
+    this.#closeAfterRest()
+    refuse(this.#request, this.#reply, FAILURES[failure].with({ detail }))
+  }
+
+  cut(target: string, reason: string): void {
+    if (this.#refused) return
+    if (this.#held) return this.fail(reason.includes('TIMEOUT') ? 'time-out' : 'upstream', target, reason)
+    const detail = { upstream: this.#upstream, target, reason }
+    this.#request.log.warn(detail, 'gateway: the answer broke off')
+    emit(this.#request, events['gateway.cut'], { outcome: 'denied', detail })
+  }
+
+  /** What is left of a body that nobody reads would be taken for the next request. */
+  #closeAfterRest(): void {
+    if (this.#upload !== null && !this.#upload.readableEnded) this.#reply.header('connection', 'close')
+  }
+}
