@@ -27,6 +27,8 @@ export interface Outgoing extends Dispatcher.DispatchOptions {
   readonly body: Readable | Buffer | null
   readonly headersTimeout: number | null
   readonly bodyTimeout: number | null
+  /** Bytes of the answer's body; null: as many as come. */
+  readonly answerLimit: number | null
 }
 
 /** Why the exchange took too long as a whole. */
@@ -37,6 +39,11 @@ class TotalTimeout extends Error {
 /** Why an answer is refused that is none in HTTP. */
 class NoAnswer extends Error {
   readonly code = 'NOT_A_STATUS_CODE'
+}
+
+/** Why an answer is cut that is longer than it may be. */
+class AnswerTooLarge extends Error {
+  readonly code = 'ANSWER_TOO_LARGE'
 }
 
 /** Classifies what a request to a target failed with. */
@@ -87,6 +94,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #status = 0
   #fields: Fields = {}
   #body: Download | null = null
+  #received = 0
   #answered = false
   #over = false
 
@@ -137,6 +145,10 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (status > 599) return controller.abort(new NoAnswer('not a status code'))
     this.#status = status
     this.#fields = fields
+    const { answerLimit, method } = this.#outgoing
+    if (answerLimit !== null && method !== 'HEAD' && Number(fields['content-length']) > answerLimit) {
+      return controller.abort(new AnswerTooLarge('the answer is too large'))
+    }
     const type = fields['content-type']
     if (typeof type === 'string' && type.startsWith('text/event-stream')) this.#stream(controller, null)
   }
@@ -150,6 +162,11 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#received += chunk.length
+    const { answerLimit } = this.#outgoing
+    if (answerLimit !== null && this.#received > answerLimit) {
+      return controller.abort(new AnswerTooLarge('the answer is too large'))
+    }
     if (this.#body !== null) {
       this.#body.feed(chunk)
     } else if (!this.#answered) {
@@ -174,10 +191,11 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (this.#over) return
     const reason = (error as NodeJS.ErrnoException).code ?? error.name
     const failure = failureOf(error)
-    const outcome = failure === 'upstream' || failure === 'time-out' ? 'failed' : 'gone'
+    // What is too large for us says nothing about the target, nor does a client that reads too slowly, or has left.
+    const blameless = error instanceof GivenUp || error instanceof AnswerTooLarge
+    const outcome = !blameless && (failure === 'upstream' || failure === 'time-out') ? 'failed' : 'gone'
     if (this.#body !== null) {
-      // A client that reads too slowly, or has left, says nothing about the target.
-      this.#finish(error instanceof GivenUp ? 'gone' : outcome, reason)
+      this.#finish(outcome, reason)
       this.#body.breakOff()
       this.#client.cut(this.#asked, reason)
     } else if (!this.#answered && !this.#sendAgain(failure, reason)) {

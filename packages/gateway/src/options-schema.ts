@@ -131,6 +131,13 @@ export const optionsSchema: ObjectSchema = {
       default: [],
       description: 'Private networks in which DNS may place a target.',
     },
+    answerLimit: {
+      type: 'integer',
+      minimum: 1,
+      examples: [1_073_741_824],
+      description:
+        "Bytes of an answer's body; longer ones are cut, or answered 502 where they say so first. Absent: any.",
+    },
     bodyLimit: {
       type: 'integer',
       minimum: 0,

@@ -10,6 +10,8 @@ export interface UpstreamTimeouts {
   connect?: number
   /** From the request's last byte to the answer's fields. Default 30. */
   headers?: number
+  /** The same in milliseconds, where less than a second is meant; counts instead of `headers`. */
+  headersMs?: number
   /** Between two pieces of the answer's body. Default 30. */
   body?: number
   /** From the request to the last byte of the answer. Default: as long as both sides move. */
@@ -160,6 +162,8 @@ export interface GatewayRoute {
   policy?: RouteSecurity
   /** Bytes. Default: the gateway's. */
   bodyLimit?: number
+  /** Bytes of an answer's body; longer ones are cut. Default: the gateway's. */
+  answerLimit?: number
   /**
    * JSON Schemas (2020-12) that requests must match to be forwarded; `false`: none, and not the operation of `openapi`.
    * Default: that operation; without `openapi`, none.
@@ -186,6 +190,8 @@ export interface GatewayOptions extends RoomOptions {
   privateNetworks?: string[]
   /** Bytes of a request's body, counted while it is forwarded. Default 1 MiB. */
   bodyLimit?: number
+  /** Bytes of an answer's body; longer ones are cut, or answered 502 where they say so first. Default: none. */
+  answerLimit?: number
   /** An OpenAPI 3.1 document of the public API, as an object: what requests of the routes must match. Default none. */
   openapi?: object
   /** Holds answers to schemas too: tells of those that do not match, or answers 502. Default: they pass unread. */

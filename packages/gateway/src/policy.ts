@@ -25,6 +25,8 @@ export interface RoutePolicy {
   readonly rewrite: Rewrite
   readonly cookies: ReadonlySet<string> | null
   readonly bodyLimit: number
+  /** Null: none. */
+  readonly answerLimit: number | null
   /** Milliseconds until the answer's fields; null: the upstream's. */
   readonly headersTimeout: number | null
   /** Milliseconds between two pieces of its body; null: the upstream's. */
@@ -119,7 +121,10 @@ function compileUpstream(
           connectTimeout: (timeouts.connect as number) * 1000,
           mayReach,
         },
-        timeouts: { headers: (timeouts.headers as number) * 1000, body: (timeouts.body as number) * 1000 },
+        timeouts: {
+          headers: timeouts.headersMs ?? (timeouts.headers as number) * 1000,
+          body: (timeouts.body as number) * 1000,
+        },
         circuit: { ...circuit, window: window * 1000, openFor: openFor * 1000 },
       }
     }),
@@ -158,6 +163,7 @@ function compileRoute(
 ): RoutePolicy {
   const { targets } = upstreams.find(({ name }) => name === route.upstream) as UpstreamPolicy
   const { path, host } = route.match
+  const headersTimeout = route.timeouts?.headersMs ?? milliseconds(route.timeouts?.headers)
   const methods = methodsOf(route)
   const schemas = new Map(methods.map((one) => [one as string, schemasOf(route, index, one)]))
   const get = schemas.get('GET')
@@ -171,10 +177,11 @@ function compileRoute(
     cookies:
       route.forwardCookies === undefined || route.forwardCookies.length === 0 ? null : new Set(route.forwardCookies),
     bodyLimit: route.bodyLimit ?? (options.bodyLimit as number),
-    headersTimeout: milliseconds(route.timeouts?.headers),
+    answerLimit: route.answerLimit ?? options.answerLimit ?? null,
+    headersTimeout,
     bodyTimeout: milliseconds(route.timeouts?.body),
     totalTimeout: milliseconds(route.timeouts?.total),
-    openingTimeout: milliseconds(route.timeouts?.headers) ?? (targets[0] as TargetTerms).timeouts.headers,
+    openingTimeout: headersTimeout ?? (targets[0] as TargetTerms).timeouts.headers,
     webSocket: route.webSocket === undefined ? null : compileWebSocket(route.webSocket),
     publicLocation: compileLocations(
       targets.map(({ way }) => way.origin.origin),

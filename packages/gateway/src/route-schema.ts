@@ -112,6 +112,12 @@ export const route: ObjectSchema = {
       examples: [{}],
       description: 'What the other rooms ask of its requests, as `config.security` of any route.',
     },
+    answerLimit: {
+      type: 'integer',
+      minimum: 1,
+      examples: [1_073_741_824],
+      description: "Bytes of an answer's body; absent: the gateway's limit.",
+    },
     bodyLimit: {
       type: 'integer',
       minimum: 0,

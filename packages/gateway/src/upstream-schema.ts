@@ -43,6 +43,15 @@ const pem = (description: string, secret = false): Schema => ({
   description,
 })
 
+/** Where less than a second is meant. */
+const headersMs: Schema = {
+  type: 'integer',
+  minimum: 10,
+  maximum: 86_400_000,
+  examples: [500],
+  description: 'The same in milliseconds, where less than a second is meant; counts instead of `headers`.',
+}
+
 const TOTAL = 'Seconds from the request to the last byte of the answer; absent: as long as both sides move.'
 
 /** How long an upstream may take for a route, where that differs. */
@@ -53,6 +62,7 @@ export const routeTimeouts: ObjectSchema = {
   description: "How long the upstream may take; what is absent is the upstream's.",
   properties: {
     headers: maybeSeconds("Seconds from the request's last byte to the answer's fields."),
+    headersMs,
     body: maybeSeconds("Seconds between two pieces of the answer's body."),
     total: maybeSeconds(TOTAL),
   },
@@ -111,6 +121,7 @@ export const upstream: ObjectSchema = {
       properties: {
         connect: seconds('Seconds until the connection is up, TLS included.', 3),
         headers: seconds("Seconds from the request's last byte to the answer's fields.", 30),
+        headersMs,
         body: seconds("Seconds between two pieces of the answer's body.", 30),
         total: maybeSeconds(TOTAL),
       },

@@ -43,6 +43,39 @@ it.each([
   expect(events).toMatchObject([{ type: 'gateway.upstream-failed', outcome: 'denied' }])
 })
 
+it.each([
+  ['says so first', { 'content-length': '2000' }, 502],
+  ['does not', {}, 200],
+])('cuts an answer at its limit that %s', async (_how, fields, status) => {
+  const backend = await startBackend((_request, response) => {
+    response.writeHead(200, fields)
+    response.write(Buffer.alloc(100))
+    setTimeout(() => response.end(Buffer.alloc(1_900)), 50)
+  })
+  const staged = await stage(backend.port, { route: { answerLimit: 1_999 }, upstream: { circuit: { failures: 1 } } })
+  const port = await staged.listen()
+  const answer = await send(port)
+  expect(answer).toMatchObject({ status, whole: status === 502 })
+  expect(answer.body.length).toBeLessThan(2_000)
+  const type = status === 502 ? 'gateway.upstream-failed' : 'gateway.cut'
+  expect(staged.events).toMatchObject([{ type, detail: { reason: 'ANSWER_TOO_LARGE' } }])
+  // The length that HEAD tells is not sent; and the target is not given up.
+  expect((await send(port, { method: 'HEAD' })).status).toBe(200)
+  const wide = await stage(backend.port, { options: { answerLimit: 2_000 } })
+  expect(await send(await wide.listen())).toMatchObject({ status: 200, whole: true })
+})
+
+it('answers 504 within milliseconds where they are asked for', async () => {
+  const backend = await startBackend(() => {})
+  for (const staging of [
+    { upstream: { timeouts: { headersMs: 50 } } },
+    { route: { timeouts: { headersMs: 50 } }, upstream: { timeouts: { headers: 3_000 } } },
+  ]) {
+    const { app } = await stage(backend.port, staging)
+    expect((await app.inject('/users/profile')).statusCode).toBe(504)
+  }
+})
+
 it('passes over interim answers', async () => {
   const port = await startRawBackend((socket) =>
     socket.end(
