@@ -21,6 +21,7 @@ try {
   hold('ESM import', () => consumer.imports())
   hold('CommonJS require', () => consumer.requires())
   hold('TypeScript 5.9 and 7', () => consumer.types())
+  hold('the gateway as a command', () => consumer.gateway())
   hold('two copies of the kernel', () => consumer.twoKernels('@portcullis/cors'))
 } catch (error) {
   problems.push(String(error))
