@@ -194,7 +194,9 @@ describe('what is decided', () => {
 
   it('of bytes that are no JSON is that they are none', () => {
     const texts = fc.oneof(
-      fc.string({ unit: fc.constantFrom(...'{}[]":,\\ 01e-tnu'), maxLength: 12 }).map((text) => Buffer.from(text)),
+      fc
+        .string({ unit: fc.constantFrom(...'{}[]":,\\ 01e-tnu'.split('')), maxLength: 12 })
+        .map((text) => Buffer.from(text)),
       fc.uint8Array({ maxLength: 12 }).map((bytes) => Buffer.from(bytes)),
     )
     fc.assert(

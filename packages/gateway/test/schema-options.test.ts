@@ -182,13 +182,15 @@ describe('a mistake in a document', () => {
     ).toEqual([])
   })
 
-  it('is a path that stands there twice', async () => {
+  it('is an operation that stands there twice', async () => {
     const one = { post: { parameters: [{ name: 'a', in: 'path', required: true, schema: { type: 'string' } }] } }
     const openapi = { openapi: '3.1.0', paths: { '/orders/{a}': one, '/orders/{b}': one } }
     const routes = [{ ...orders, match: { method: 'POST', path: '/orders/:id' } }]
     expect(await boot({ ...(await optionsFor(1, { routes: routes as never })), openapi })).toMatchObject([
-      { path: 'openapi.paths["/orders/{b}"]', rule: 'path-duplicate' },
+      { path: 'openapi.paths["/orders/{b}"].post', rule: 'operation-duplicate' },
     ])
+    const apart = { ...openapi, paths: { '/orders/{b}': { get: {} }, '/orders/{a}': one } }
+    expect(await boot({ ...(await optionsFor(1, { routes: routes as never })), openapi: apart })).toEqual([])
   })
 
   it('of a schema that many refer to is told of once', async () => {

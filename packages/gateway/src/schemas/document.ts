@@ -45,11 +45,6 @@ export function checkDocument(document: Place, notes: Notes): void {
     const message = 'is another dialect than JSON Schema 2020-12; remove it'
     notes.remove(within(document, 'jsonSchemaDialect'), 'dialect-unsupported', message)
   }
-  for (const twice of pathsOf(document.root).values()) {
-    for (const path of twice.slice(1)) {
-      notes.remove(within(document, 'paths', path), 'path-duplicate', `is the same path as ${twice[0]}; remove it`)
-    }
-  }
 }
 
 /**
@@ -65,13 +60,20 @@ export function describeOperation(
   answers: boolean,
   notes: Notes,
 ): Described | null {
-  const template = pathsOf(document.root).get(inCommon(path))?.[0]
-  if (template === undefined) return null
-  const item = objectAt(within(document, 'paths', template))
   const name = method === 'HEAD' ? 'get' : method.toLowerCase()
-  if (item === null || !Object.hasOwn(item.value, name)) return null
-  const operation = objectAt(within(item.place, name))
-  if (operation === null) return null
+  const found = (pathsOf(document.root).get(inCommon(path)) ?? []).flatMap((template) => {
+    const item = objectAt(within(document, 'paths', template))
+    const operation = item === null ? null : objectAt(within(item.place, name))
+    return item === null || operation === null ? [] : [{ template, item, operation }]
+  })
+  // Paths that differ in the names of their parameters are one, whose methods many a document tells apart all the same.
+  const [first, ...others] = found
+  if (first === undefined) return null
+  const { template, item, operation } = first
+  for (const { operation: twice } of others) {
+    const message = `is the same operation as that of ${template}; remove it`
+    notes.remove(twice.place, 'operation-duplicate', message)
+  }
   const parameters = new Map<string, Parameter>()
   for (const { place } of [item, operation]) {
     for (const one of readParameters(place, notes)) parameters.set(`${one.in} ${one.name}`, one)
