@@ -1,172 +1,76 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import { gzipSync } from 'node:zlib'
-import { describe, expect, it } from 'vitest'
-import type { GatewayRoute } from '../src/index.ts'
-import { document } from './openapi.ts'
-import { send, stage, startBackend } from './stage.ts'
+import { createServer, type Socket } from 'node:net'
+import { serverOptions } from '@portcullis/kernel'
+import { expect, it, onTestFinished } from 'vitest'
+import { listen, stage } from './stage.ts'
+import { speak } from './wire.ts'
 
-const routes: GatewayRoute[] = [
-  { match: { method: ['GET', 'POST'], path: '/orders' }, upstream: 'user-service' },
-  { match: { method: ['GET', 'DELETE'], path: '/orders/:id' }, upstream: 'user-service' },
-]
-
-type Answer = (response: ServerResponse, request: IncomingMessage) => void
-
-const json =
-  (body: unknown, status = 200): Answer =>
-  (response) => {
-    response.writeHead(status, { 'content-type': 'application/json' })
-    response.end(typeof body === 'string' ? body : JSON.stringify(body))
-  }
-
-async function open(answer: Answer, options: object = { validateResponses: 'refuse' }) {
-  const backend = await startBackend((request, response) => answer(response, request))
-  return { ...(await stage(backend.port, { routes, options: { openapi: document, ...options } })), backend }
+/** A service that answers with bytes of our choice, and what a raw client hears then. */
+async function hear(answer: string): Promise<string> {
+  const sockets = new Set<Socket>()
+  const service = createServer((socket) => {
+    sockets.add(socket)
+    socket.on('error', () => {})
+    socket.once('data', () => socket.end(answer, 'latin1'))
+  })
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy()
+    service.close()
+  })
+  const port = await listen(service)
+  const staged = await stage(port, {
+    server: serverOptions(),
+    upstream: { targets: [`http://user-service.local:${port}`], dangerouslyPlaintext: true },
+  })
+  const { text } = await speak(
+    await staged.listen(),
+    'GET /users/profile HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n',
+  )
+  return text
 }
 
-const order = { id: 1, quantity: 2 }
+const head = (fields: string): string => `HTTP/1.1 200 OK\r\n${fields}\r\nContent-Length: 2\r\n\r\nok`
+/** RFC 9112 §5: what a line of fields may be. */
+const LINE = /^[\w!#$%&'*+.^`|~-]+: ?[\t\x20-\x7e\x80-\xff]*$/
 
-describe('an answer that the document describes', () => {
-  it.each<[string, Answer, string]>([
-    ['a list', json([order]), '/orders'],
-    ['a status that the default describes', json({ error: 'Gone.' }, 410), '/orders'],
-    ['nothing changed since', (response) => response.writeHead(304).end(), '/orders'],
-    ['no body where none is described', (response) => response.writeHead(200).end(), '/orders/1'],
-  ])('passes: %s', async (_what, answer, url) => {
-    const { app, events } = await open(answer)
-    expect((await app.inject(url)).statusCode).toBeLessThan(500)
-    expect(events).toEqual([])
-  })
-
-  it('passes byte for byte, in pieces too', async () => {
-    const body = ` [ {"id":1,\t"quantity":2.0, "note":"é"} ]`
-    const { app } = await open((response) => {
-      response.writeHead(200, { 'content-type': 'application/json' })
-      response.write(body.slice(0, 7))
-      setImmediate(() => response.end(body.slice(7)))
-    })
-    expect((await app.inject('/orders')).body).toBe(body)
-  })
-
-  it('passes to HEAD and DELETE', async () => {
-    const { app } = await open((response, { method }) => response.writeHead(method === 'DELETE' ? 204 : 200).end())
-    expect((await app.inject({ method: 'HEAD', url: '/orders' })).statusCode).toBe(200)
-    expect((await app.inject({ method: 'DELETE', url: '/orders/1' })).statusCode).toBe(204)
-  })
-
-  it('is asked for in plain bytes, and whole', async () => {
-    const { app, backend } = await open(json([order]))
-    await app.inject({ url: '/orders', headers: { 'accept-encoding': 'gzip', range: 'bytes=0-1', 'if-range': '"a"' } })
-    expect(backend.hits[0]?.headers).not.toHaveProperty('accept-encoding')
-    expect(backend.hits[0]?.headers).not.toHaveProperty('range')
-    expect(backend.hits[0]?.headers).not.toHaveProperty('if-range')
-  })
+it.each([
+  ['a bare LF before a field', 'X-A: a\nSet-Cookie: injected=1'],
+  ['a bare CR before a field', 'X-A: a\rSet-Cookie: injected=1'],
+  ['two CRs before a field', 'X-A: a\r\rSet-Cookie: injected=1'],
+  ['a NUL in a value', 'X-A: a\0injected'],
+  ['a control character in a value', 'X-A: a\x01injected'],
+  ['a folded line', 'X-A: a\r\n Set-Cookie: injected=1'],
+  ['a space before a colon', 'Set-Cookie : injected=1'],
+  ['a name with a space', 'X A: injected'],
+  ['a name that is none', ': injected'],
+  ['a line that is no field', 'injected'],
+  ['a coding and a length', 'Transfer-Encoding: chunked'],
+  ['a coding that nobody undoes', 'Transfer-Encoding: injected'],
+  ['a length that is none', 'Content-Length: +2'],
+  ['lengths that differ', 'Content-Length: 3'],
+])('an answer with %s is none', async (_what, fields) => {
+  const text = await hear(head(fields))
+  expect(text).toMatch(/^HTTP\/1\.1 502 /)
+  expect(text).not.toContain('injected')
 })
 
-const wrong: readonly [what: string, answer: Answer, rule: string, url?: string][] = [
-  ['a member that is none of it', json([{ ...order, password: 'x' }]), 'additionalProperties'],
-  ['what the client alone writes', json([{ ...order, secret: 'x' }]), 'not-admitted'],
-  ['what the service must say', json([{ quantity: 1 }]), 'required'],
-  ['a status that nothing describes', json({}, 202), 'status-undescribed', '/orders/1'],
+it.each([
   [
-    'another media type',
-    (response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<p>'),
-    'media-type',
+    'a second answer behind the first',
+    `${head('X-A: a')}HTTP/1.1 200 OK\r\nX-Injected: 1\r\nContent-Length: 0\r\n\r\n`,
   ],
-  ['no media type', (response) => response.writeHead(200).end('[]'), 'media-type'],
-  ['no JSON', json('[{'), 'malformed'],
-  ['a member twice', json('[{"id":1,"quantity":1,"quantity":2}]'), 'duplicate-member'],
-  ['a body where none is described', json({}), 'unexpected', '/orders/1'],
   [
-    'a coding that was not asked for',
-    (response) => {
-      response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' })
-      response.end(gzipSync('[]'))
-    },
-    'content-encoding',
+    'an answer in place of trailers',
+    'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-Injected: 1\r\n\r\n',
   ],
-  ['more than is read', json([{ ...order, note: 'x'.repeat(150) }]), 'too-long'],
-  [
-    'more than is read, in pieces',
-    (response) => {
-      response.writeHead(200, { 'content-type': 'application/json' })
-      response.write('['.padEnd(100))
-      setImmediate(() => response.end(']'.padStart(100)))
-    },
-    'too-long',
-  ],
-]
-
-describe('an answer that the document does not describe', () => {
-  it.each(wrong)('is 502 with refuse: %s', async (_what, answer, rule, url = '/orders') => {
-    const { app, events } = await open(answer, { validateResponses: 'refuse', responseLimit: 150 })
-    const refused = await app.inject(url)
-    expect(refused.json()).toEqual({
-      error: 'The service behind this address did not answer properly.',
-      code: 'PTC_GATEWAY_ANSWER_INVALID',
-      status: 502,
-      title: 'Bad Gateway',
-    })
-    expect(refused.headers).not.toHaveProperty('content-encoding')
-    expect(events).toMatchObject([
-      { type: 'gateway.answer-invalid', outcome: 'denied', detail: { upstream: 'user-service', rule } },
-    ])
-  })
-
-  it.each(wrong)('passes with report, and is told of: %s', async (_what, answer, rule, url = '/orders') => {
-    const bare = await open(answer, {})
-    const { app, events } = await open(answer, { validateResponses: 'report', responseLimit: 150 })
-    const [without, passed] = [await bare.app.inject(url), await app.inject(url)]
-    expect([passed.statusCode, passed.body]).toEqual([without.statusCode, without.body])
-    expect(events).toMatchObject([{ type: 'gateway.answer-invalid', outcome: 'observed', detail: { rule } }])
-  })
-
-  it('is told of without what it says', async () => {
-    const { app, events } = await open(json([{ id: 1, quantity: 'zzMARKzz', zzMARKzz: 1 }]))
-    await app.inject('/orders')
-    expect(JSON.stringify(events.map(({ detail }) => detail))).not.toContain('MARK')
-  })
-})
-
-describe('an answer that breaks off', () => {
-  it('while it is held is 502, and none that is wrong', async () => {
-    const { app, events } = await open((response) => {
-      response.writeHead(200, { 'content-type': 'application/json', 'content-length': '1000' })
-      response.write('[')
-      setImmediate(() => response.destroy())
-    })
-    expect((await app.inject('/orders')).json()).toMatchObject({ status: 502, code: 'PTC_GATEWAY_UPSTREAM_FAILED' })
-    expect(events.map(({ type }) => type)).toEqual(['gateway.upstream-failed'])
-  })
-
-  it('for it took too long is 504', async () => {
-    const backend = await startBackend((_request, response) => {
-      response.writeHead(200, { 'content-type': 'application/json', 'content-length': '1000' })
-      response.write('[')
-    })
-    const options = { openapi: document, validateResponses: 'refuse' } as const
-    const upstream = { timeouts: { total: 1 } }
-    const { app } = await stage(backend.port, { routes, options, upstream })
-    expect((await app.inject('/orders')).json()).toMatchObject({ status: 504, code: 'PTC_GATEWAY_UPSTREAM_TIMED_OUT' })
-  })
-
-  it('while it passes breaks off for the client too', async () => {
-    const { listen } = await open(
-      (response) => {
-        response.writeHead(200, { 'content-type': 'application/json', 'content-length': '1000' })
-        response.write('[')
-        setImmediate(() => response.destroy())
-      },
-      { validateResponses: 'report' },
-    )
-    expect((await send(await listen(), { path: '/orders' })).whole).toBe(false)
-  })
-})
-
-it('lets a route judge its answers by its own schemas', async () => {
-  const backend = await startBackend((_request, response) => json({ id: 1, password: 'x' })(response, _request))
-  const schema = { response: { '2xx': { type: 'object', additionalProperties: false, properties: { id: {} } } } }
-  const route = { match: { path: '/me' }, upstream: 'user-service', schema }
-  const { app } = await stage(backend.port, { routes: [route], options: { validateResponses: 'refuse' } })
-  expect((await app.inject('/me')).statusCode).toBe(502)
+  ['chunk extensions', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;injected\r\nok\r\n0\r\n\r\n'],
+  ['bytes beyond ASCII in a value', head('X-A: \xe9\xff')],
+  ['a reason that says too much', 'HTTP/1.1 200 injected at 10.0.0.1\r\nContent-Length: 2\r\n\r\nok'],
+])('of an answer with %s the client sees one', async (_what, answer) => {
+  const text = await hear(answer)
+  const [lines = '', ...rest] = text.split('\r\n\r\n')
+  const [status, ...fields] = lines.split('\r\n')
+  expect(status).toBe('HTTP/1.1 200 OK')
+  expect(fields.filter((line) => !LINE.test(line))).toEqual([])
+  expect(rest.join('').replaceAll(/\r\n|\b[0-9a-f]+(?=\r\n)|^2|0$/g, '')).toBe('ok')
+  expect(text.toLowerCase()).not.toContain('injected')
 })
