@@ -110,7 +110,11 @@ describe('a gateway behind a document, with the validation room at its strictest
   })
 
   it.each([
-    ['a schema without bounds', { Note: { type: 'object', properties: { text: { type: 'string' } } } }, /takes members that it does not name/],
+    [
+      'a schema without bounds',
+      { Note: { type: 'object', properties: { text: { type: 'string' } } } },
+      /takes members that it does not name/,
+    ],
     ['a pattern that backtracks', { Note: { type: 'string', pattern: '^(a+)+$', maxLength: 20 } }, /exponential/],
   ])('refuses to boot with %s, behind a reference too', async (_what, schemas, said) => {
     const document = { ...openapi, components: { schemas: { ...openapi.components.schemas, ...schemas } } }

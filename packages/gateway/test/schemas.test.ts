@@ -289,6 +289,20 @@ describe('members that travel one way', () => {
   })
 })
 
+it('finds operations behind the paths of servers', async () => {
+  const { backend } = await keep()
+  const servers = [{ url: 'https://api.example.com/v1/' }, { url: '/v2' }, { url: 'https://{region}.example.com/v3' }]
+  const routesOf = (...bases: string[]): GatewayRoute[] =>
+    bases.map((base) => ({ match: { path: `${base}/orders/:id` }, upstream: 'user-service' }))
+  const options = { openapi: { ...document, servers } }
+  const { app } = await stage(backend.port, { routes: routesOf('/v1', '/v2', ''), options })
+  const get = async (url: string) => (await app.inject(url)).statusCode
+  expect([await get('/v1/orders/1'), await get('/v2/orders/1'), await get('/orders/1')]).toEqual([200, 200, 200])
+  expect([await get('/v1/orders/a'), await get('/v2/orders/a'), await get('/orders/a')]).toEqual([400, 400, 400])
+  const strange = stage(backend.port, { routes: routesOf('/v3'), options })
+  await expect(strange).rejects.toThrow(/has no GET \/v3\/orders\/:id/)
+})
+
 describe('a schema of a route', () => {
   const one = async (schema: object, match: object = {}) => {
     const { backend, bodies } = await keep()
@@ -310,6 +324,14 @@ describe('a schema of a route', () => {
     const get = async (tenant: object) =>
       (await app.inject({ url: '/a/1', headers: { 'x-other': 'y', ...tenant } })).statusCode
     expect([await get({}), await get({ 'x-tenant': 'a' }), await get({ 'x-tenant': '5' })]).toEqual([400, 400, 200])
+  })
+
+  it('takes hundredths as others do', async () => {
+    const { app } = await one({ body: { type: 'number', multipleOf: 0.01 } })
+    const post = async (payload: string) =>
+      (await app.inject({ method: 'POST', url: '/a/1', payload, headers: { 'content-type': 'application/json' } }))
+        .statusCode
+    expect([await post('9.95'), await post('0.07'), await post('9.955')]).toEqual([200, 200, 400])
   })
 
   it('wants a body where it speaks of one', async () => {

@@ -43,6 +43,8 @@ export class Compiler {
       strict: false,
       // 1e400 is Infinity to JavaScript, and no number in JSON.
       strictNumbers: true,
+      // 9.95 ÷ 0.01 is 994.9999999999999.
+      multipleOfPrecision: 6,
       // `{}` has a `constructor` that nobody sent.
       ownProperties: true,
       validateSchema: false,

@@ -33,6 +33,27 @@ function pathsOf(document: object): ReadonlyMap<string, readonly string[]> {
   return made
 }
 
+/** The paths that a document's servers begin with; those with variables in them say none. */
+function basesOf({ servers }: Json): string[] {
+  const bases = (Array.isArray(servers) ? servers : []).flatMap((server: unknown) => {
+    const url = isObject(server) ? server['url'] : undefined
+    if (typeof url !== 'string' || url.includes('{') || !URL.canParse(url, 'https://base')) return []
+    return [new URL(url, 'https://base').pathname.replace(/\/+$/, '')]
+  })
+  return [...new Set(bases)].filter((base) => base !== '')
+}
+
+/** The templates of a document that a route's path may be: behind a server's path, or as it stands. */
+function templatesOf(document: Place, path: string): readonly string[] {
+  const behind = basesOf(document.root as Json).filter((base) => path.startsWith(`${base}/`))
+  const known = pathsOf(document.root)
+  for (const one of [...behind.map((base) => path.slice(base.length)), path]) {
+    const templates = known.get(inCommon(one))
+    if (templates !== undefined) return templates
+  }
+  return []
+}
+
 /** What is wrong with a document as a whole. */
 export function checkDocument(document: Place, notes: Notes): void {
   const { openapi, jsonSchemaDialect } = document.root as Json
@@ -61,7 +82,7 @@ export function describeOperation(
   notes: Notes,
 ): Described | null {
   const name = method === 'HEAD' ? 'get' : method.toLowerCase()
-  const found = (pathsOf(document.root).get(inCommon(path)) ?? []).flatMap((template) => {
+  const found = templatesOf(document, path).flatMap((template) => {
     const item = objectAt(within(document, 'paths', template))
     const operation = item === null ? null : objectAt(within(item.place, name))
     return item === null || operation === null ? [] : [{ template, item, operation }]
