@@ -29,7 +29,12 @@ export class Front {
     const front = new Front(first)
     front.#listener.listen({ host: listen.host, port: listen.port })
     await once(front.#listener, 'listening')
-    if (listen.plaintextPort !== undefined) await front.#listenInTheClear(listen.host, listen.plaintextPort)
+    try {
+      if (listen.plaintextPort !== undefined) await front.#listenInTheClear(listen.host, listen.plaintextPort)
+    } catch (error) {
+      front.#listener.close()
+      throw error
+    }
     return front
   }
 

@@ -6,7 +6,12 @@ import type { Duplex } from 'node:stream'
 import type { KeySets } from '@portcullis/auth'
 import type { QuotaMemory } from '@portcullis/rate-limit'
 import security, { serverOptions } from '@portcullis/security'
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import Fastify, {
+  LogController,
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyServerOptions,
+} from 'fastify'
 import type { Redis } from 'ioredis'
 import { type Config, roomsOf } from './config.ts'
 
@@ -23,6 +28,8 @@ export interface Outside {
 }
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void
+
+const NOT_HERE = 'HTTP/1.1 501 Not Implemented\r\nconnection: close\r\ncontent-length: 0\r\n\r\n'
 
 /** Milliseconds for which Fastify keeps a connection without a request. */
 const KEEP_ALIVE = 72_000
@@ -66,6 +73,8 @@ export class Generation {
     const app = Fastify({
       ...options,
       loggerInstance: outside.logger,
+      // The access record says the same, once.
+      logController: new LogController({ disableRequestLogging: config.audit !== false }),
       serverFactory,
     } as never) as unknown as FastifyInstance
     const generation = new Generation(app, server as unknown as Server)
@@ -119,7 +128,10 @@ export class Generation {
     for (const event of ['request', 'checkContinue', 'checkExpectation', 'upgrade', 'clientError'] as const) {
       if (this.server.listenerCount(event) === 0) continue
       this.server.removeAllListeners(event)
-      this.server.on(event, (...given: unknown[]) => void current().server.emit(event, ...given))
+      this.server.on(event, (...given: unknown[]) => {
+        // A later generation may have no WebSockets at all; nobody else would ever answer.
+        if (!current().server.emit(event, ...given) && event === 'upgrade') (given[1] as Duplex).end(NOT_HERE)
+      })
     }
   }
 

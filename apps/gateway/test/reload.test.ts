@@ -56,6 +56,30 @@ describe('a reload', () => {
     await reloaded
   })
 
+  it('that takes WebSockets away leaves no opening without an answer', async () => {
+    const service = await startService()
+    const withSockets = configFor(service.port).replace('upstream: service,', 'upstream: service, webSocket: {},')
+    const config = writeConfig(withSockets)
+    const gateway = await start(config.file)
+    const socket = connect(gateway.ports.public, '127.0.0.1')
+    let heard = ''
+    socket.on('data', (chunk) => (heard += String(chunk)))
+    socket.write('GET /a HTTP/1.1\r\nHost: a\r\n\r\n')
+    await vi.waitFor(() => expect(heard).toContain('"/a"'))
+    config.write(configFor(service.port))
+    await gateway.reload()
+    heard = ''
+    const opening = [
+      'Upgrade: websocket',
+      'Connection: Upgrade',
+      'Sec-WebSocket-Version: 13',
+      `Sec-WebSocket-Key: ${'A'.repeat(22)}==`,
+    ]
+    socket.write(`GET /a HTTP/1.1\r\nHost: a\r\n${opening.join('\r\n')}\r\n\r\n`)
+    await vi.waitFor(() => expect(heard).toMatch(/^HTTP\/1\.1 501 /))
+    socket.destroy()
+  })
+
   it('happens by itself when the file changes', async () => {
     const service = await startService()
     const config = writeConfig(configFor(service.port, { rewrite: '/old' }))
@@ -127,4 +151,12 @@ describe('the end', () => {
     if (!socket.destroyed) await once(socket, 'close')
     expect(socket.bytesRead).toBe(0)
   })
+})
+
+it('a port that somebody has ends the start, and leaves nothing open', async () => {
+  const service = await startService()
+  const text = configFor(service.port).replace('port: 0 }', `port: 0, plaintextPort: ${service.port} }`)
+  await expect(start(writeConfig(text).file)).rejects.toThrow(/EADDRINUSE/)
+  const operation = configFor(service.port).replace('operation: { port: 0 }', `operation: { port: ${service.port} }`)
+  await expect(start(writeConfig(operation).file)).rejects.toThrow(/EADDRINUSE/)
 })

@@ -1,7 +1,8 @@
 import { createServer } from 'node:net'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
-import { describe, expect, it, vi } from 'vitest'
+import { hasRedis, RedisServer } from '@portcullis/test-servers/redis'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { command, type Command } from './process.ts'
 import { configFor, startService, writeConfig } from './stage.ts'
 
@@ -75,7 +76,7 @@ describe('two workers', () => {
     await expect(fetch(gateway.url)).rejects.toThrow()
   })
 
-  it('are two again when one was killed, and what it had counted is not forgotten', async () => {
+  it('are two again when one was killed, and what it was seen to have counted is not forgotten', async () => {
     const service = await startService()
     const gateway = await started(service.port)
     const pids = (): number[] => [...new Set(gateway.lines.map((line) => (line as unknown as { pid: number }).pid))]
@@ -107,6 +108,18 @@ describe('two workers', () => {
     const statuses = []
     for (let time = 0; time < 16; time++) statuses.push((await ask(gateway.url))[0])
     expect(statuses.filter((status) => status === 200)).toHaveLength(8)
+  })
+
+  it.runIf(hasRedis)('count as one where they have a Redis', async () => {
+    const redis = await RedisServer.start()
+    onTestFinished(() => redis.stop())
+    const service = await startService()
+    const limit = 'rateLimit: { store: { timeoutMs: 5000 }, policies: [{ name: per-ip, limit: 4, window: 3600 }] }\n'
+    const gateway = await started(service.port, `redis: ${redis.url}\n${limit}`)
+    const statuses = []
+    for (let time = 0; time < 16; time++) statuses.push((await ask(gateway.url))[0])
+    expect(statuses.filter((status) => status === 200)).toHaveLength(4)
+    expect(gateway.output()).not.toContain('without redis')
   })
 
   it('do not start where one cannot', async () => {
