@@ -347,6 +347,16 @@ describe('an attacker over HTTP/2', () => {
     expect(lines.join('')).not.toContain('a security step threw')
   })
 
+  it('has a method of its own making, and is answered as for a route that nobody has', async () => {
+    const { port, lines } = await listen()
+    for (const method of ['GETX', 'get', 'PRI']) {
+      const answer = await send(session(port), { ':path': '/', ':method': method })
+      expect([answer.status, answer.fields['strict-transport-security']]).toEqual([404, YEAR])
+      expect(JSON.parse(answer.body)).toMatchObject({ code: 'PTC_NOT_FOUND' })
+    }
+    expect(lines.join('')).not.toContain('fastify bug')
+  })
+
   it('reaches another host over a connection that was opened for this one', async () => {
     const bare = Fastify({ http2: true, https: { key, cert } })
     bare.get('/', async ({ host }) => host)

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import type { EventEmitter } from 'node:events'
+import { METHODS } from 'node:http'
 import { constants, type Http2ServerRequest, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
 import { errors } from './kernel-errors.ts'
 import { bodyOf } from './problem.ts'
@@ -48,6 +49,18 @@ export function guardSessions(server: EventEmitter | object, { headersTimeout, i
     })
   })
 }
+
+/**
+ * A method in HTTP/2 is any word. Fastify's router knows those of Node's parser, and answers others before any hook, each
+ * time with a warning about itself and its routes. They are taken for one that the parser knows, and no route may have.
+ */
+export function admitMethods(server: EventEmitter | object): void {
+  ;(server as EventEmitter).prependListener('request', (request: { method: string }) => {
+    if (!known.has(request.method)) request.method = 'SOURCE'
+  })
+}
+
+const known: ReadonlySet<string> = new Set(METHODS)
 
 /** The hook that answers 408 to an HTTP/2 request whose body does not arrive in time. */
 export function limitArrival({

@@ -6,7 +6,7 @@ import { continueLate } from './continue.ts'
 import { rememberFailure } from './defaults.ts'
 import { logChains } from './describe.ts'
 import { answerExpectations, answerOnEveryAddress } from './early.ts'
-import { guardSessions, limitArrival } from './http2-sessions.ts'
+import { admitMethods, guardSessions, limitArrival } from './http2-sessions.ts'
 import { internal } from './internal.ts'
 import { errors } from './kernel-errors.ts'
 import { recordRoutes } from './record.ts'
@@ -82,10 +82,14 @@ function listenCarefully({ root, settings }: State): void {
   })
   if (http2 === undefined) return
   guardSessions(root.server, http2)
+  admitMethods(root.server)
   root.addHook('onRequest', limitArrival(http2))
   // For localhost there is a second server.
   root.addHook('onListen', (done) => {
-    for (const server of (internal(root, 'fastify.serverBindings') ?? []) as object[]) guardSessions(server, http2)
+    for (const server of (internal(root, 'fastify.serverBindings') ?? []) as object[]) {
+      guardSessions(server, http2)
+      admitMethods(server)
+    }
     done()
   })
 }
