@@ -1,17 +1,17 @@
 import { once } from 'node:events'
-import { createServer, type IncomingMessage } from 'node:http'
+import { createServer, type IncomingMessage, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import fc from 'fast-check'
 import Fastify from 'fastify'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import gateway, { type GatewayRoute } from '../src/index.ts'
 import { Compiler } from '../src/schemas/compiler.ts'
 import { readJson } from '../src/schemas/json.ts'
 import { wholeOf, within } from '../src/schemas/pointer.ts'
 import { document } from './openapi.ts'
 import { official } from './official.ts'
-import { optionsFor, send, stage, startBackend } from './stage.ts'
+import { optionsFor, rawExchange, send, stage, startBackend } from './stage.ts'
 
 const ORDERS: GatewayRoute[] = [
   { match: { method: ['GET', 'POST'], path: '/orders' }, upstream: 'user-service', forwardCookies: ['theme'] },
@@ -124,6 +124,31 @@ describe('whoever sends what a service does not expect', () => {
     expect(await post('{}')).toBe(400)
     expect(await post('{"__proto__":{"constructor":1,"toString":1}}')).toBe(400)
     expect(await post('{"constructor":1,"toString":1}')).toBe(200)
+  })
+
+  it('has nothing of a body taken for a request', async () => {
+    const backend = await startBackend()
+    const port = await (await stage(backend.port, { routes: ORDERS, options: { openapi: document } })).listen()
+    const smuggled = 'GET /orders?limit=7 HTTP/1.1\r\nhost: a\r\n\r\n'
+    for (const type of ['application/json', 'text/plain']) {
+      const head = `POST /orders HTTP/1.1\r\nhost: a\r\ncontent-type: ${type}\r\ncontent-length: ${smuggled.length}\r\n\r\n`
+      expect(await rawExchange(port, head + smuggled)).toMatch(/^HTTP\/1\.1 4(?:00|15) /)
+    }
+    expect(backend.hits).toEqual([])
+  })
+
+  it('sends nothing on its way by leaving in the middle of a body', async () => {
+    const backend = await startBackend()
+    const { app, events } = await stage(backend.port, { routes: ORDERS, options: { openapi: document } })
+    await app.listen({ port: 0, host: '127.0.0.1' })
+    const client = request({ port: (app.server.address() as AddressInfo).port, method: 'POST', path: '/orders' })
+    client.on('error', () => {})
+    client.setHeader('content-type', 'application/json').setHeader('content-length', '100')
+    client.write('{"quantity":1}')
+    await once(app.server, 'request')
+    client.destroy()
+    await vi.waitFor(() => expect(events).toMatchObject([{ code: 'PTC_GATEWAY_REQUEST_MALFORMED' }]))
+    expect(backend.hits).toEqual([])
   })
 
   it('is told nothing that they sent', async () => {
