@@ -88,7 +88,7 @@ describe('two workers', () => {
       timeout: 10_000,
       interval: 10,
     })
-    expect(gateway.output()).toContain('a worker has ended')
+    await vi.waitFor(() => expect(gateway.output()).toContain('a worker has ended'))
     for (let time = 0; time < 4; time++) expect((await ask(gateway.url))[0]).toBe(200)
     await vi.waitFor(async () => expect((await fetch(`${gateway.operation}/ready`)).status).toBe(200), {
       timeout: 30_000,
