@@ -107,6 +107,7 @@ const WITHOUT_OPTIONS: Readonly<Record<string, readonly string[]>> = {
   'auth.jwt': ['keySets'],
   'auth.revocation': ['redis'],
   auth: ['basic', 'session'],
+  gateway: ['targetStates'],
 }
 
 type WithProperties = Schema & { readonly properties: Readonly<Record<string, Schema>> }

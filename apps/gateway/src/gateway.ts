@@ -1,7 +1,7 @@
 import Fastify, { type FastifyBaseLogger } from 'fastify'
 import { Redis } from 'ioredis'
 import { openKeySets } from '@portcullis/auth'
-import { upstreamStatus } from '@portcullis/gateway'
+import { openTargetStates, upstreamStatus } from '@portcullis/gateway'
 import { openMemory } from '@portcullis/rate-limit'
 import type { Config } from './config.ts'
 import { Front } from './front.ts'
@@ -35,6 +35,7 @@ export class Gateway implements Serving {
       redis,
       quotas: openMemory(),
       keySets: openKeySets(),
+      targetStates: openTargetStates(),
       observe: (app) => metrics.observe(app),
     }
     let front: Front | undefined

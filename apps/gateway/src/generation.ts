@@ -4,6 +4,7 @@ import { createServer as createTls } from 'node:https'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { KeySets } from '@portcullis/auth'
+import type { TargetStates } from '@portcullis/gateway'
 import type { QuotaMemory } from '@portcullis/rate-limit'
 import security, { serverOptions } from '@portcullis/security'
 import Fastify, {
@@ -23,6 +24,8 @@ export interface Outside {
   readonly quotas: QuotaMemory
   /** The keys that issuers publish. */
   readonly keySets: KeySets
+  /** Which targets are given up. */
+  readonly targetStates: TargetStates
   /** Adds what an operator wants to know of requests. */
   readonly observe: (app: FastifyInstance) => void
 }
@@ -219,12 +222,13 @@ function createServer(options: { https?: object; http2?: boolean; http?: object 
 }
 
 /** The rooms' options, with what outlives them put in. */
-function optionsOf(config: Config, { redis, quotas, keySets }: Outside): object {
+function optionsOf(config: Config, { redis, quotas, keySets, targetStates }: Outside): object {
   const rooms = roomsOf(config)
-  const { rateLimit, auth } = rooms
+  const { rateLimit, auth, gateway } = rooms
   const shared = redis === undefined ? {} : { redis }
   if (rateLimit !== undefined && rateLimit !== false)
     rooms.rateLimit = { ...rateLimit, store: { ...rateLimit.store, memory: quotas, ...shared } }
+  if (gateway !== undefined && gateway !== false) rooms.gateway = { ...gateway, targetStates }
   if (auth !== undefined && auth !== false) {
     const { jwt, revocation } = auth
     rooms.auth = {

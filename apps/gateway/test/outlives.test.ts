@@ -46,6 +46,21 @@ describe('a caller that waits for the next reload', () => {
   })
 })
 
+it('a target that was given up stays so over a reload', async () => {
+  const port = await startService().then(async ({ port: free, server }) => {
+    server.close()
+    await once(server, 'close')
+    return free
+  })
+  const gateway = await start(writeConfig(configFor(port)).file)
+  const status = async (): Promise<number> => (await fetch(`http://127.0.0.1:${gateway.ports.public}/a`)).status
+  const ready = async (): Promise<string> => (await fetch(`http://127.0.0.1:${gateway.ports.operation}/metrics`)).text()
+  while ((await status()) !== 503);
+  await gateway.reload()
+  expect(await status()).toBe(503)
+  expect(await ready()).toMatch(/^gateway_target_up\{.*\} 0$/m)
+})
+
 describe('a reload while the issuer of tokens is away', () => {
   it('keeps its keys', async () => {
     const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })

@@ -20,6 +20,7 @@ export function check(options: Readonly<GatewayOptions>): Finding[] {
     ...checkSchemas(options),
     ...checkKey(options),
     ...checkOtherKeys(options),
+    ...checkStates(options),
     ...(options.forwardFields ?? []).flatMap((name, index) => checkField(`/forwardFields/${index}`, name)),
   ]
 }
@@ -109,6 +110,13 @@ function checkOtherKeys({ internalToken: { otherKeys = [] } }: Readonly<GatewayO
       { at: `${path}/key`, rule: 'key-unusable', message: `${read}; remove the entry`, fix: [{ op: 'remove', path }] },
     ]
   })
+}
+
+function checkStates({ targetStates }: Readonly<GatewayOptions>): Finding[] {
+  if (targetStates === undefined || typeof targetStates.take === 'function') return []
+  const fix = [{ op: 'remove', path: '/targetStates' } as const]
+  const message = 'must be what `openTargetStates()` gives; remove it for a place of its own'
+  return [{ at: '/targetStates', rule: 'target-states', message, fix }]
 }
 
 function checkField(at: string, name: string): Finding[] {

@@ -27,8 +27,15 @@ export interface Outgoing extends Dispatcher.DispatchOptions {
   readonly body: Readable | Buffer | null
   readonly headersTimeout: number | null
   readonly bodyTimeout: number | null
+  /** Milliseconds until the answer's fields, from the request's last byte, connecting included; null: none. */
+  readonly deadline: number | null
   /** Bytes of the answer's body; null: as many as come. */
   readonly answerLimit: number | null
+}
+
+/** Why the answer did not come in time. undici's own time-outs are as exact as a second. */
+class HeadersTimeout extends Error {
+  readonly code = 'UND_ERR_HEADERS_TIMEOUT'
 }
 
 /** Why the exchange took too long as a whole. */
@@ -91,6 +98,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #controller: Dispatcher.DispatchController | null = null
   #abortedWith: Error | null = null
   #timer: NodeJS.Timeout | undefined
+  #deadline: NodeJS.Timeout | undefined
   #status = 0
   #fields: Fields = {}
   #body: Download | null = null
@@ -109,6 +117,15 @@ export class Exchange implements Dispatcher.DispatchHandler {
   start(target: Target, totalTimeout: number | null): void {
     if (totalTimeout !== null) {
       this.#timer = setTimeout(() => this.#abort(new TotalTimeout('took too long')), totalTimeout)
+    }
+    const { deadline, body } = this.#outgoing
+    if (deadline !== null) {
+      const begin = (): void => {
+        if (this.#over || this.#status !== 0) return
+        this.#deadline = setTimeout(() => this.#abort(new HeadersTimeout('no answer in time')), deadline)
+      }
+      if (body === null || Buffer.isBuffer(body)) begin()
+      else body.once('end', begin)
     }
     this.#send(target)
   }
@@ -143,6 +160,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     // Interim answers (RFC 9110 §15.2) are not passed on, and there are none beyond 599 (§15).
     if (status < 200) return
     if (status > 599) return controller.abort(new NoAnswer('not a status code'))
+    clearTimeout(this.#deadline)
     this.#status = status
     this.#fields = fields
     const { answerLimit, method } = this.#outgoing
@@ -228,6 +246,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (this.#over) return
     this.#over = true
     clearTimeout(this.#timer)
+    clearTimeout(this.#deadline)
     if (this.#target !== null) this.#upstream.end(this.#target, outcome, performance.now(), reason)
     this.#upstream.leave()
   }

@@ -123,7 +123,7 @@ export function forward(
     // A body that somebody replaced on its way has another length.
     if (length !== null && source === raw) fields.push('content-length', declared as string)
   }
-  const { headersTimeout, bodyTimeout, totalTimeout, answerLimit } = route
+  const { headersTimeout, bodyTimeout, totalTimeout, deadline, answerLimit } = route
   const exchange = new Exchange(
     new Client(request, reply, lane, target, upload),
     upstream,
@@ -134,6 +134,7 @@ export function forward(
       body: read === null || read.length === 0 ? upload : read,
       headersTimeout,
       bodyTimeout,
+      deadline,
       answerLimit,
     },
     policy.patience,

@@ -10,5 +10,6 @@ export type {
 } from './options.ts'
 export { default } from './plugin.ts'
 export { upstreamStatus } from './upstreams/status.ts'
+export { openTargetStates, type TargetStates } from './upstreams/target-states.ts'
 export type { TargetStatus } from './upstreams/target.ts'
 export type { UpstreamStatus } from './upstreams/upstream.ts'

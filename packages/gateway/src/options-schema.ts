@@ -1,6 +1,7 @@
 import { createPublicKey, generateKeyPairSync } from 'node:crypto'
 import type { ObjectSchema } from '@portcullis/kernel'
 import { FIELD_NAME, route } from './route-schema.ts'
+import { openTargetStates } from './upstreams/target-states.ts'
 import { seconds, upstream } from './upstream-schema.ts'
 
 // An example must work when pasted, and a private key in a source file is everybody's: this one is made at each start.
@@ -183,6 +184,12 @@ export const optionsSchema: ObjectSchema = {
       items: { type: 'string', pattern: FIELD_NAME, examples: ['x-tenant'], description: 'The name of a field.' },
       default: [],
       description: 'Request fields that travel beside the end-to-end ones of HTTP.',
+    },
+    targetStates: {
+      accepts: ['object'],
+      title: 'a place of `openTargetStates()`',
+      examples: [openTargetStates()],
+      description: 'Where it is kept how targets are, if that is to outlive the app; absent: a place of its own.',
     },
     dangerouslyWithoutAuth: {
       type: 'boolean',

@@ -2,6 +2,7 @@ import type { KeyObject } from 'node:crypto'
 import type { RoomOptions } from '@portcullis/kernel'
 import type { RouteSecurity } from 'fastify'
 import type { InternalAlgorithm } from './internal-token.ts'
+import type { TargetStates } from './upstreams/target-states.ts'
 import type { Balance } from './upstreams/upstream.ts'
 
 /** How long an upstream may take, in integer seconds. */
@@ -10,7 +11,7 @@ export interface UpstreamTimeouts {
   connect?: number
   /** From the request's last byte to the answer's fields. Default 30. */
   headers?: number
-  /** The same in milliseconds, where less than a second is meant; counts instead of `headers`. */
+  /** The same in milliseconds, exactly, and connecting included. */
   headersMs?: number
   /** Between two pieces of the answer's body. Default 30. */
   body?: number
@@ -205,6 +206,8 @@ export interface GatewayOptions extends RoomOptions {
    * seconds (default 30), and as long as the bytes sent so far take at `bytesPerSecond` (default 4096).
    */
   slowReaders?: { grace?: number; bytesPerSecond?: number }
+  /** Where it is kept how targets are, if that is to outlive the app: `openTargetStates()`. Default: a place of its own. */
+  targetStates?: TargetStates
   /** Allows the gateway without the auth room: every route is open to everybody. Default false. */
   dangerouslyWithoutAuth?: boolean
 }

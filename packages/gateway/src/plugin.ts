@@ -42,7 +42,7 @@ const plugin: FastifyPluginAsync<GatewayOptions> = defineRoom<GatewayOptions>({
     const ends: (() => void)[] = []
     const destinations = new Map<string, Destination>()
     for (const terms of policy.upstreams) {
-      const upstream = new Upstream(terms, watch)
+      const upstream = new Upstream(terms, watch, options.targetStates)
       const mint = new TokenMint(policy.token, terms.audience, Date.now, randomUUID)
       destinations.set(terms.name, { upstream, mint, forwardAuthorization: terms.forwardAuthorization })
       if (terms.health !== null) ends.push(watchHealth(upstream, terms.health))

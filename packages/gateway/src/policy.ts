@@ -25,6 +25,8 @@ export interface RoutePolicy {
   readonly rewrite: Rewrite
   readonly cookies: ReadonlySet<string> | null
   readonly bodyLimit: number
+  /** Milliseconds until the answer's fields, connecting included; null: what the other time-outs say. */
+  readonly deadline: number | null
   /** Null: none. */
   readonly answerLimit: number | null
   /** Milliseconds until the answer's fields; null: the upstream's. */
@@ -122,7 +124,7 @@ function compileUpstream(
           mayReach,
         },
         timeouts: {
-          headers: timeouts.headersMs ?? (timeouts.headers as number) * 1000,
+          headers: (timeouts.headers as number) * 1000,
           body: (timeouts.body as number) * 1000,
         },
         circuit: { ...circuit, window: window * 1000, openFor: openFor * 1000 },
@@ -163,7 +165,9 @@ function compileRoute(
 ): RoutePolicy {
   const { targets } = upstreams.find(({ name }) => name === route.upstream) as UpstreamPolicy
   const { path, host } = route.match
-  const headersTimeout = route.timeouts?.headersMs ?? milliseconds(route.timeouts?.headers)
+  const headersTimeout = milliseconds(route.timeouts?.headers)
+  const ofAll = options.upstreams[route.upstream]?.timeouts?.headersMs
+  const deadline = route.timeouts?.headersMs ?? (headersTimeout === null ? ofAll : undefined) ?? null
   const methods = methodsOf(route)
   const schemas = new Map(methods.map((one) => [one as string, schemasOf(route, index, one)]))
   const get = schemas.get('GET')
@@ -179,9 +183,10 @@ function compileRoute(
     bodyLimit: route.bodyLimit ?? (options.bodyLimit as number),
     answerLimit: route.answerLimit ?? options.answerLimit ?? null,
     headersTimeout,
+    deadline,
     bodyTimeout: milliseconds(route.timeouts?.body),
     totalTimeout: milliseconds(route.timeouts?.total),
-    openingTimeout: headersTimeout ?? (targets[0] as TargetTerms).timeouts.headers,
+    openingTimeout: deadline ?? headersTimeout ?? (targets[0] as TargetTerms).timeouts.headers,
     webSocket: route.webSocket === undefined ? null : compileWebSocket(route.webSocket),
     publicLocation: compileLocations(
       targets.map(({ way }) => way.origin.origin),

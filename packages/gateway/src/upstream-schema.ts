@@ -43,13 +43,12 @@ const pem = (description: string, secret = false): Schema => ({
   description,
 })
 
-/** Where less than a second is meant. */
 const headersMs: Schema = {
   type: 'integer',
   minimum: 10,
   maximum: 86_400_000,
   examples: [500],
-  description: 'The same in milliseconds, where less than a second is meant; counts instead of `headers`.',
+  description: 'The same in milliseconds, exactly, and connecting included.',
 }
 
 const TOTAL = 'Seconds from the request to the last byte of the answer; absent: as long as both sides move.'

@@ -1,7 +1,8 @@
 import { type buildConnector, type Dispatcher, Pool } from 'undici'
-import { Circuit, type CircuitState, type CircuitTerms } from './circuit.ts'
+import type { Circuit, CircuitState, CircuitTerms } from './circuit.ts'
 import type { Duplex } from 'node:stream'
 import { connectorTo, type Way } from './connector.ts'
+import type { TargetState, TargetStates } from './target-states.ts'
 
 /** One process that answers for an upstream, as compiled from the options. */
 export interface TargetTerms {
@@ -35,15 +36,18 @@ export class Target {
   readonly #pool: Pool
   readonly #connect: buildConnector.connector
   readonly #origin: URL
-  /** What the active checks say. */
-  healthy = true
+  readonly #state: TargetState
+  readonly #release: () => void
   underWay = 0
 
   /** @param upstream the name of its upstream */
-  constructor({ name, way, timeouts, circuit }: TargetTerms, upstream: string) {
+  constructor({ name, way, timeouts, circuit }: TargetTerms, upstream: string, states: TargetStates) {
     this.name = name
     this.reference = Object.freeze({ upstream, target: name })
-    this.circuit = new Circuit(circuit)
+    const { state, release } = states.take(upstream, name, circuit)
+    this.#state = state
+    this.#release = release
+    this.circuit = state.circuit
     this.#origin = way.origin
     this.#connect = connectorTo(way)
     this.#pool = new Pool(way.origin, {
@@ -55,6 +59,15 @@ export class Target {
       // Whatever has an address of its own stays where it is.
       clientTtl: way.address === null && way.socketPath === null ? CONNECTION_LIFETIME : null,
     })
+  }
+
+  /** What the active checks say. */
+  get healthy(): boolean {
+    return this.#state.healthy
+  }
+
+  set healthy(well: boolean) {
+    this.#state.healthy = well
   }
 
   isAvailable(now: number): boolean {
@@ -82,6 +95,7 @@ export class Target {
 
   /** Ends what is under way. */
   close(): Promise<void> {
+    this.#release()
     return this.#pool.destroy()
   }
 }

@@ -1,4 +1,5 @@
 import { RetryBudget } from './retry-budget.ts'
+import { TargetStates } from './target-states.ts'
 import { Target, type TargetStatus, type TargetTerms } from './target.ts'
 
 /** How requests are spread over the targets of an upstream. */
@@ -41,9 +42,9 @@ export class Upstream {
   #underWay = 0
   #next = 0
 
-  constructor(terms: UpstreamTerms, watch: TargetWatch) {
+  constructor(terms: UpstreamTerms, watch: TargetWatch, states: TargetStates = new TargetStates()) {
     this.name = terms.name
-    this.targets = terms.targets.map((target) => new Target(target, terms.name))
+    this.targets = terms.targets.map((target) => new Target(target, terms.name, states))
     this.totalTimeout = terms.totalTimeout
     this.retries = terms.retries.attempts
     this.budget = new RetryBudget(terms.retries.budget)

@@ -145,10 +145,14 @@ class Opening {
   #ask(socket: Duplex): void {
     const { path, fields, target } = this.#parts
     const { 'sec-websocket-key': key, 'sec-websocket-protocol': protocols } = this.#request.headers
+    const opening = ['connection', 'Upgrade', 'upgrade', 'websocket', 'sec-websocket-version', '13']
     const headers = [
       ...fields,
-      ...['host', target.authority, 'connection', 'Upgrade', 'upgrade', 'websocket', 'sec-websocket-version', '13'],
-      ...['sec-websocket-key', key as string],
+      ...opening,
+      'host',
+      target.authority,
+      'sec-websocket-key',
+      key as string,
       ...(protocols === undefined ? [] : ['sec-websocket-protocol', protocols]),
     ]
     const asked = ask({ method: 'GET', path, headers, createConnection: () => socket as never, setHost: false })
