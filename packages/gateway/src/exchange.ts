@@ -146,9 +146,10 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   #abort(reason: Error): void {
-    // Not connected yet: `onRequestStart` will look.
     this.#abortedWith = reason
-    this.#controller?.abort(reason)
+    // Not connected yet: the client is told now, and `onRequestStart` will look.
+    if (this.#controller === null) this.onResponseError(undefined, reason)
+    else this.#controller.abort(reason)
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {

@@ -65,15 +65,47 @@ it.each([
   expect(await send(await wide.listen())).toMatchObject({ status: 200, whole: true })
 })
 
-it('answers 504 within milliseconds where they are asked for', async () => {
+it('answers 504 within the milliseconds that are asked for', async () => {
   const backend = await startBackend(() => {})
-  for (const staging of [
-    { upstream: { timeouts: { headersMs: 50 } } },
-    { route: { timeouts: { headersMs: 50 } }, upstream: { timeouts: { headers: 3_000 } } },
-  ]) {
-    const { app } = await stage(backend.port, staging)
-    expect((await app.inject('/users/profile')).statusCode).toBe(504)
+  // Nobody takes the connection's handshake up.
+  const deaf = createServer((socket) => socket.on('error', () => {}))
+  onTestFinished(() => void deaf.close())
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  onTestFinished(() => void vi.useRealTimers())
+  for (const [port, staging] of [
+    [backend.port, { upstream: { timeouts: { headersMs: 50 } } }],
+    [backend.port, { route: { timeouts: { headersMs: 50 } }, upstream: { timeouts: { headersMs: 3_000 } } }],
+    [await listen(deaf), { upstream: { timeouts: { headersMs: 50 } } }],
+  ] as const) {
+    backend.hits.length = 0
+    const staged = await stage(port, staging)
+    const answer = staged.app.inject('/users/profile')
+    let settled = false
+    void answer.then(() => (settled = true))
+    if (port === backend.port) while (backend.hits.length === 0) await new Promise(setImmediate)
+    else for (let turns = 0; turns < 100; turns++) await new Promise(setImmediate)
+    await vi.advanceTimersByTimeAsync(49)
+    expect(settled).toBe(false)
+    await vi.advanceTimersByTimeAsync(1)
+    expect((await answer).json()).toMatchObject({ status: 504, code: 'PTC_GATEWAY_UPSTREAM_TIMED_OUT' })
   }
+})
+
+it('waits for a body before it counts', async () => {
+  const backend = await startBackend((request, response) => void request.resume().on('end', () => response.end('ok')))
+  const staged = await stage(backend.port, { route: { timeouts: { headersMs: 100 } } })
+  const request = httpRequest({
+    port: await staged.listen(),
+    host: '127.0.0.1',
+    path: '/users/profile',
+    method: 'POST',
+    headers: { 'transfer-encoding': 'chunked' },
+    agent: false,
+  })
+  request.write('half')
+  setTimeout(() => request.end('whole'), 250)
+  const [response] = await once(request, 'response')
+  expect(response).toMatchObject({ statusCode: 200 })
 })
 
 it('passes over interim answers', async () => {
