@@ -1,62 +1,17 @@
-import http2, { type ClientHttp2Session } from 'node:http2'
+import type http2 from 'node:http2'
 import { connect as connectTcp, type AddressInfo, type Socket } from 'node:net'
-import { Writable } from 'node:stream'
 import { connect, type TLSSocket } from 'node:tls'
-import { onSecurityEvent, serverOptions, type SecurityEvent } from '@portcullis/kernel'
-import Fastify, { type FastifyInstance } from 'fastify'
-import { afterEach, describe, expect, it } from 'vitest'
-import https, { plaintextAddress, tlsServerOptions, type PlaintextOptions } from '../src/index.ts'
-import { closed, frame, loopback, PING, PREFACE, send, SETTINGS, UNFINISHED } from './http2-client.ts'
+import { serverOptions } from '@portcullis/kernel'
+import Fastify from 'fastify'
+import { describe, expect, it } from 'vitest'
+import { plaintextAddress, tlsServerOptions } from '../src/index.ts'
+import { closed, frame, PING, PREFACE, send, SETTINGS, UNFINISHED } from './http2-client.ts'
+import { listen, open, session } from './http2-server.ts'
 import { ask, certificates } from './tls.ts'
 
 const { key, cert, ca } = certificates
 const YEAR = 'max-age=31536000; includeSubDomains'
-const open: { close(): unknown }[] = []
-afterEach(async () => {
-  for (const one of open.splice(0).toReversed()) await one.close()
-})
 
-async function listen(
-  given: object = {},
-  more: object = {},
-  prepare?: (app: FastifyInstance) => void,
-  plaintext: PlaintextOptions = {},
-) {
-  const lines: string[] = []
-  const stream = new Writable({
-    write(chunk, _encoding, done) {
-      lines.push(String(chunk))
-      done()
-    },
-  })
-  const tls = tlsServerOptions({ key, cert, handshakeTimeout: 1, ...given })
-  const app = Fastify(
-    serverOptions({ http2: true, https: tls, logger: { level: 'info', stream }, ...more }),
-  ) as unknown as FastifyInstance
-  app.log.level = 'info'
-  await app.register(https, { hosts: ['localhost'], plaintext })
-  const events: SecurityEvent[] = []
-  onSecurityEvent(app, (event) => events.push(event))
-  app.get('/', async ({ raw }) => ({ version: raw.httpVersion }))
-  app.post('/', { bodyLimit: 1000 }, async ({ body }) => body)
-  app.get('/p/:name', async () => 'ok')
-  app.get('/hijacked', (_request, reply) => {
-    reply.hijack()
-    reply.raw.end('mine')
-  })
-  prepare?.(app)
-  await app.listen({ port: 0, host: '127.0.0.1' })
-  open.push(app)
-  lines.length = 0
-  return { app, port: (app.server.address() as AddressInfo).port, events, lines }
-}
-
-function session(port: number, options: http2.SecureClientSessionOptions = {}): ClientHttp2Session {
-  const made = http2.connect(`https://localhost:${port}`, { ca, lookup: loopback, ...options } as never)
-  made.on('error', () => {})
-  open.push({ close: () => made.destroy() })
-  return made
-}
 describe('one port', () => {
   it('speaks HTTP/2, and HTTP/1.1 to those who do not', async () => {
     const { port } = await listen()
@@ -332,78 +287,4 @@ describe('plaintext on the TLS port', () => {
       expect([events, lines.filter((line) => !line.includes('"reqId"'))]).toEqual([[], []])
     },
   )
-})
-
-describe('an attacker over HTTP/2', () => {
-  it('who only says so in a request line of HTTP/1.1 makes no step throw', async () => {
-    const { port, lines } = await listen()
-    const socket = connect({ host: '127.0.0.1', port, ca, servername: 'localhost' })
-    let answer = ''
-    socket.on('data', (chunk) => (answer += String(chunk)))
-    socket.end('GET / HTTP/2.0\r\nHost: localhost\r\n\r\n')
-    await closed(socket)
-    expect(answer).toMatch(/^HTTP\/1\.1 400 /)
-    expect(answer).toContain('PTC_REQUEST_MALFORMED')
-    expect(lines.join('')).not.toContain('a security step threw')
-  })
-
-  it('has a method of its own making, and is answered as for a route that nobody has', async () => {
-    const { port, lines } = await listen()
-    for (const method of ['GETX', 'get', 'PRI']) {
-      const answer = await send(session(port), { ':path': '/', ':method': method })
-      expect([answer.status, answer.fields['strict-transport-security']]).toEqual([404, YEAR])
-      expect(JSON.parse(answer.body)).toMatchObject({ code: 'PTC_NOT_FOUND' })
-    }
-    expect(lines.join('')).not.toContain('fastify bug')
-  })
-
-  it('reaches another host over a connection that was opened for this one', async () => {
-    const bare = Fastify({ http2: true, https: { key, cert } })
-    bare.get('/', async ({ host }) => host)
-    await bare.listen({ port: 0, host: '127.0.0.1' })
-    open.push(bare)
-    const fields = { ':path': '/', ':authority': 'internal.example' }
-    expect((await send(session((bare.server.address() as AddressInfo).port), fields)).body).toBe('internal.example')
-    const { port, events } = await listen()
-    const answer = await send(session(port), fields)
-    expect([answer.status, answer.fields['strict-transport-security']]).toEqual([421, YEAR])
-    expect(JSON.parse(answer.body)).toMatchObject({ code: 'PTC_HTTPS_MISDIRECTED', title: 'Misdirected Request' })
-    expect(events.map(({ type }) => type)).toEqual(['https.misdirected'])
-  })
-
-  it.each(['localhost', 'LOCALHOST:1', 'localhost.'])(
-    'and not this one, however it is spelt: %s',
-    async (authority) => {
-      const { port } = await listen()
-      expect((await send(session(port), { ':path': '/', ':authority': authority })).status).toBe(200)
-    },
-  )
-
-  it('is not one for a client that named nobody, or for a trusted proxy', async () => {
-    const fields = { ':path': '/', ':authority': 'api.example' }
-    const nameless = http2.connect(`https://127.0.0.1:${(await listen()).port}`, { ca })
-    open.push({ close: () => nameless.destroy() })
-    expect((await send(nameless, fields)).status).toBe(200)
-    const { port } = await listen({}, { trustProxy: 'loopback' })
-    expect((await send(session(port), fields)).status).toBe(200)
-  })
-
-  it('shows one host to Fastify and another to whoever reads :authority', async () => {
-    const bare = Fastify({ http2: true, https: { key, cert } })
-    bare.get('/', async ({ host }) => host)
-    await bare.listen({ port: 0, host: '127.0.0.1' })
-    open.push(bare)
-    const fields = { ':path': '/', ':authority': 'localhost', host: 'evil.example' }
-    expect((await send(session((bare.server.address() as AddressInfo).port), fields)).body).toBe('evil.example')
-    const { port } = await listen()
-    const answer = await send(session(port), fields)
-    expect([answer.status, JSON.parse(answer.body).code]).toEqual([400, 'PTC_HOST_INVALID'])
-  })
-
-  it('opens more requests at once than a server can hold', async () => {
-    const { port } = await listen()
-    const on = session(port)
-    const settings = await new Promise<http2.Settings>((resolve) => on.once('remoteSettings', resolve))
-    expect(settings.maxConcurrentStreams).toBe(100)
-  })
 })
