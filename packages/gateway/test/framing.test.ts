@@ -310,7 +310,9 @@ describe.each([
     'Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings, close\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n',
     'Expect: 100-continue\r\nConnection: close\r\nContent-Length: 5\r\n',
   ])('a refused request with %j never arrives', async (fields) => {
-    const { arrivals } = await say(`GET /admin HTTP/1.1\r\nHost: a\r\n${fields}\r\n`)
+    const { statuses, arrivals } = await say(`GET /admin HTTP/1.1\r\nHost: a\r\n${fields}\r\n`)
     expect(arrivals).toEqual([])
+    // Nor is its client asked for a body (RFC 9110 §10.1.1).
+    expect(statuses).not.toContain(100)
   })
 })
