@@ -1,11 +1,9 @@
 import type { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
-import { Download, GivenUp, type Patience, UploadError } from './bodies.ts'
+import { Download, GivenUp, type Patience } from './bodies.ts'
+import { AnswerTooLarge, type Failure, failureOf, HeadersTimeout, NoAnswer, TotalTimeout } from './failures.ts'
 import type { Target } from './upstreams/target.ts'
 import type { Upstream } from './upstreams/upstream.ts'
-
-/** How an exchange with an upstream can fail. */
-export type Failure = 'upstream' | 'time-out' | 'body-too-large' | 'request-malformed'
 
 /** The client's side of an exchange. */
 export interface Downstream {
@@ -31,44 +29,6 @@ export interface Outgoing extends Dispatcher.DispatchOptions {
   readonly deadline: number | null
   /** Bytes of the answer's body; null: as many as come. */
   readonly answerLimit: number | null
-}
-
-/** Why the answer did not come in time. undici's own time-outs are as exact as a second. */
-class HeadersTimeout extends Error {
-  readonly code = 'UND_ERR_HEADERS_TIMEOUT'
-}
-
-/** Why the exchange took too long as a whole. */
-class TotalTimeout extends Error {
-  readonly code = 'TOTAL_TIMEOUT'
-}
-
-/** Why an answer is refused that is none in HTTP. */
-class NoAnswer extends Error {
-  readonly code = 'NOT_A_STATUS_CODE'
-}
-
-/** Why an answer is cut that is longer than it may be. */
-class AnswerTooLarge extends Error {
-  readonly code = 'ANSWER_TOO_LARGE'
-}
-
-/** Classifies what a request to a target failed with. */
-export function failureOf(error: Error): Failure {
-  if (error instanceof UploadError) return error.tooLarge ? 'body-too-large' : 'request-malformed'
-  switch ((error as NodeJS.ErrnoException).code) {
-    case 'UND_ERR_CONNECT_TIMEOUT':
-    case 'UND_ERR_HEADERS_TIMEOUT':
-    case 'UND_ERR_BODY_TIMEOUT':
-    case 'ETIMEDOUT':
-    case 'TOTAL_TIMEOUT':
-      return 'time-out'
-    case 'UND_ERR_INVALID_ARG':
-    case 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH':
-      return 'request-malformed'
-    default:
-      return 'upstream'
-  }
 }
 
 // RFC 9110 §9.2.2, of the methods that a route may have.
