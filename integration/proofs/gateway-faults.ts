@@ -92,8 +92,11 @@ export async function prove(size: Size): Promise<Figure[]> {
       },
       routes: [
         route('/well', 'well'),
-        ...['/reset', '/garbage', '/middle', '/slow', '/silent'].map((path) => route(path, 'faulty')),
+        ...['/reset', '/garbage', '/middle', '/slow', '/silent', '/down', '/pause'].map((path) =>
+          route(path, 'faulty'),
+        ),
         { ...route('/endless', 'faulty'), answerLimit: CAP },
+        { ...route('/calm', 'faulty'), rewrite: '/well' },
         { ...route('/frozen', 'frozen'), rewrite: '/well' },
         { ...route('/refused', 'refused'), rewrite: '/well' },
       ],
@@ -102,31 +105,33 @@ export async function prove(size: Size): Promise<Figure[]> {
   const processes = [well, faulty, frozen, proxy] as ServingProcess[]
   const { port } = proxy
   try {
-    const faults = async (share: number) => {
-      const some = (count: number): number => Math.max(Math.floor(count * share), 1)
-      frozen?.child.kill('SIGSTOP')
+    // The same load both times: on services that fail, and on services that are well.
+    const storm = async (share: number, faulting: boolean) => {
+      const load = (paths: readonly string[], calm: string, count: number, atOnce: number): Promise<Outcome[]> =>
+        flood(port, faulting ? paths : [calm], Math.max(Math.floor(count * share), 1), atOnce)
+      if (faulting) frozen?.child.kill('SIGSTOP')
       const outcomes = {
-        frozen: await flood(port, ['/frozen'], some(counts.frozen), 250),
-        broken: await flood(port, ['/refused', '/reset'], some(counts.broken), 50),
-        garbage: await flood(port, ['/garbage'], some(counts.odd), 10),
-        middle: await flood(port, ['/middle'], some(counts.odd), 10),
-        slow: await flood(port, ['/slow'], some(counts.odd), 20),
-        endless: await flood(port, ['/endless'], some(counts.endless), 20),
+        frozen: await load(['/frozen'], '/pause', counts.frozen, 250),
+        broken: await load(['/refused', '/reset'], '/calm', counts.broken, 50),
+        garbage: await load(['/garbage'], '/calm', counts.odd, 10),
+        middle: await load(['/middle'], '/calm', counts.odd, 10),
+        slow: await load(['/slow'], '/slow', counts.odd, 20),
+        endless: await load(['/endless'], `/down?bytes=${CAP}`, counts.endless, 20),
       }
       frozen?.child.kill('SIGCONT')
       return outcomes
     }
     await flood(port, ['/well'], full ? 20_000 : 200, 50)
     // What such a storm takes once, it keeps: buffers, compiled code. What the next one takes is what leaks.
-    await faults(full ? 1 : 0.1)
+    await storm(full ? 1 : 0.1, true)
     await wait(full ? 10_000 : 100)
 
     const quiet = steadily(port, 5)
-    await wait(full ? 20_000 : 500)
+    await storm(full ? 1 : 0.1, false)
     const usual = await quiet()
     const before = await proxy.facts()
     const beside = steadily(port, 5)
-    const met = await faults(1)
+    const met = await storm(1, true)
     const disturbed = await beside()
     // A service that dies with requests under way.
     const dying = flood(port, ['/silent'], 50, 50)
