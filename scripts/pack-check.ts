@@ -45,7 +45,8 @@ function pack(): Packed[] {
   for (const member of all) rmSync(join(root, member.folder, 'dist'), { recursive: true, force: true })
   execFileSync(join(root, 'node_modules/.bin/tsc'), ['-b', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' })
   const tarballs = inside('tarballs')
-  const pnpm = ['-y', 'pnpm@12', '--recursive', '--filter', '!./apps/demo', 'pack', '--pack-destination', tarballs]
+  const filters = all.flatMap((member) => ['--filter', `./${member.folder}`])
+  const pnpm = ['-y', 'pnpm@12', '--recursive', ...filters, 'pack', '--pack-destination', tarballs]
   execFileSync('npx', pnpm, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] })
   return all.map((member) => {
     const { name, version } = member.manifest

@@ -57,7 +57,7 @@ gateway:
   upstreams: { service: { targets: ['http://127.0.0.1:\${service.address().port}'], dangerouslyPlaintext: true } }
   routes: [{ match: { path: /a }, upstream: service, rewrite: /b, policy: { auth: {} } }]
 \`.replace('@key', '$' + '{file:gateway.key}')
-const run = (...args) => spawnSync('npx', ['--no', 'gateway-server', ...args], { encoding: 'utf8' })
+const run = (...args) => spawnSync('npx', ['gateway-server', ...args], { encoding: 'utf8' })
 const made = run('api-key', '--owner', 'masum')
 assert.equal(made.status, 0, made.stderr)
 const [apiKey, , ...entry] = made.stdout.split('\\n')
