@@ -28,28 +28,30 @@ const SAMPLED = 1
 export function compileTrace(fill: (pool: Buffer) => unknown = randomFillSync): Trace {
   // Asking for a few bytes costs as much as asking for all of these.
   const pool = Buffer.alloc(4_096)
-  let at = pool.length
-  const id = (bytes: number): string => {
+  let hex = ''
+  let at = 0
+  const id = (digits: number): string => {
     for (;;) {
-      if (at + bytes > pool.length) {
+      if (at + digits > hex.length) {
         fill(pool)
+        hex = pool.toString('hex')
         at = 0
       }
-      const made = pool.toString('hex', at, (at += bytes))
+      const made = hex.slice(at, (at += digits))
       // §3.2.2.3: all zeroes are no id.
-      if (!/^0+$/.test(made)) return made
+      if (!made.startsWith('00000000') || !/^0+$/.test(made)) return made
     }
   }
   return (traceparent, tracestate) => {
     const found = typeof traceparent === 'string' ? TRACEPARENT.exec(traceparent) : null
     // Version 00 ends with its flags.
     if (found === null || (found[1] === '00' && found[4] !== undefined)) {
-      return { traceparent: `00-${id(16)}-${id(8)}-01`, tracestate: null }
+      return { traceparent: `00-${id(32)}-${id(16)}-01`, tracestate: null }
     }
     const flags = (Number.parseInt(found[3] as string, 16) & SAMPLED) === SAMPLED ? '01' : '00'
     const state = String(tracestate ?? '')
     return {
-      traceparent: `00-${found[2]}-${id(8)}-${flags}`,
+      traceparent: `00-${found[2]}-${id(16)}-${flags}`,
       tracestate: TRACESTATE.test(state) ? state : null,
     }
   }
