@@ -15,6 +15,7 @@ import type { Figure, Size } from '../proof.ts'
 const ROUTES: readonly (readonly [string, string])[] = [
   ['/files/*', '/store/*'],
   ['/files/secret', '/store/secret'],
+  ['/files/Draft', '/store/Draft'],
   ['/files/:name/raw', '/store/:name/raw'],
   ['/users/:id', '/api/users/:id'],
   ['/users/me', '/api/users/me'],
@@ -27,7 +28,7 @@ const PIECES: readonly string[] = String.raw`
   / / / / // /./ /../ /.. . .. ... %2e %2E%2e .%2e %2f %2F %5c \ ; ;a=b ..; %3b %00 %0d%0a %09 %20 %7f % %25 %252e
   %252f %25%32%65 %u002e %c0%ae %c0%af %e0%80%ae %ef%bc%8e %ef%bc%8f %e2%80%a4 %e2%80%a5 %e2%81%84 %ef%bc%bc %cd%be
   %ef%bc%852e %c5%bf e%cc%81 %c3%a9 %f0%9f%98%80 : @ ~ ! $ ' ( * + , = & | ^ { [ " < a b 1 x.y secret Secret SECRET
-  secret. me ME %6de raw RAW keys admin Admin %61dmin files users store api
+  secret. me ME %6de raw RAW keys admin Admin %61dmin draft Draft files users store api
 `
   .trim()
   .split(/\s+/)

@@ -12,8 +12,6 @@ export interface PathTemplate {
   fill(params: PathParams): string
   /** The parameters (still encoded) of a path that this template could have made, or null. */
   match(path: string): PathParams | null
-  /** The parameters by their places among the segments of a path, whatever stands between them. */
-  pick(segments: readonly string[]): PathParams
 }
 
 /**
@@ -90,14 +88,6 @@ export function compileTemplate(template: string): PathTemplate {
         else path += `/${values['rest' in segment ? '*' : segment.param] ?? ''}`
       }
       return path
-    },
-    pick(parts) {
-      const values: Record<string, string | undefined> = {}
-      for (const [place, segment] of segments.entries()) {
-        if ('param' in segment) values[segment.param] = parts[place]
-        else if ('rest' in segment) values['*'] = parts.slice(place).join('/')
-      }
-      return values
     },
     match(path) {
       const found = pattern.exec(path)

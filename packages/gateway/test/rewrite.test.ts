@@ -72,6 +72,11 @@ describe('a path that a service may take for one of another route', () => {
     expect(ask([files, route('/files/:name', secret)], `/files/${path}/`)).toBeNull()
   })
 
+  it('is refused where the other route is the one with capitals', () => {
+    expect(ask([files, route('/files/Secret', secret)], '/files/secret')).toBeNull()
+    expect(ask([files, route('/files/Secret', secret)], '/files/other')).toBe('/files/other')
+  })
+
   it('passes where the policy is the same, or the service, method or host another', () => {
     for (const other of [
       route('/files/secret'),
