@@ -45,7 +45,7 @@ beforeAll(async () => {
   port = (app.server.address() as AddressInfo).port
   return async () => {
     await app.close()
-    backend.close()
+    await backend.close()
   }
 })
 
