@@ -108,6 +108,8 @@ const WITHOUT_OPTIONS: Readonly<Record<string, readonly string[]>> = {
   'auth.revocation': ['redis'],
   auth: ['basic', 'session'],
   gateway: ['targetStates'],
+  // The process opens its sockets itself: `listen.plaintextPort`.
+  'https.plaintext': ['port', 'host'],
 }
 
 type WithProperties = Schema & { readonly properties: Readonly<Record<string, Schema>> }

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import type { ApiKeyOptions } from '@portcullis/auth'
-import { compileOptions, type Mistake } from '@portcullis/kernel'
+import { compileOptions, type Finding, type Mistake } from '@portcullis/kernel'
 import type { InternalTokenOptions } from '@portcullis/gateway'
 import { checkOptions, type SecurityOptions } from '@portcullis/security'
 import { ConfigError, type ConfigFile, type Fault, readConfigFile } from './config-file.ts'
@@ -52,7 +52,20 @@ export function internalTokenOf({ gateway }: Config): InternalTokenOptions {
   return gateway.internalToken
 }
 
-const inspect = compileOptions<Config>(configSchema, (given) => checkOptions(roomsOf(given) as never))
+const inspect = compileOptions<Config>(configSchema, (given) => [
+  ...checkOptions(roomsOf(given) as never),
+  ...(['listen', 'operation'] as const).flatMap((key) => checkTls(key, given[key].tls)),
+])
+
+/** A certificate authority asks on a port of the app, and the process opens its ports itself. */
+function checkTls(key: 'listen' | 'operation', tls: object | undefined): Finding[] {
+  if (tls === undefined || !('acme' in tls)) return []
+  const message = 'is not for this process: get the certificate by a client of its own; write keyFile and certFile'
+  const fix = [
+    { op: 'replace', path: `/${key}/tls`, value: { keyFile: 'server.key', certFile: 'server.pem' } } as const,
+  ]
+  return [{ at: `/${key}/tls/acme`, rule: 'acme-in-file', message, fix }]
+}
 
 /**
  * Reads, follows and checks a file.

@@ -102,6 +102,23 @@ export class Gateway implements Serving {
   }
 }
 
+/**
+ * Makes a reading of the file ready, as for a start, and forgets it: what only the rooms can judge is judged too.
+ * @throws what the rooms refuse to boot with
+ */
+export async function tryOut(config: Config): Promise<void> {
+  const { redis: _redis, ...alone } = config
+  const { app } = await Generation.open(alone, {
+    logger: loggerOf({ ...config, logLevel: 'silent' }),
+    redis: undefined,
+    quotas: openMemory(),
+    keySets: openKeySets(),
+    targetStates: openTargetStates(),
+    observe: () => {},
+  })
+  await app.close()
+}
+
 /** Fastify's own: its serialisers and its redaction are those of every app. */
 export function loggerOf({ logLevel: level }: Config): FastifyBaseLogger {
   return Fastify({ logger: { level } }).log

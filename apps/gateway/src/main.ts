@@ -2,12 +2,13 @@
 import { parseArgs } from 'node:util'
 import { makeApiKey } from './api-key.ts'
 import { readConfig } from './config.ts'
+import { tryOut } from './gateway.ts'
 import { startGateway } from './gateway-server.ts'
 
 const USAGE = `gateway-server [--check] [--no-watch] [--workers n] gateway.yaml
 gateway-server api-key --owner name [--scopes a,b] [--roles a,b] [--days n] [--prefix ptc] [--pepper-file path]
 
-  --check      reads the file, says what is wrong with it, and ends
+  --check      makes everything ready but the sockets, says what is wrong, and ends
   --no-watch   reads the file again on SIGHUP alone
   --workers n  answers with so many processes
 
@@ -43,7 +44,7 @@ async function serve(args: string[]): Promise<void> {
     process.stderr.write(USAGE)
     process.exitCode = values.help === true ? 0 : 2
   } else if (values.check === true) {
-    readConfig(file, process.env)
+    await tryOut(readConfig(file, process.env).config)
     process.stdout.write(`${file} is valid\n`)
   } else await run(file, values.watch, workers)
 }

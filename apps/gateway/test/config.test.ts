@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { readConfig } from '../src/config.ts'
 import type { ConfigError } from '../src/index.ts'
-import { configFor, writeConfig } from './stage.ts'
+import { command } from './process.ts'
+import { configFor, startService, writeConfig } from './stage.ts'
 
 function faultsOf(text: string, env: Record<string, string> = {}): ConfigError {
   try {
@@ -37,6 +38,18 @@ describe('a file', () => {
 
   it('says that there is none', () => {
     expect(() => readConfig('nowhere.yaml', {})).toThrow(/cannot be read: ENOENT/)
+  })
+
+  it('has no place for what only an app that listens itself can do', () => {
+    const more = 'https: { hosts: [a.example], plaintext: { port: 80 } }\noperation: { port: 0 }\n'
+    const { faults } = faultsOf(
+      configFor(1, { more })
+        .replace('operation: { port: 0 }\n', '')
+        .replace('port: 0 }', 'port: 0, tls: { acme: {} } }'),
+    )
+    expect(faults.map(({ path }) => path)).toContain('https.plaintext.port')
+    const acme = configFor(1).replace('port: 0 }', 'port: 0, tls: { acme: {} } }')
+    expect(faultsOf(acme).faults).toMatchObject([{ path: 'listen.tls.acme', line: 2 }])
   })
 
   it('may be JSON', () => {
@@ -86,5 +99,22 @@ describe('a reference', () => {
   it('is none after another dollar', () => {
     const { file } = writeConfig(configFor(1).replace('issuer: gateway', () => "issuer: '$${GATEWAY}'"))
     expect(readConfig(file, {}).config.gateway).toMatchObject({ internalToken: { issuer: '${GATEWAY}' } })
+  })
+})
+
+describe('gateway-server --check', () => {
+  it('tells what only the rooms can judge', async () => {
+    const wrong = command(['--check', writeConfig(configFor(1, { policy: '{ headers: { profil: app } }' })).file])
+    expect(await wrong.ended).toBe(1)
+    expect(wrong.output()).toMatch(/GET \/a.*profil/s)
+  })
+
+  it('opens no socket, and ends', async () => {
+    const service = await startService()
+    const text = configFor(service.port).replace('port: 0 }', `port: ${service.port} }`)
+    const right = command(['--check', writeConfig(text).file])
+    expect(await right.ended).toBe(0)
+    expect(right.output()).toMatch(/gateway\.yaml is valid\n$/)
+    expect(service.asked).toEqual([])
   })
 })
