@@ -48,3 +48,31 @@ it('a certificate that changes on disk is served without a reload, by later gene
   }
   expect(new Set(seen).size).toBe(3)
 })
+
+it('the plaintext port redirects what has nothing to lose, refuses credentials, and forwards nothing', async () => {
+  const service = await startService()
+  const { file, folder, write } = writeConfig('')
+  const { key, cert } = await developmentCertificates(join(folder, 'authority'), { hosts: ['localhost'] })
+  writeFileSync(join(folder, 'server.key'), key, { mode: 0o600 })
+  writeFileSync(join(folder, 'server.pem'), cert)
+  write(
+    configFor(service.port, { more: 'https: { hosts: [localhost] }\n' }).replace(
+      'port: 0 }',
+      'port: 0, plaintextPort: 0, tls: { keyFile: server.key, certFile: server.pem } }',
+    ),
+  )
+  const gateway = await start(file)
+  const ask = async (headers: Record<string, string>): Promise<[number, string | null]> => {
+    const url = `http://localhost:${gateway.ports.plaintext}/a`
+    const answer = await fetch(url, { headers: { host: 'localhost', ...headers }, redirect: 'manual' })
+    return [answer.status, answer.headers.get('location')]
+  }
+  const expected = [
+    [301, 'https://localhost/a'],
+    [403, null],
+  ]
+  expect([await ask({}), await ask({ authorization: 'Bearer x' })]).toEqual(expected)
+  await gateway.reload()
+  expect([await ask({}), await ask({ authorization: 'Bearer x' })]).toEqual(expected)
+  expect(service.asked).toEqual([])
+})
