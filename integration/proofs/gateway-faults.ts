@@ -33,15 +33,23 @@ function get(port: number, path: string, agent: Agent): Promise<Outcome> {
   })
 }
 
+/** So many a second: more than that fills the machine, and then measures it. */
+const PACE = 500
+
 /** So many requests, so many at a time. */
 async function flood(port: number, paths: readonly string[], count: number, atOnce: number): Promise<Outcome[]> {
   const agent = new Agent({ keepAlive: true, maxSockets: atOnce })
   let next = 0
   const outcomes: Outcome[] = []
-  const one = async (): Promise<void> => {
-    while (next < count) outcomes.push(await get(port, paths[next++ % paths.length] as string, agent))
+  const one = async (_: unknown, place: number): Promise<void> => {
+    await wait((place / PACE) * 1_000)
+    while (next < count) {
+      const outcome = await get(port, paths[next++ % paths.length] as string, agent)
+      outcomes.push(outcome)
+      await wait(Math.max((atOnce / PACE) * 1_000 - outcome.ms, 0))
+    }
   }
-  await Promise.all(Array.from({ length: Math.min(atOnce, count) }, one))
+  await Promise.all(Array.from({ length: Math.min(atOnce, count) }).map(one))
   agent.destroy()
   return outcomes
 }
