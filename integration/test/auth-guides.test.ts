@@ -45,7 +45,7 @@ it('the guide "API keys" runs when pasted, and holds what it says', async () => 
   const scanned = new RegExp(`^${/`(shop_\[.*?)`/.exec(text)?.[1]}$`)
   expect(key).toMatch(scanned)
   expect((await get(key)).json()).toEqual({ of: 'billing' })
-  expect((await get(`${key.slice(0, -1)}x`)).statusCode).toBe(401)
+  expect((await get(`${key.slice(0, -1)}${key.endsWith('x') ? 'y' : 'x'}`)).statusCode).toBe(401)
   expect((await app.inject(`/invoices?x-api-key=${key}`)).statusCode).toBe(401)
 
   // Another key of the same owner has a quota of its own.
