@@ -1,3 +1,4 @@
+import { areUnique } from '@portcullis/kernel'
 import { Ajv, type Options, type ValidateFunction } from 'ajv'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import addFormats, { type FormatsPlugin } from 'ajv-formats'
@@ -55,6 +56,18 @@ function boundFormats(ajv: AnyAjv): void {
       validate: (text: string) => text.length <= longest && matches(text),
     })
   }
+}
+
+/** Ajv's own asks what a client wrote for `valueOf`, and throws; and it compares each item with each. */
+function compareItems(ajv: AnyAjv): void {
+  ajv.removeKeyword('uniqueItems')
+  ajv.addKeyword({
+    keyword: 'uniqueItems',
+    type: 'array',
+    schemaType: 'boolean',
+    error: { message: 'must NOT have duplicate items' },
+    validate: (unique: boolean, list: readonly unknown[]) => !unique || areUnique(list),
+  })
 }
 
 /** Names of the formats that are checked, those of your own too. */
@@ -115,6 +128,7 @@ function validators(
     const ajv: AnyAjv = latest ? new Ajv2020(options) : new Ajv(options)
     formats(ajv)
     boundFormats(ajv)
+    compareItems(ajv)
     configure?.(ajv)
     for (const [id, schema] of Object.entries(shared())) {
       if (isStandard(schema)) continue

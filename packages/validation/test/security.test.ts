@@ -59,6 +59,19 @@ describe('a JSON body', () => {
   })
 })
 
+describe('a list without duplicates', () => {
+  it.each([
+    ['{"list":[{},{"valueOf":1}]}', 200],
+    ['{"list":[{"toString":1},{"toString":1}]}', 400],
+  ])('of %s is a 500 of a bare Fastify, and %d here', async (payload, status) => {
+    const item = { type: 'object', additionalProperties: true, maxProperties: 9 }
+    const list = { type: 'array', uniqueItems: true, maxItems: 9, items: item }
+    const body = { type: 'object', additionalProperties: false, properties: { list } }
+    const [open, closed] = await both((app) => void app.post('/', { schema: { body } }, async () => 'ok'))
+    expect([(await post(open, payload)).statusCode, (await post(closed, payload)).statusCode]).toEqual([500, status])
+  })
+})
+
 describe('a body that no schema describes', () => {
   it('reaches the handler of a bare Fastify, and is refused unread here', async () => {
     const [open, closed] = await both((app) => {

@@ -1,3 +1,4 @@
+import { areUnique } from '@portcullis/kernel'
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 import { addKnownFormats } from './formats.ts'
 import { followed, isObject, membersOf, type Place, placeIn } from './pointer.ts'
@@ -155,24 +156,4 @@ function tellApart(schema: Keywords): void {
     })
     Object.assign(schema, { [word]: told })
   }
-}
-
-/** Whether no item stands twice, in the time of one look at each. */
-function areUnique(list: readonly unknown[]): boolean {
-  const seen = new Set<unknown>()
-  for (const item of list) {
-    const known =
-      typeof item === 'object' && item !== null ? `:${canonical(item)}` : typeof item === 'string' ? `"${item}` : item
-    if (seen.has(known)) return false
-    seen.add(known)
-  }
-  return true
-}
-
-/** A text that equal values have in common. */
-function canonical(value: unknown): string {
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
-  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
-  const members = Object.entries(value).toSorted(([one], [other]) => (one < other ? -1 : 1))
-  return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${canonical(member)}`).join(',')}}`
 }
