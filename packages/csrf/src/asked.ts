@@ -25,11 +25,3 @@ export function hasCertificate({ security, raw }: Asked): boolean {
   // One that Node cannot verify may be one that the app knows by its fingerprint.
   return socket?.authorizationError != null && socket.getPeerX509Certificate?.() !== undefined
 }
-
-/** Whether a body follows (RFC 9112 §6.3); in HTTP/2 its length need not be told (RFC 9113 §8.1.1). */
-export function hasBody({ headers, raw }: Asked): boolean {
-  const length = headers['content-length']
-  if (length !== undefined) return length !== '0'
-  if (headers['transfer-encoding'] !== undefined) return true
-  return (raw as { stream?: { endAfterHeaders?: boolean } }).stream?.endAfterHeaders === false
-}

@@ -1,4 +1,5 @@
-import { hasBody, type Asked } from './asked.ts'
+import { bringsBody } from '@portcullis/kernel'
+import type { Asked } from './asked.ts'
 import { admissionOf, type Ambient } from './credentials.ts'
 import { isFormAble } from './media-type.ts'
 import { isSafe } from './method.ts'
@@ -20,7 +21,8 @@ export function compilePolicy(options: Readonly<CsrfOptions>): Judge {
   return (asked) => {
     const { headers } = asked
     if (isSafe(asked.method, headers, asked.query)) return 'pass'
-    if (jsonOnly && isFormAble(headers['content-type'] as string | undefined) && hasBody(asked)) return 'media-type'
+    if (jsonOnly && isFormAble(headers['content-type'] as string | undefined) && bringsBody(asked.raw))
+      return 'media-type'
     const admission = admissionOf(asked, ambient)
     // No page can have another's bearer token sent, and the browser adds nothing here by itself.
     if (admission === 'explicit') return 'pass'

@@ -10,7 +10,7 @@ const EVIL = 'https://evil.example'
 const defaults: CsrfOptions = { origins: [OURS], token: 'fallback', ambient: ['cookie', 'basic', 'client-certificate'] }
 
 function judge(headers: Record<string, string>, options: Partial<CsrfOptions> = {}, method = 'POST', query = {}) {
-  return compilePolicy({ ...defaults, ...options })({ method, headers, query, raw: {}, security: {} })
+  return compilePolicy({ ...defaults, ...options })({ method, headers, query, raw: { headers }, security: {} })
 }
 
 const cookie = 'session=1'
@@ -151,7 +151,7 @@ describe('JSON alone', () => {
     [{ 'content-length': '2', 'content-type': 'text/plain', authorization: 'Bearer x' }, {}, 'media-type'],
   ])('judges %j and %j', (headers, raw, judgement) => {
     const policy = compilePolicy({ ...defaults, jsonOnly: true })
-    expect(policy({ method: 'POST', headers, query: {}, raw, security: {} })).toBe(judgement)
+    expect(policy({ method: 'POST', headers, query: {}, raw: { headers, ...raw }, security: {} })).toBe(judgement)
   })
 })
 

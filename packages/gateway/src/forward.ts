@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
-import type { Refusal } from '@portcullis/kernel'
+import { bringsBody, type Refusal } from '@portcullis/kernel'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Upload } from './bodies.ts'
 import { Client } from './client.ts'
@@ -9,7 +9,7 @@ import { Exchange } from './exchange.ts'
 import type { TokenMint } from './internal-token.ts'
 import { isMalformedTarget, type PathParams } from './path.ts'
 import type { GatewayPolicy, RoutePolicy } from './policy.ts'
-import { hasBody, unseenBody } from './request-body.ts'
+import { unseenBody } from './request-body.ts'
 import { buildRequestFields, hasTwoHosts, isMalformedFraming, isMalformedHost } from './request-fields.ts'
 import { bytesOf } from './schemas/intake.ts'
 import type { Output } from './schemas/output.ts'
@@ -118,7 +118,7 @@ export function forward(
   }
   let upload: Upload | null = null
   const read = bytesOf(request)
-  if (read === null && source !== null && hasBody(raw)) {
+  if (read === null && source !== null && bringsBody(raw)) {
     upload = new Upload(source, route.bodyLimit)
     // A body that somebody replaced on its way has another length.
     if (length !== null && source === raw) fields.push('content-length', declared as string)

@@ -1,16 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
 
-/**
- * Whether a request has a body: HTTP/1.1 declares it in its fields (RFC 9112 §6.3), a stream of HTTP/2 ends with its
- * fields or goes on (RFC 9113 §8.1). One whose declared length is 0 has none.
- */
-export function hasBody(raw: IncomingMessage): boolean {
-  const { 'content-length': length, 'transfer-encoding': coding } = raw.headers
-  if (length !== undefined) return Number(length) > 0
-  return coding !== undefined || goesOn(raw)
-}
-
 const goesOn = (raw: IncomingMessage): boolean =>
   (raw as { stream?: { readonly endAfterHeaders?: boolean } }).stream?.endAfterHeaders === false
 

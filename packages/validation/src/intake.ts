@@ -1,4 +1,4 @@
-import { emit, refuse, type Refusal, type Steps } from '@portcullis/kernel'
+import { bringsBody, emit, refuse, type Refusal, type Steps } from '@portcullis/kernel'
 import type { FastifyReply, FastifyRequest, RequestPayload } from 'fastify'
 import type { IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
@@ -29,16 +29,6 @@ export interface Surroundings {
   readonly reportOnly: boolean
   /** For requests that no route serves: a body is looked at, and need not be welcome. */
   readonly lenient: boolean
-}
-
-/** Whether a request brings a body (RFC 9112 §6.3; in HTTP/2 the stream itself says so). */
-export function hasBody(raw: IncomingMessage): boolean {
-  const { headers } = raw
-  const length = headers['content-length']
-  if (length !== undefined) return length !== '0'
-  if (headers['transfer-encoding'] !== undefined) return true
-  if (raw.httpVersionMajor < 2) return false
-  return (raw as unknown as { stream?: { endAfterHeaders?: boolean } }).stream?.endAfterHeaders === false
 }
 
 /** Whether there is a body for certain: in HTTP/2 a stream without a length may end without a byte. */
@@ -212,5 +202,5 @@ export function compileIntake(policy: Policy, about: Surroundings): NonNullable<
   }
 
   return (request, reply, payload) =>
-    parts(request) ?? (hasBody(request.raw) ? body(request, reply, payload) : undefined)
+    parts(request) ?? (bringsBody(request.raw) ? body(request, reply, payload) : undefined)
 }

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream'
-import { emit, type Refusal, refuse } from '@portcullis/kernel'
+import { bringsBody, emit, type Refusal, refuse } from '@portcullis/kernel'
 import type { FastifyReply, FastifyRequest, RequestPayload } from 'fastify'
 import { errors } from '../errors.ts'
 import type { Fault } from './faults.ts'
@@ -50,16 +50,8 @@ const NOTHING: Taking = { kind: 'json', read: () => UNEXPECTED }
 /** Methods whose bodies Fastify has parsed. Those of the others are not forwarded. */
 const WITH_BODY: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH', 'DELETE'])
 
-/** Whether a request may bring a body (RFC 9112 §6.3; in HTTP/2 the stream itself says so). */
-function bringsBody({ raw, method }: FastifyRequest): boolean {
-  if (!WITH_BODY.has(method)) return false
-  const { headers } = raw
-  const length = headers['content-length']
-  if (length !== undefined) return length !== '0'
-  if (headers['transfer-encoding'] !== undefined) return true
-  if (raw.httpVersionMajor < 2) return false
-  return (raw as unknown as { stream?: { endAfterHeaders?: boolean } }).stream?.endAfterHeaders === false
-}
+/** Whether a request brings a body that is forwarded. */
+const bringsOne = ({ raw, method }: FastifyRequest): boolean => WITH_BODY.has(method) && bringsBody(raw)
 
 /** The hooks of a route whose requests are held to schemas. */
 export interface IntakeHooks {
@@ -101,7 +93,7 @@ export function compileIntake(input: Input, limit: number, reportOnly: boolean):
   return {
     preParsing(request, reply, payload, done) {
       const { raw, headers } = request
-      const brings = bringsBody(request)
+      const brings = bringsOne(request)
       const parts = { url: raw.url as string, params: request.params as Record<string, string>, headers }
       const fault = input.texts(parts)
       if (fault !== null && !passes(request, reply, refusalOf(fault, brings))) return
@@ -120,7 +112,7 @@ export function compileIntake(input: Input, limit: number, reportOnly: boolean):
 
     preValidation(request, reply, done) {
       const one = taken.get(request)
-      const none = one === undefined ? !bringsBody(request) : one.bytes?.length === 0 && one.fault === null
+      const none = one === undefined ? !bringsOne(request) : one.bytes?.length === 0 && one.fault === null
       const fault = none && body?.required === true ? REQUIRED : (one?.fault ?? null)
       if (fault === null) return done()
       if ('part' in fault) {
