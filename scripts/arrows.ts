@@ -2,9 +2,9 @@
 import { builtinModules } from 'node:module'
 import { files, members, read, type Member } from './workspace.ts'
 
-/** apps, integration and bench → security → concerns → kernel → the servers that tests start. */
+/** apps, integration and bench → security → concerns → kernel → what tests stand on. */
 function layer({ folder }: Member): number {
-  if (folder === 'test-servers') return -1
+  if (folder === 'testing') return -1
   if (folder === 'packages/kernel') return 0
   if (folder === 'packages/security') return 2
   return folder.startsWith('packages/') ? 1 : 3
@@ -87,7 +87,7 @@ function typesOnly(text: string, name: string): boolean {
 function sizesAndNames(): string[] {
   const problems: string[] = []
   for (const file of [
-    ...files('{packages,apps,integration,bench,test-servers,scripts}/**/*.ts'),
+    ...files('{packages,apps,integration,bench,testing,scripts}/**/*.ts'),
     ...files('packages/*/README.md'),
   ]) {
     if (NAMELESS.test(file)) problems.push(`${file} is named after nothing: name the domain`)

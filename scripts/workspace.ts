@@ -28,7 +28,7 @@ export function members(): Member[] {
   const folders = ['packages', 'apps'].flatMap((group) =>
     readdirSync(join(root, group)).map((name) => `${group}/${name}`),
   )
-  return [...folders, 'integration', 'bench', 'test-servers']
+  return [...folders, 'integration', 'bench', 'testing']
     .toSorted()
     .filter((folder) => existsSync(join(root, folder, 'package.json')))
     .map((folder) => ({ folder, manifest: JSON.parse(read(`${folder}/package.json`)) as Manifest }))

@@ -1,4 +1,4 @@
-import { RedisServer } from '@portcullis/test-servers/redis'
+import { RedisServer } from '@portcullis/testing/redis'
 import type { Figure, Size } from '../proof.ts'
 import { LimitedProcesses } from '../test/limited-processes.ts'
 

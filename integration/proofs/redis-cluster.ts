@@ -4,7 +4,7 @@ import Fastify from 'fastify'
 import { Cluster } from 'ioredis'
 import type { Figure, Size } from '../proof.ts'
 import { LimitedProcesses } from '../test/limited-processes.ts'
-import { RedisCluster } from '@portcullis/test-servers/redis-cluster'
+import { RedisCluster } from '@portcullis/testing/redis-cluster'
 
 /** The store's deadline of the app whose master is killed. */
 const DEADLINE = 200

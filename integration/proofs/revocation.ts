@@ -4,7 +4,7 @@ import { performance } from 'node:perf_hooks'
 import auth, { revoke } from '@portcullis/auth'
 import Fastify from 'fastify'
 import { audience, issuer, pem, token } from '../../packages/auth/test/forge.ts'
-import { RedisServer } from '@portcullis/test-servers/redis'
+import { RedisServer } from '@portcullis/testing/redis'
 import type { Figure, Size } from '../proof.ts'
 
 const iat = Math.floor(Date.now() / 1000) - 10

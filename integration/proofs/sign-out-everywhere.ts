@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { performance } from 'node:perf_hooks'
 import auth, { revoke, revokeSubject } from '@portcullis/auth'
 import issuer, { publicKeys, refresh, signIn, signOutEverywhere } from '@portcullis/issuer'
-import { RedisServer } from '@portcullis/test-servers/redis'
+import { RedisServer } from '@portcullis/testing/redis'
 import Fastify from 'fastify'
 import type { Figure, Size } from '../proof.ts'
 

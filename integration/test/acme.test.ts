@@ -1,4 +1,4 @@
-import { required } from '@portcullis/test-servers/installed'
+import { required } from '@portcullis/testing/installed'
 import { it } from 'vitest'
 import { installed, prove } from '../proofs/acme.ts'
 import { hold } from './hold.ts'

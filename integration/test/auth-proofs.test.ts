@@ -1,4 +1,4 @@
-import { hasRedis } from '@portcullis/test-servers/redis'
+import { hasRedis } from '@portcullis/testing/redis'
 import { it } from 'vitest'
 import { prove as hostileTokens } from '../proofs/hostile-tokens.ts'
 import { prove as revocation } from '../proofs/revocation.ts'

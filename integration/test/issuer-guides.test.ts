@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { freePort } from '@portcullis/test-servers/free-port'
+import { freePort } from '@portcullis/testing/free-port'
 import type { FastifyInstance } from 'fastify'
 import { afterAll, expect, it, onTestFinished } from 'vitest'
 

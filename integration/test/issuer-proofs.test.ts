@@ -1,5 +1,5 @@
-import { hasPostgres } from '@portcullis/test-servers/postgres'
-import { hasRedis } from '@portcullis/test-servers/redis'
+import { hasPostgres } from '@portcullis/testing/postgres'
+import { hasRedis } from '@portcullis/testing/redis'
 import { it } from 'vitest'
 import { prove as loginFlood } from '../proofs/login-flood.ts'
 import { prove as loginTiming } from '../proofs/login-timing.ts'

@@ -5,9 +5,9 @@ import rateLimit, { type RedisClient } from '@portcullis/rate-limit'
 import { createCluster } from '@redis/client'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { afterAll, afterEach, expect, it } from 'vitest'
-import { hasMemcached, MemcachedServer } from '@portcullis/test-servers/memcached'
-import { hasRedis, RedisServer } from '@portcullis/test-servers/redis'
-import { RedisCluster } from '@portcullis/test-servers/redis-cluster'
+import { hasMemcached, MemcachedServer } from '@portcullis/testing/memcached'
+import { hasRedis, RedisServer } from '@portcullis/testing/redis'
+import { RedisCluster } from '@portcullis/testing/redis-cluster'
 
 const guide = readFileSync(join(import.meta.dirname, '../../docs/guides/limits-over-many-processes.md'), 'utf8')
 const [redis = '', nodeRedis = '', cluster = '', memcached = ''] = [...guide.matchAll(/```ts\n([\s\S]*?)```/g)].map(

@@ -1,4 +1,4 @@
-import { hasRedis } from '@portcullis/test-servers/redis'
+import { hasRedis } from '@portcullis/testing/redis'
 import { it } from 'vitest'
 import { prove } from '../proofs/rate-limit-exact.ts'
 import { hold } from './hold.ts'

@@ -1,4 +1,4 @@
-import { requiredProgram } from '@portcullis/test-servers/installed'
+import { requiredProgram } from '@portcullis/testing/installed'
 import { it } from 'vitest'
 import { prove as demoFuzz } from '../proofs/demo-fuzz.ts'
 import { prove as fuzz } from '../proofs/sql-fuzz.ts'

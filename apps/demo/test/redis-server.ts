@@ -1,4 +1,4 @@
-import { hasRedis, RedisServer } from '@portcullis/test-servers/redis'
+import { hasRedis, RedisServer } from '@portcullis/testing/redis'
 import { afterAll } from 'vitest'
 
 /** A Redis server for whoever asks, stopped after all tests. */

@@ -1,7 +1,7 @@
 import { createServer } from 'node:net'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
-import { hasRedis, RedisServer } from '@portcullis/test-servers/redis'
+import { hasRedis, RedisServer } from '@portcullis/testing/redis'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { command, type Command } from './process.ts'
 import { configFor, startService, writeConfig } from './stage.ts'

@@ -1,5 +1,5 @@
-import { hasMemcached } from '@portcullis/test-servers/memcached'
-import { hasRedis } from '@portcullis/test-servers/redis'
+import { hasMemcached } from '@portcullis/testing/memcached'
+import { hasRedis } from '@portcullis/testing/redis'
 import { it } from 'vitest'
 import { prove as outages } from '../../proofs/rate-limit-outages.ts'
 import { prove as cluster } from '../../proofs/redis-cluster.ts'

@@ -14,7 +14,7 @@ import {
   stepUp,
 } from '../src/index.ts'
 import { deskOf } from '../src/desk.ts'
-import { type PostgresServer, startPostgres } from '@portcullis/test-servers/postgres'
+import { type PostgresServer, startPostgres } from '@portcullis/testing/postgres'
 import { claimsOf, codeOf, given, headerOf, reasonOf, stage, testClock } from './stage.ts'
 
 const secret = 'Zq3v8Yt1LmN0pXwR5sKd7uHj2GfB9cEa4iO6'

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { deskOf } from '../src/desk.ts'
 import { type PostgresPool, transaction } from '../src/stores/postgres/pool.ts'
 import { postgresSchema, postgresStore, refresh, sessions, signIn, signOut, signOutEverywhere } from '../src/index.ts'
-import { type PostgresServer, startPostgres } from '@portcullis/test-servers/postgres'
+import { type PostgresServer, startPostgres } from '@portcullis/testing/postgres'
 import { claimsOf, given, stage } from './stage.ts'
 
 const secret = 'Zq3v8Yt1LmN0pXwR5sKd7uHj2GfB9cEa4iO6'

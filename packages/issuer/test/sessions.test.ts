@@ -13,7 +13,7 @@ import {
   signOutEverywhere,
 } from '../src/index.ts'
 import { deskOf } from '../src/desk.ts'
-import { type PostgresServer, startPostgres } from '@portcullis/test-servers/postgres'
+import { type PostgresServer, startPostgres } from '@portcullis/testing/postgres'
 import { claimsOf, codeOf, given, reasonOf, stage as stageWith, type TestClock } from './stage.ts'
 
 let server: PostgresServer

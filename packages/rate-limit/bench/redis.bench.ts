@@ -7,7 +7,7 @@ import rateLimit from '@fastify/rate-limit'
 import Fastify, { type FastifyRequest } from 'fastify'
 import { parsePolicy, type Quota } from '../src/policy.ts'
 import { RedisStore } from '../src/stores/redis-store.ts'
-import { RedisServer } from '@portcullis/test-servers/redis'
+import { RedisServer } from '@portcullis/testing/redis'
 
 const { values } = parseArgs({
   options: { rounds: { type: 'string', default: '7' }, decisions: { type: 'string', default: '30000' } },

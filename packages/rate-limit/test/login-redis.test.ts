@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { inspect, reset } from '../src/index.ts'
 import { loginApp, secret, statuses, type LoginApp } from './login-app.ts'
-import { hasRedis, RedisServer } from '@portcullis/test-servers/redis'
+import { hasRedis, RedisServer } from '@portcullis/testing/redis'
 
 const alice = 'alice@example.com'
 

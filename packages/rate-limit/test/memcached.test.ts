@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Charge } from '../src/decision.ts'
 import { MemcachedStore, type MemcachedClient } from '../src/stores/memcached-store.ts'
 import { parsePolicy } from '../src/policy.ts'
-import { hasMemcached, MemcachedServer } from '@portcullis/test-servers/memcached'
+import { hasMemcached, MemcachedServer } from '@portcullis/testing/memcached'
 
 const quota = parsePolicy({ name: 'q', limit: 3, window: 60 })
 const asked = (subject: string, cost = 1, limit = 3): Charge => ({ quota, subject, cost, limit })

@@ -9,7 +9,7 @@ import { scriptOf } from '../src/stores/redis-script.ts'
 import { RedisStore } from '../src/stores/redis-store.ts'
 import type { SharedDecision } from '../src/stores/shared-store.ts'
 import { blankStanding, type Standing } from '../src/algorithms/standing.ts'
-import { hasRedis, RedisServer } from '@portcullis/test-servers/redis'
+import { hasRedis, RedisServer } from '@portcullis/testing/redis'
 
 /** The script on a clock that the test sets. */
 const script = scriptOf("local now = tonumber(redis.call('GET', 'clock'))", 3_600_000)

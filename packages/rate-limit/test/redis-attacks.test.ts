@@ -5,7 +5,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import type { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import rateLimit, { type PolicyOptions } from '../src/index.ts'
-import { hasRedis, RedisServer } from '@portcullis/test-servers/redis'
+import { hasRedis, RedisServer } from '@portcullis/testing/redis'
 
 describe.runIf(hasRedis)('over Redis', () => {
   let server: RedisServer

@@ -4,7 +4,7 @@ import { blankCharge } from '../src/decision.ts'
 import { parsePolicy } from '../src/policy.ts'
 import { isRedisClient, type RedisClient } from '../src/stores/redis-client.ts'
 import { RedisStore } from '../src/stores/redis-store.ts'
-import { hasRedis, RedisServer } from '@portcullis/test-servers/redis'
+import { hasRedis, RedisServer } from '@portcullis/testing/redis'
 
 const quota = parsePolicy({ name: 'q', limit: 3, window: 60 })
 

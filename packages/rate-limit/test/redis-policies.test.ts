@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { PolicyOptions } from '../src/index.ts'
 import { limitedApp } from './limited-app.ts'
-import { hasRedis, RedisServer } from '@portcullis/test-servers/redis'
+import { hasRedis, RedisServer } from '@portcullis/testing/redis'
 
 // Windows so long that the clocks of two stores do not matter.
 const window = 86_400

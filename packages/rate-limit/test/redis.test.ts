@@ -3,7 +3,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import type { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import rateLimit, { inspect, type PolicyOptions, type RateLimitOptions, type RedisClient } from '../src/index.ts'
-import { hasRedis, RedisServer } from '@portcullis/test-servers/redis'
+import { hasRedis, RedisServer } from '@portcullis/testing/redis'
 
 const policy: PolicyOptions = { name: 'per-ip', limit: 3, window: 600 }
 

@@ -7,7 +7,7 @@ import { defineRoom } from '@portcullis/kernel'
 import Fastify, { type FastifyInstance, type InjectOptions } from 'fastify'
 import { afterEach, describe, expect, it } from 'vitest'
 import rateLimit, { type PolicyOptions, type RateLimitOptions } from '../src/index.ts'
-import { hasRedis, RedisServer } from '@portcullis/test-servers/redis'
+import { hasRedis, RedisServer } from '@portcullis/testing/redis'
 
 const apps: FastifyInstance[] = []
 afterEach(async () => {

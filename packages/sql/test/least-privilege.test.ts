@@ -1,4 +1,4 @@
-import { hasPostgres } from '@portcullis/test-servers/postgres'
+import { hasPostgres } from '@portcullis/testing/postgres'
 import Fastify from 'fastify'
 import pg from 'pg'
 import { describe, expect, it } from 'vitest'

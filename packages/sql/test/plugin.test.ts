@@ -1,5 +1,5 @@
 import { onSecurityEvent, type SecurityEvent } from '@portcullis/kernel'
-import { hasPostgres } from '@portcullis/test-servers/postgres'
+import { hasPostgres } from '@portcullis/testing/postgres'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import postgres, { databaseOf, type SecureDatabase, SqlError, type SqlOptions, sql } from '../src/index.ts'

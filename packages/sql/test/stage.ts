@@ -1,4 +1,4 @@
-import { hasPostgres, type PostgresServer, startPostgres } from '@portcullis/test-servers/postgres'
+import { hasPostgres, type PostgresServer, startPostgres } from '@portcullis/testing/postgres'
 import pg from 'pg'
 import { afterAll, beforeAll } from 'vitest'
 
