@@ -1,9 +1,9 @@
+import type { Mistake } from '@portcullis/kernel'
+import { patched } from '@portcullis/testing/patch'
 import Fastify from 'fastify'
 import { pino } from 'pino'
 import { describe, expect, it } from 'vitest'
 import audit, { type AuditOptions } from '../src/index.ts'
-
-type Told = { path: string; rule: string; fix: { op: string; path: string; value?: unknown }[] }
 
 const boot = async (options: unknown): Promise<void> => {
   const app = Fastify()
@@ -28,20 +28,10 @@ describe('options', () => {
     ['pino itself instead of an instance', { logger: pino }, 'logger', 'accepts'],
     ['fields that are not its business', { body: true }, 'body', 'additionalProperties'],
   ])('refuse %s, and boot once the fix is applied', async (_name, options, path, rule) => {
-    const error = (await boot(options).catch((caught: unknown) => caught)) as { mistakes: Told[] }
+    const error = (await boot(options).catch((caught: unknown) => caught)) as { mistakes: Mistake[] }
     expect(error.mistakes.map((one) => [one.path, one.rule])).toEqual([[path, rule]])
-    const fixed: Record<string, unknown> = { ...options }
-    for (const { op, path: pointer, value, ...rest } of error.mistakes.flatMap(({ fix }) => fix)) {
-      const [, key = '', index] = pointer.split('/')
-      if (op === 'remove') delete fixed[key]
-      else if (op === 'move') {
-        const from = (rest as { from?: string }).from?.slice(1) ?? ''
-        fixed[key] = fixed[from]
-        delete fixed[from]
-      } else if (index === undefined) fixed[key] = value
-      else fixed[key] = (fixed[key] as unknown[]).with(Number(index), value)
-    }
-    await boot(fixed)
+    const fix = error.mistakes.flatMap((one) => one.fix)
+    await boot(patched(options, fix))
   })
 
   it.each<[string, AuditOptions]>([

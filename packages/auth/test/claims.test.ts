@@ -1,10 +1,11 @@
+import { patched } from '@portcullis/testing/patch'
 import { describeSecurity } from '@portcullis/kernel'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type AuthOptions, keycloak, revokeSubject } from '../src/index.ts'
 import { claimAt } from '../src/jwt/claims.ts'
 import { get, guarded, jwt } from './apps.ts'
-import { boot, patched, refusalOf } from './booting.ts'
+import { boot, refusalOf } from './booting.ts'
 import { claims, es256, issuer, signed, token, withEs256 } from './forge.ts'
 
 const identityBy = async (options: AuthOptions, given: string): Promise<Record<string, unknown> | number> => {

@@ -1,6 +1,7 @@
+import { copied, patched } from '@portcullis/testing/patch'
 import { generateKeyPairSync } from 'node:crypto'
 import { expect, it } from 'vitest'
-import { boot, clone, patched, refusalOf } from './booting.ts'
+import { boot, refusalOf } from './booting.ts'
 import { audience, es256, issuer, rsa } from './forge.ts'
 
 const base = { endpoint: 'https://id.example.com/introspect', clientId: 'orders-api', audience }
@@ -39,7 +40,7 @@ it.each<[string, string, string, object]>([
   const refused = await refusalOf({ introspection })
   expect(refused.mistakes.map((one) => [one.path, one.rule])).toEqual([[`introspection.${path}`, rule]])
   expect((refused as unknown as Error).message).not.toContain('hunter2')
-  await boot(refused.mistakes.reduce<unknown>((given, { fix }) => patched(given, fix), clone({ introspection })))
+  await boot(refused.mistakes.reduce<unknown>((given, { fix }) => patched(given, fix), copied({ introspection })))
 })
 
 it.each<[string, unknown]>([

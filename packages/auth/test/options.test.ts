@@ -1,8 +1,9 @@
+import { copied, patched } from '@portcullis/testing/patch'
 import { generateKeyPairSync } from 'node:crypto'
 import { describe, expect, it, vi } from 'vitest'
 import { type AuthOptions, createApiKey } from '../src/index.ts'
 import { apiKeys, jwt } from './apps.ts'
-import { boot, clone, patched, type Refused, refusalOf } from './booting.ts'
+import { boot, type Refused, refusalOf } from './booting.ts'
 import { audience, es256, issuer, pem, rsa, secret } from './forge.ts'
 
 // No test asks a real issuer.
@@ -307,7 +308,7 @@ describe('options that are refused, with a fix that boots', () => {
     ['an endless look-up', 'lookUpTimeout', 'minimum', { jwt, lookUpTimeout: 0 }],
     ['strict in words', 'strict', 'type', { jwt, strict: 'true', routes: [docs] }],
   ])('%s', async (_name, path, rule, options) => {
-    const given = clone(options)
+    const given = copied(options)
     if (_name === 'no issuer') delete (given as { jwt: { issuer?: string } }).jwt.issuer
     const refused = await refusalOf(given)
     for (const mistake of refused.mistakes) distinct.add(`${mistake.path.replaceAll(/\d+/g, '0')} ${mistake.rule}`)

@@ -1,6 +1,7 @@
+import { copied, patched } from '@portcullis/testing/patch'
 import { describe, expect, it, vi } from 'vitest'
 import type { AuthOptions } from '../src/index.ts'
-import { boot, clone, patched, type Refused, refusalOf } from './booting.ts'
+import { boot, type Refused, refusalOf } from './booting.ts'
 import { audience, issuer, pem, secret } from './forge.ts'
 
 // No test asks a real issuer.
@@ -10,7 +11,7 @@ vi.mock('../src/remote/json.ts', async (original) => ({
 }))
 
 const fixed = ({ mistakes }: Refused, given: unknown): unknown =>
-  mistakes.reduce<unknown>((document, { fix }) => patched(document, fix), clone(given))
+  mistakes.reduce<unknown>((document, { fix }) => patched(document, fix), copied(given))
 const jwks = 'https://127.0.0.1:1/jwks'
 const url = 'https://id.example.com/introspect'
 const verify = () => null

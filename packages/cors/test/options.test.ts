@@ -1,5 +1,6 @@
 import Fastify from 'fastify'
-import { compileOptions, type Mistake, type Operation, type RoomPlugin } from '@portcullis/kernel'
+import { compileOptions, type Mistake, type RoomPlugin } from '@portcullis/kernel'
+import { patched } from '@portcullis/testing/patch'
 import { describe, expect, it } from 'vitest'
 import cors, { type CorsOptions } from '@portcullis/cors'
 import { check } from '../src/rules.ts'
@@ -15,13 +16,16 @@ describe('a mistake in the options', () => {
     expect(kinds.size).toBeGreaterThanOrEqual(60)
   })
 
-  it.each(bad)('in %j is found at %s, breaks %s and is mended by its patch', async (given, path, rule, patched) => {
+  it.each(bad)('in %j is found at %s, breaks %s and is mended by its patch', async (given, path, rule, meant) => {
     const { mistakes } = inspect(given)
     expect(mistakes.map((mistake) => [mistake.path, mistake.rule])).toContainEqual([path, rule])
     for (const { message } of mistakes) expect(message).toMatch(/write|remove|mean|name/)
-    const mended = mistakes.reduce((value, mistake) => apply(value, mistake), plain(given))
+    const mended = patched(
+      given,
+      mistakes.flatMap(({ fix }) => fix),
+    )
     expect(inspect(mended).mistakes).toEqual([])
-    expect(mended).toMatchObject(patched)
+    expect(mended).toMatchObject(meant)
     const server = Fastify()
     await server.register(cors, mended as CorsOptions)
     await server.close()
@@ -47,7 +51,7 @@ describe('a mistake in the options', () => {
       'methods[0] method-case',
     ])
     expect(error?.message).toContain('https://b.example.com')
-    const mended = error?.mistakes.reduce((value, mistake) => apply(value, mistake), plain(given))
+    const mended = patched(given, error?.mistakes.flatMap(({ fix }) => fix) ?? [])
     expect(mended).toMatchObject({ origins: ['https://b.example.com', app], methods: ['GET'] })
   })
 
@@ -79,36 +83,3 @@ describe('good options', () => {
     expect(Object.isFrozen(options?.origins)).toBe(true)
   })
 })
-
-/** A copy; functions pass by reference. */
-function plain(given: unknown): unknown {
-  if (Array.isArray(given)) return given.map(plain)
-  if (Object.prototype.toString.call(given) !== '[object Object]') return given
-  return Object.fromEntries(Object.entries(given as object).map(([key, value]) => [key, plain(value)]))
-}
-
-/** RFC 6902, as far as patches of options go. */
-function apply(value: unknown, { fix }: { readonly fix: readonly Operation[] }): unknown {
-  const place = (path: string): [parent: Record<string, unknown>, key: string] => {
-    const tokens = path.split('/').slice(1)
-    const key = tokens.pop() as string
-    return [tokens.reduce((at, token) => at[token] as Record<string, unknown>, value as Record<string, unknown>), key]
-  }
-  const take = (path: string): unknown => {
-    const [parent, key] = place(path)
-    const taken = parent[key]
-    if (Array.isArray(parent)) parent.splice(Number(key), 1)
-    else delete parent[key]
-    return taken
-  }
-  for (const one of fix) {
-    if (one.op === 'remove') take(one.path)
-    else {
-      const given = one.op === 'move' ? take(one.from) : one.value
-      const [parent, key] = place(one.path)
-      if (Array.isArray(parent) && one.op === 'add') parent.splice(key === '-' ? parent.length : Number(key), 0, given)
-      else parent[key] = given
-    }
-  }
-  return value
-}

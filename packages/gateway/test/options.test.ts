@@ -1,9 +1,9 @@
+import { copied, patched } from '@portcullis/testing/patch'
 import { generateKeyPairSync } from 'node:crypto'
 import { describeSecurity, type Mistake } from '@portcullis/kernel'
 import Fastify from 'fastify'
 import { describe, expect, it } from 'vitest'
 import gateway, { type GatewayOptions } from '../src/index.ts'
-import { patched, prune } from './patch.ts'
 import { optionsFor, pair } from './stage.ts'
 
 async function boot(options: object): Promise<readonly Mistake[]> {
@@ -118,7 +118,7 @@ describe('a mistake is refused at boot, with a fix that boots', () => {
     ['forwardFields[0]', 'field-reserved', { ...good, forwardFields: ['x_forwarded_for'] }],
     ['forwardFields[0]', 'pattern', { ...good, forwardFields: ['x tenant'] }],
   ])('%s: %s', async (path, rule, options) => {
-    const given: object = prune(options)
+    const given: object = copied(options)
     const mistakes = await boot(given)
     expect(mistakes).toContainEqual(expect.objectContaining({ path, rule }))
     let fixed = given

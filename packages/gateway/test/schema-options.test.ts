@@ -1,10 +1,10 @@
+import { patched } from '@portcullis/testing/patch'
 import type { Mistake } from '@portcullis/kernel'
 import Fastify from 'fastify'
 import { describe, expect, it } from 'vitest'
 import gateway, { type GatewayOptions } from '../src/index.ts'
 import { document } from './openapi.ts'
 import { optionsFor } from './stage.ts'
-import { patched } from './patch.ts'
 
 async function boot(options: object): Promise<readonly Mistake[]> {
   const app = Fastify()

@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest'
 import { directives } from '../src/directives.ts'
 import headers, { type HeadersOptions } from '../src/index.ts'
 import { broken } from './broken.ts'
-import { patched, refused, type Told } from './refused.ts'
+import { patched } from '@portcullis/testing/patch'
+import { refused, type Told } from './refused.ts'
 
 const boot = async (options: unknown): Promise<void> => {
   const app = Fastify()
@@ -23,7 +24,12 @@ describe('options', () => {
   it.each(broken)('refuse %s, and boot once the fix is applied', async (_name, options, path, rule) => {
     const mistakes = await refused(() => boot(options))
     expect(mistakes.map((one) => [one.path, one.rule])).toContainEqual([path, rule])
-    await boot(patched(options, mistakes))
+    await boot(
+      patched(
+        options,
+        mistakes.flatMap(({ fix }) => fix),
+      ),
+    )
   })
 
   it('are tried in more than fifty different ways', () => {
@@ -56,7 +62,13 @@ describe('options', () => {
           () => [],
           ({ mistakes: told, message }) => (told as Told[] | undefined) ?? expect.fail(String(message)),
         )
-        if (mistakes.length > 0) await boot(patched(options, mistakes))
+        if (mistakes.length > 0)
+          await boot(
+            patched(
+              options,
+              mistakes.flatMap(({ fix }) => fix),
+            ),
+          )
       }),
       { numRuns: 60 },
     )

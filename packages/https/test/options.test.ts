@@ -1,5 +1,6 @@
 import Fastify, { type FastifyInstance } from 'fastify'
-import type { Mistake, Operation } from '@portcullis/kernel'
+import type { Mistake } from '@portcullis/kernel'
+import { patched } from '@portcullis/testing/patch'
 import { describe, expect, it } from 'vitest'
 import https from '../src/index.ts'
 import { tls } from './tls.ts'
@@ -17,31 +18,6 @@ async function register(options: object): Promise<readonly Mistake[]> {
   } finally {
     await app.close()
   }
-}
-
-/** RFC 6902, as far as fixes use it. */
-function applied(options: object, operations: readonly Operation[]): object {
-  const root: { options: unknown } = { options: structuredClone(options) }
-  const place = (pointer: string): [Record<string, unknown>, string] => {
-    const keys = ['options', ...pointer.split('/').slice(1)]
-    const last = keys.pop() as string
-    return [keys.reduce<Record<string, unknown>>((at, key) => at[key] as never, root), last]
-  }
-  const take = (pointer: string): unknown => {
-    const [at, key] = place(pointer)
-    const value = at[key]
-    if (Array.isArray(at)) at.splice(Number(key), 1)
-    else delete at[key]
-    return value
-  }
-  for (const one of operations) {
-    const value = one.op === 'move' ? take(one.from) : one.op === 'remove' ? take(one.path) : one.value
-    if (one.op === 'remove') continue
-    const [at, key] = place(one.path)
-    if (Array.isArray(at) && one.op === 'add') at.splice(Number(key), 0, value)
-    else at[key] = value
-  }
-  return root.options as object
 }
 
 const hosts = ['api.example.com']
@@ -98,7 +74,7 @@ describe('options', () => {
     expect(mistakes.map((one) => [one.path, one.rule])).toContainEqual([path, rule])
     expect(
       await register(
-        applied(
+        patched(
           options,
           mistakes.flatMap((one) => one.fix),
         ),

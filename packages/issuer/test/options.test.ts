@@ -1,4 +1,5 @@
 import type { Mistake } from '@portcullis/kernel'
+import { patched } from '@portcullis/testing/patch'
 import Fastify from 'fastify'
 import pg from 'pg'
 import { describe, expect, it } from 'vitest'
@@ -7,33 +8,6 @@ import { mistakes } from './configurations.ts'
 import { smallest } from './stage.ts'
 
 type Json = Record<string, unknown>
-
-/** Applies a JSON Patch (RFC 6902) to a copy; values pass by reference. */
-function patched(options: Json, fix: Mistake['fix']): Json {
-  const copy = (value: unknown): unknown =>
-    typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
-      ? Object.fromEntries(Object.entries(value).map(([key, member]) => [key, copy(member)]))
-      : value
-  const result = copy(options) as Json
-  const place = (pointer: string): [Json, string] => {
-    const keys = pointer.split('/').slice(1)
-    const last = keys.pop() ?? ''
-    return [keys.reduce((at, key) => at[key] as Json, result), last]
-  }
-  for (const operation of fix) {
-    const [at, key] = place(operation.path)
-    if (operation.op === 'remove') {
-      delete at[key]
-      continue
-    }
-    if (operation.op === 'move') {
-      const [from, name] = place(operation.from)
-      at[key] = from[name]
-      delete from[name]
-    } else at[key] = operation.value
-  }
-  return result
-}
 
 async function boot(options: Json): Promise<readonly Mistake[]> {
   const app = Fastify()

@@ -1,30 +1,11 @@
-import { compileOptions, type Operation } from '@portcullis/kernel'
+import { compileOptions } from '@portcullis/kernel'
+import { patched } from '@portcullis/testing/patch'
 import { describe, expect, it } from 'vitest'
 import { findings } from '../src/checks.ts'
 import { routeSchema } from '../src/index.ts'
 import { completeLoginGuard } from '../src/login/login-options.ts'
 
 const inspect = compileOptions<object>(routeSchema, findings as never, { defaults: false })
-
-/** Applies a JSON Patch (RFC 6902) as far as fixes use it. */
-function patched(options: object, fix: readonly Operation[]): object {
-  const copy = { ...options } as Record<string, never>
-  for (const one of fix) {
-    const keys = ('path' in one ? one.path : '').split('/').slice(1)
-    const last = keys.pop() as string
-    let at = copy as Record<string, unknown>
-    for (const key of keys) at = at[key] = { ...(at[key] as object) }
-    if (one.op === 'remove') delete at[last]
-    else if (one.op === 'move') {
-      const from = one.from.split('/').slice(1)
-      const old = from.pop() as string
-      const holder = from.reduce<Record<string, unknown>>((node, key) => node[key] as Record<string, unknown>, copy)
-      at[last] = holder[old]
-      delete holder[old]
-    } else at[last] = one.value
-  }
-  return copy
-}
 
 const account = { body: 'email' }
 

@@ -1,20 +1,15 @@
+import type { Mistake } from '@portcullis/kernel'
+import { patched } from '@portcullis/testing/patch'
 import Fastify from 'fastify'
 import { afterEach, expect, it } from 'vitest'
 import rateLimit from '../src/index.ts'
-
-interface Mistake {
-  path: string
-  rule: string
-  message: string
-  fix: { op: string; path: string; from?: string; value?: unknown }[]
-}
 
 const apps: { close(): Promise<unknown> }[] = []
 afterEach(async () => {
   await Promise.all(apps.splice(0).map((app) => app.close()))
 })
 
-async function boot(options: object): Promise<Mistake[]> {
+async function boot(options: object): Promise<readonly Mistake[]> {
   const app = Fastify()
   apps.push(app)
   try {
@@ -22,34 +17,8 @@ async function boot(options: object): Promise<Mistake[]> {
     await app.ready()
     return []
   } catch (error) {
-    return (error as { mistakes?: Mistake[] }).mistakes ?? Promise.reject(error as Error)
+    return (error as { mistakes?: readonly Mistake[] }).mistakes ?? Promise.reject(error as Error)
   }
-}
-
-/** Applies a JSON Patch (RFC 6902) as far as fixes use it. */
-function patched(options: object, fixes: Mistake['fix']): object {
-  const copy = clone(options) as Record<string, unknown>
-  const at = (pointer: string): [Record<string, unknown>, string] => {
-    const keys = pointer.split('/').slice(1)
-    const last = keys.pop()!
-    return [keys.reduce<Record<string, unknown>>((node, key) => node[key] as Record<string, unknown>, copy), last]
-  }
-  for (const { op, path, from, value } of fixes) {
-    const [node, key] = at(path)
-    if (op === 'remove') delete node[key]
-    else if (op === 'move') {
-      const [source, name] = at(from!)
-      node[key] = source[name]
-      delete source[name]
-    } else node[key] = value
-  }
-  return copy
-}
-
-function clone(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(clone)
-  if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, clone(one)]))
 }
 
 const policy = { name: 'per-ip', limit: 100, window: 60 }
