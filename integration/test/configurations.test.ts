@@ -17,7 +17,7 @@ import throttle from '@portcullis/throttle'
 import xss from '@portcullis/xss'
 import Fastify from 'fastify'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { applyFixes, fullHouse, type House, mutations } from './configurations.ts'
+import { fullHouse, type House, mended, mutations } from './configurations.ts'
 
 const plugins = { audit, auth, cors, csrf, gateway, headers, https, issuer, rateLimit, sql, throttle, xss }
 const schemaOf = (plugin: unknown): Schema =>
@@ -66,10 +66,10 @@ it('refuses every mistake that the schemas know of, and boots with the fixes tha
         )
       )
         failures.push(`${at} ${what} lacks a part`)
-      applyFixes(options, mistakes)
+      const fixed = mended(options, mistakes)
       // Two gigabytes a hash are admitted, and more than a test should take.
-      if (options.issuer.password?.memoryKiB === 2_097_152) options.issuer.password.memoryKiB = 8
-      const left = await boot(options)
+      if (fixed.issuer.password?.memoryKiB === 2_097_152) fixed.issuer.password.memoryKiB = 8
+      const left = await boot(fixed)
       if (left.length > 0) failures.push(`${at} ${what} is not mended: ${JSON.stringify(left)}`)
       for (const { rule } of mistakes) told.add(`${at.replaceAll(/\/\d+/g, '/*')} ${rule}`)
     }

@@ -1,7 +1,8 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { createApiKey } from '@portcullis/auth'
-import type { Mistake, Operation, Schema } from '@portcullis/kernel'
+import type { Mistake, Schema } from '@portcullis/kernel'
 import type { SecurityOptions } from '@portcullis/security'
+import { patched } from '@portcullis/testing/patch'
 
 const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const secret = randomBytes(32).toString('base64url')
@@ -100,7 +101,7 @@ export function fullHouse(): House {
         audience: 'https://api.example.com',
         clockTolerance: 5,
       },
-      apiKeys: { header: 'x-api-key', prefix: 'ptc', keys: [{ ...entry }], cacheFor: 30 },
+      apiKeys: { header: 'x-api-key', prefix: 'ptc', keys: [structuredClone(entry)], cacheFor: 30 },
       introspection: {
         endpoint: 'https://id.example.com/introspect',
         clientId: 'orders-api',
@@ -255,26 +256,16 @@ export function mutations(schema: Schema, valid: unknown, path: readonly string[
   return found
 }
 
-/** Applies fixes as their reader would: one operation after the other (RFC 6902). */
-export function applyFixes(options: object, mistakes: readonly Pick<Mistake, 'fix'>[]): void {
-  for (const { fix } of mistakes) for (const operation of fix) applyOperation(options, operation)
+/** The options with all fixes applied, as their reader would: one operation after the other. */
+export function mended<T>(options: T, mistakes: readonly Pick<Mistake, 'fix'>[]): T {
+  return patched(
+    options,
+    mistakes.flatMap(({ fix }) => fix),
+  )
 }
 
-function applyOperation(options: object, operation: Operation): void {
-  const split = (pointer: string): string[] =>
-    pointer
-      .slice(1)
-      .split('/')
-      .map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'))
-  const [at, key] = holder(options, split(operation.path))
-  if (operation.op === 'remove') {
-    if (Array.isArray(at)) at.splice(Number(key), 1)
-    else delete at[key]
-  } else if (operation.op === 'move') {
-    const [from, old] = holder(options, split(operation.from))
-    at[key] = from[old]
-    delete from[old]
-  } else if (Array.isArray(at) && operation.op === 'add')
-    at.splice(key === '-' ? at.length : Number(key), 0, operation.value)
-  else at[key] = operation.value
+/** Where in the schema, and which rule: two misspelt keys of one object are one kind of mistake. */
+export function kindOf({ path, rule }: Mistake): string {
+  const place = path.replaceAll(/\[\d+\]/g, '[*]')
+  return `${rule === 'additionalProperties' ? place.replace(/[^.]*$/, '?') : place} ${rule}`
 }

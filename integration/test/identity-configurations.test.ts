@@ -4,7 +4,7 @@ import issuer from '@portcullis/issuer'
 import Fastify, { type FastifyPluginAsync } from 'fastify'
 import { expect, it } from 'vitest'
 import { mistakes as issuerMistakes } from '../../packages/issuer/test/configurations.ts'
-import { applyFixes, fullHouse, mutations } from './configurations.ts'
+import { fullHouse, kindOf, mended, mutations } from './configurations.ts'
 
 interface Room {
   readonly plugin: FastifyPluginAsync<never>
@@ -55,20 +55,6 @@ async function boot({ plugin }: Room, options: unknown): Promise<readonly Mistak
   }
 }
 
-/** A copy that fixes may be applied to; functions, keys and stores pass by reference. */
-function copyOf(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(copyOf)
-  if (Object.prototype.toString.call(value) !== '[object Object]' || Object.getPrototypeOf(value) !== Object.prototype)
-    return value
-  return Object.fromEntries(Object.entries(value as object).map(([key, one]) => [key, copyOf(one)]))
-}
-
-/** Where in the schema, and which rule: two misspelt keys of one object are one kind of mistake. */
-function kindOf({ path, rule }: Mistake): string {
-  const place = path.replaceAll(/\[\d+\]/g, '[*]')
-  return `${rule === 'additionalProperties' ? place.replace(/[^.]*$/, '?') : place} ${rule}`
-}
-
 it('refuses 140 kinds of mistake in auth and issuer, each with a fix that boots', async () => {
   const kinds = new Map<string, Set<string>>()
   const failures: string[] = []
@@ -86,12 +72,7 @@ it('refuses 140 kinds of mistake in auth and issuer, each with a fix that boots'
       const tried = `${name} ${JSON.stringify(options)}`
       const mistakes = await boot(room, options)
       if (mistakes.length === 0) failures.push(`${tried} boots`)
-      const mended = copyOf(options) as object
-      let left = mistakes
-      for (let round = 0; round < 3 && left.length > 0; round++) {
-        applyFixes(mended, left)
-        left = await boot(room, mended)
-      }
+      const left = await boot(room, mended(options, mistakes))
       if (left.length > 0) failures.push(`${tried} is not mended: ${JSON.stringify(left)}`)
       for (const mistake of mistakes) told.add(kindOf(mistake))
     }

@@ -10,7 +10,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { bad as corsMistakes, good as goodCors } from '../../packages/cors/test/configurations.ts'
 import { broken as headersMistakes } from '../../packages/headers/test/broken.ts'
 import { good as goodHeaders } from '../../packages/headers/test/configurations.ts'
-import { applyFixes, fullHouse, mutations } from './configurations.ts'
+import { fullHouse, kindOf, mended, mutations } from './configurations.ts'
 
 const hosts = ['api.example.com']
 
@@ -104,19 +104,6 @@ async function boot({ plugin }: Room, options: unknown): Promise<readonly Mistak
   }
 }
 
-/** A copy that fixes may be applied to; functions and patterns pass by reference. */
-function copyOf(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(copyOf)
-  if (Object.prototype.toString.call(value) !== '[object Object]') return value
-  return Object.fromEntries(Object.entries(value as object).map(([key, one]) => [key, copyOf(one)]))
-}
-
-/** Where in the schema, and which rule: two misspelt keys of one object are one kind of mistake. */
-const kindOf = ({ path, rule }: Mistake): string => {
-  const place = path.replaceAll(/\[\d+\]/g, '[*]')
-  return `${rule === 'additionalProperties' ? place.replace(/[^.]*$/, '?') : place} ${rule}`
-}
-
 it('refuses more than 150 kinds of mistake in https, headers and cors, each with a fix that boots', async () => {
   const kinds = new Set<string>()
   const failures: string[] = []
@@ -134,9 +121,7 @@ it('refuses more than 150 kinds of mistake in https, headers and cors, each with
       if (mistakes.length === 0) failures.push(`${tried} boots`)
       for (const { path, rule, message, fix } of mistakes)
         if ([path, rule, message].includes('') || fix.length === 0) failures.push(`${tried}: ${path} lacks a part`)
-      const mended = copyOf(options) as object
-      applyFixes(mended, mistakes)
-      const left = await boot(room, mended)
+      const left = await boot(room, mended(options, mistakes))
       if (left.length > 0) failures.push(`${tried} is not mended: ${JSON.stringify(left)}`)
       for (const mistake of mistakes) kinds.add(`${name} ${kindOf(mistake)}`)
     }
