@@ -67,8 +67,7 @@ export function check(options: Readonly<CorsOptions>): Finding[] {
 }
 
 /**
- * Judges a list's entries and refuses repetitions. Patches that remove come last and from the end, so that they can be
- * applied one after the other.
+ * Judges a list's entries and refuses repetitions.
  * @param spare what replaces the last entry of a list that may not become empty
  */
 function judge(
@@ -82,14 +81,13 @@ function judge(
   const complaints = entries.map(complain)
   const kept = new Set(entries.filter((_, index) => complaints[index] === undefined).map(fold))
   const seen = new Set<string>()
-  const replaced: Finding[] = []
-  const removed: Finding[] = []
+  const findings: Finding[] = []
   for (const [index, entry] of entries.entries()) {
     const at = `/${list}/${index}`
     const complaint = complaints[index]
     if (complaint === undefined) {
       if (seen.has(fold(entry))) {
-        removed.unshift({
+        findings.push({
           at,
           rule: 'duplicate',
           message: 'stands here twice; remove it',
@@ -104,7 +102,7 @@ function judge(
     for (const right of instead) kept.add(fold(right))
     const [first, ...others] = instead
     if (first === undefined) {
-      removed.unshift({
+      findings.push({
         at,
         rule: complaint.rule,
         message: `${complaint.wrong}; remove it`,
@@ -112,7 +110,7 @@ function judge(
       })
       continue
     }
-    replaced.push({
+    findings.push({
       at,
       rule: complaint.rule,
       message: `${complaint.wrong}; write ${instead.map((right) => `'${right}'`).join(', ')}`,
@@ -122,7 +120,7 @@ function judge(
       ],
     })
   }
-  return [...replaced, ...removed]
+  return findings
 }
 
 function judgeOrigin(text: string, everybody: boolean, credentials: boolean): Complaint | undefined {

@@ -46,9 +46,9 @@ describe('a mistake in the options', () => {
     expect(error).toMatchObject({ code: 'PTC_OPTIONS_INVALID' })
     expect(error?.mistakes.map(({ path, rule }) => `${path} ${rule}`)).toEqual([
       'origins[2] insecure-with-credentials',
+      'methods[0] method-case',
       'origins[1] origin-null',
       'origins[0] origin-trailing-slash',
-      'methods[0] method-case',
     ])
     expect(error?.message).toContain('https://b.example.com')
     const mended = patched(given, error?.mistakes.flatMap(({ fix }) => fix) ?? [])

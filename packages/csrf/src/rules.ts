@@ -8,20 +8,13 @@ export function check(options: Readonly<CsrfOptions>): Finding[] {
 }
 
 function checkOrigins({ origins }: Readonly<CsrfOptions>): Finding[] {
-  const unusable = origins.flatMap((origin, index) => {
+  return origins.flatMap((origin, index): Finding[] => {
     const mistake = mistakeIn(origin)
-    return mistake === null ? [] : [{ index, ...mistake }]
-  })
-  // From the last on, so that each patch leaves the places of those that follow as they are.
-  return unusable.toReversed().map(({ index, wrong, instead }): Finding => {
+    if (mistake === null) return []
     const path = `/origins/${index}`
-    const written = instead ?? 'https://app.example.com'
-    return {
-      at: path,
-      rule: 'origin',
-      message: `${wrong}; write '${written}'`,
-      fix: [{ op: 'replace', path, value: written }],
-    }
+    const written = mistake.instead ?? 'https://app.example.com'
+    const message = `${mistake.wrong}; write '${written}'`
+    return [{ at: path, rule: 'origin', message, fix: [{ op: 'replace', path, value: written }] }]
   })
 }
 

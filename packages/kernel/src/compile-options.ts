@@ -1,7 +1,8 @@
 import { Ajv2019 as Ajv, type ErrorObject } from 'ajv/dist/2019.js'
 import { isAccepted } from './accepts.ts'
 import { copy, freeze } from './copy.ts'
-import { complete, distinct, finding } from './mistakes.ts'
+import { complete } from './mending.ts'
+import { distinct, finding } from './mistakes.ts'
 import type { Accepted, Finding, Mistake, ObjectSchema } from './options.ts'
 import { readable } from './pointer.ts'
 

@@ -1,7 +1,7 @@
 import type { ErrorObject } from 'ajv/dist/2019.js'
 import { acceptedKind } from './accepts.ts'
 import type { Finding, Operation, Schema } from './options.ts'
-import { at, patch, token, tokens } from './pointer.ts'
+import { token, tokens } from './pointer.ts'
 import { literal, meantBy, member, ownerOf, suggest, synonymOf } from './suggest.ts'
 import { written } from './written.ts'
 
@@ -198,45 +198,6 @@ export function distinct(findings: readonly Finding[]): Finding[] {
     const fix = one.fix.filter((operation) => !again(operation))
     for (const { op, path } of one.fix) if (op === 'add' && one.fix.length > 1) made.add(path)
     return { ...one, fix }
-  })
-}
-
-/** Fixes whose results break another rule get the operations that mend that too, so that applying them is enough. */
-export function complete(
-  value: unknown,
-  findings: readonly Finding[],
-  inspect: (value: unknown) => Finding[],
-  copyOf: (value: unknown) => unknown,
-): { findings: Finding[]; fixed: unknown } {
-  const completed = findings.map((one) => ({ ...one, fix: [...one.fix] }))
-  const fixed = copyOf(value)
-  for (const one of completed) patch(fixed, one.fix)
-  const seen = new Map<string, number>()
-  // Fixes are applied in order: what mends their results comes last.
-  const rest = completed.at(-1)?.fix
-  for (let left = inspect(fixed); left.length > 0; left = inspect(fixed)) {
-    for (const { at: place, rule, fix } of independent(left)) {
-      const times = (seen.get(`${place} ${rule}`) ?? 0) + 1
-      seen.set(`${place} ${rule}`, times)
-      if (times > 20) return { findings: completed, fixed }
-      // A fix that did not hold twice gives way: what it wrote is removed.
-      const again = times > 2 && at(fixed, place) !== undefined ? ([{ op: 'remove', path: place }] as const) : fix
-      rest?.push(...again)
-      patch(fixed, again)
-    }
-  }
-  return { findings: completed, fixed }
-}
-
-/** Findings that can be mended together: the first, and those that move no entry of a list and lie elsewhere. */
-function independent(findings: readonly Finding[]): readonly Finding[] {
-  const places = new Set<string>()
-  return findings.filter(({ at: place, fix }, i) => {
-    const parent = place.slice(0, place.lastIndexOf('/'))
-    const still = fix.every(({ op, path }) => op !== 'remove' || !/\/\d+$/.test(path))
-    if (i > 0 && (!still || places.has(parent))) return false
-    places.add(parent)
-    return true
   })
 }
 

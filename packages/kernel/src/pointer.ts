@@ -35,16 +35,23 @@ export function at(value: unknown, pointer: string): unknown {
   return found
 }
 
-/** Applies operations (RFC 6902) to a value in place; operations on places that do not exist are passed over. */
-export function patch(value: unknown, operations: readonly Operation[]): void {
-  for (const operation of operations) {
-    if (operation.op === 'move') {
+/**
+ * Applies operations (RFC 6902) to a value in place.
+ * @returns what was done: others name places that do not exist, and what was not there is added instead of replaced
+ */
+export function patch(value: unknown, operations: readonly Operation[]): Operation[] {
+  return operations.flatMap((operation): Operation[] => {
+    const { op, path } = operation
+    if (op === 'remove') return remove(value, path) ? [operation] : []
+    if (op === 'move') {
       const moved = at(value, operation.from)
-      remove(value, operation.from)
-      write(value, operation.path, moved, 'add')
-    } else if (operation.op === 'remove') remove(value, operation.path)
-    else write(value, operation.path, operation.value, operation.op)
-  }
+      return remove(value, operation.from) && write(value, path, moved, 'add') ? [operation] : []
+    }
+    if (write(value, path, operation.value, op)) return [operation]
+    // An entry of a list that is gone is not wanted back.
+    if (op === 'add' || Array.isArray(holder(value, path)[0])) return []
+    return write(value, path, operation.value, 'add') ? [{ op: 'add', path, value: operation.value }] : []
+  })
 }
 
 function holder(value: unknown, pointer: string): [Record<string, unknown> | undefined, string] {
@@ -54,16 +61,18 @@ function holder(value: unknown, pointer: string): [Record<string, unknown> | und
   return [typeof parent === 'object' && parent !== null ? (parent as Record<string, unknown>) : undefined, key]
 }
 
-function remove(value: unknown, pointer: string): void {
+function remove(value: unknown, pointer: string): boolean {
   const [parent, key] = holder(value, pointer)
+  if (parent === undefined || !Object.hasOwn(parent, key)) return false
   if (Array.isArray(parent)) parent.splice(Number(key), 1)
-  else if (parent !== undefined) delete parent[key]
+  else delete parent[key]
+  return true
 }
 
-function write(value: unknown, pointer: string, given: unknown, how: 'add' | 'replace'): void {
+function write(value: unknown, pointer: string, given: unknown, how: 'add' | 'replace'): boolean {
   const [parent, key] = holder(value, pointer)
-  if (Array.isArray(parent)) {
-    const index = key === '-' ? parent.length : Number(key)
-    parent.splice(index, how === 'add' ? 0 : 1, given)
-  } else if (parent !== undefined) parent[key] = given
+  if (parent === undefined || (how === 'replace' && !Object.hasOwn(parent, key))) return false
+  if (Array.isArray(parent)) parent.splice(key === '-' ? parent.length : Number(key), how === 'add' ? 0 : 1, given)
+  else parent[key] = given
+  return true
 }

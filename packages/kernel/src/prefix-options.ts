@@ -58,7 +58,7 @@ export const bare = (prefix: string): string => (prefix.endsWith('/') ? prefix.s
 /** What a schema of `routes` cannot see. */
 export function checkPrefixes({ routes = [] }: PrefixOptions<object>): Finding[] {
   const seen = new Set<string>()
-  const findings = routes.flatMap(({ prefix, policy }, index): Finding[] => {
+  return routes.flatMap(({ prefix, policy }, index): Finding[] => {
     const at = `/routes/${index}`
     if (seen.has(bare(prefix)))
       return [
@@ -80,8 +80,6 @@ export function checkPrefixes({ routes = [] }: PrefixOptions<object>): Finding[]
       },
     ]
   })
-  // From the end: fixes that remove entries leave the places of the others.
-  return findings.toReversed()
 }
 
 /** The policy of the longest prefix of a URL. */

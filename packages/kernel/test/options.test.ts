@@ -1,8 +1,8 @@
 import { createSecretKey, KeyObject } from 'node:crypto'
+import { type Operation, patched } from '@portcullis/testing/patch'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { compileOptions, type Finding, type ObjectSchema, type Operation } from '../src/index.ts'
-import { patch } from '../src/pointer.ts'
+import { compileOptions, type Finding, type ObjectSchema } from '../src/index.ts'
 
 interface Shape {
   origins: string[]
@@ -70,9 +70,10 @@ const origins = ['https://a.example']
 
 /** What somebody does with a fix: applies it to what was written. */
 function fixed(given: unknown, mistakes: readonly { fix: readonly Operation[] }[]): unknown {
-  const copy = structuredClone(given)
-  for (const { fix } of mistakes) patch(copy, fix)
-  return copy
+  return patched(
+    given,
+    mistakes.flatMap(({ fix }) => fix),
+  )
 }
 
 describe('valid options', () => {
@@ -196,6 +197,26 @@ describe('mistakes', () => {
       }),
       { numRuns: 500 },
     )
+  })
+
+  it.each([
+    ['a place within one that is taken away', { origins, map: { '': {} } }],
+    ['entries of a list that gets shorter', { origins: ['https://a', 'https://a', 1, 'https://a', 'https://a'] }],
+    ['more entries than there may be', { origins: ['https://a', 'https://b', 'https://c', 1, 2] }],
+  ])('have fixes that name what is there: %s', (_name, given) => {
+    const strict = inspect(given).mistakes.flatMap(({ fix }) => fix)
+    const holds = (document: object, { op, path }: Operation): boolean => {
+      const keys = path.split('/').slice(1)
+      const parent = keys.slice(0, -1).reduce<unknown>((at, key) => (at as Record<string, unknown>)?.[key], document)
+      if (typeof parent !== 'object' || parent === null) return false
+      return op === 'add' || op === 'move' || Object.hasOwn(parent, keys.at(-1) ?? '')
+    }
+    let document: object = given
+    for (const operation of strict) {
+      expect(holds(document, operation), JSON.stringify(operation)).toBe(true)
+      document = patched(document, [operation])
+    }
+    expect(inspect(document).mistakes).toEqual([])
   })
 
   it('do not reach Object.prototype', () => {

@@ -95,8 +95,8 @@ describe('a policy by prefix', () => {
     ]
     const mistakes = await mistakesOf(routes, { '/docs': undefined })
     expect(mistakes.map(({ path, rule, fix }) => [path, rule, fix])).toEqual([
-      ['routes[1].prefix', 'repeated-prefix', [{ op: 'remove', path: '/routes/1' }]],
       ['routes[0].policy', 'type', [{ op: 'replace', path: '/routes/0/policy', value: {} }]],
+      ['routes[1].prefix', 'repeated-prefix', [{ op: 'remove', path: '/routes/1' }]],
     ])
   })
 })
