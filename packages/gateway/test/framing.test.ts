@@ -1,10 +1,8 @@
-import type { AddressInfo } from 'node:net'
 import { serverOptions } from '@portcullis/kernel'
-import Fastify, { type FastifyInstance } from 'fastify'
-import { beforeAll, describe, expect, it, vi } from 'vitest'
-import gateway, { type GatewayRoute, upstreamStatus } from '../src/index.ts'
-import { type Arrival, type Recorder, speak, startFastify, startRecorder } from './wire.ts'
-import { optionsFor } from './stage.ts'
+import Fastify from 'fastify'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { watch, type Watched } from './watched.ts'
+import { type Arrival, speak, startFastify, startRecorder } from './wire.ts'
 
 /** What an attacker wants a service to see, though the policy of its route refuses it. */
 const HIDDEN = 'GET /admin HTTP/1.1\r\nHost: a\r\n\r\n'
@@ -95,62 +93,19 @@ named(
   ['Host: a\n\nGET /admin HTTP/1.1', 'Host: a\r\nX: y\r\r'],
 )
 
-interface Sight {
-  readonly method: string
-  readonly url: string
-}
-
 describe.each([
   ['a recorder of raw bytes', () => startRecorder()],
   ['Fastify', () => startFastify()],
 ] as const)('in front of %s', (_which, start) => {
-  let backend: Recorder
-  let app: FastifyInstance
-  let port: number
-  /** What the policy saw, by request id. */
-  const seen = new Map<string, Sight>()
-
+  let watched: Watched
   beforeAll(async () => {
-    backend = await start()
-    app = Fastify(serverOptions())
-    app.addHook('preHandler', async (request, reply) => {
-      seen.set(request.id, { method: request.method, url: request.url.replace('http://A', '') })
-      return request.url.startsWith('/admin') ? reply.code(403).send('no') : undefined
-    })
-    const routes = ['/public/*', '/admin'].map((path): GatewayRoute => ({
-      match: { method: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'], path },
-      upstream: 'user-service',
-      rewrite: path.replace('/public', '/store'),
-    }))
-    const targets = [`http://user-service.local:${backend.port}`]
-    await app.register(gateway, await optionsFor(0, { routes, upstream: { targets, dangerouslyPlaintext: true } }))
-    await app.listen({ port: 0, host: '127.0.0.1' })
-    port = (app.server.address() as AddressInfo).port
-    return async () => {
-      await app.close()
-      await backend.close()
-    }
+    watched = await watch(Fastify(serverOptions()), await start())
+    return () => watched.close()
   })
 
-  /** Says something, and waits until nothing is under way. */
   async function say(bytes: string): Promise<{ statuses: readonly number[]; arrivals: readonly Arrival[] }> {
-    backend.arrivals.length = 0
-    const { statuses } = await speak(port, bytes)
-    await vi.waitFor(() => {
-      const busy = upstreamStatus(app).some(({ targets }) => targets.some(({ underWay }) => underWay > 0))
-      expect(busy).toBe(false)
-    })
-    expect(backend.strays).toEqual([])
-    const arrivals = [...backend.arrivals]
-    for (const { method, target, fields } of arrivals) {
-      const ids = fields.filter(([name]) => name === 'x-request-id').map(([, id]) => id)
-      expect(ids).toHaveLength(1)
-      const [id] = ids as [string]
-      expect({ method, url: target.replace('/store', '/public') }).toEqual(seen.get(id))
-      // Once each.
-      seen.delete(id)
-    }
-    return { statuses, arrivals }
+    const { told, arrivals } = await watched.arrivalsOf(() => speak(watched.port, bytes))
+    return { statuses: told.statuses, arrivals }
   }
   const fieldsOf = (arrivals: readonly Arrival[]): Arrival['fields'] =>
     arrivals.find(({ target }) => target === '/store/x')?.fields ?? []

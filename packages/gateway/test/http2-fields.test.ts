@@ -1,11 +1,10 @@
-import type { AddressInfo } from 'node:net'
 import { serverOptions } from '@portcullis/kernel'
 import Fastify, { type FastifyInstance } from 'fastify'
-import { beforeAll, expect, it, vi } from 'vitest'
-import gateway, { type GatewayRoute, upstreamStatus } from '../src/index.ts'
+import { beforeAll, expect, it } from 'vitest'
 import { type RawRequest, sayFrames } from './http2-frames.ts'
-import { authority, optionsFor } from './stage.ts'
-import { type Recorder, startRecorder } from './wire.ts'
+import { authority } from './stage.ts'
+import { watch, type Watched } from './watched.ts'
+import { startRecorder } from './wire.ts'
 
 const SMUGGLED = 'GET /admin HTTP/1.1\r\nhost: a\r\n\r\n'
 type Fields = RawRequest['fields']
@@ -19,51 +18,19 @@ const post = { ...get, ':method': 'POST' }
 const make = (base: Record<string, string>, change: Record<string, string | undefined>): Fields =>
   Object.entries({ ...base, ...change }).filter((one): one is [string, string] => one[1] !== undefined)
 
-let backend: Recorder
-let app: FastifyInstance
-let port: number
+let watched: Watched
 let ca: string
-const seen = new Map<string, { method: string; url: string }>()
-
 beforeAll(async () => {
   const own = await authority()
   ca = own.ca
-  backend = await startRecorder()
-  app = Fastify(serverOptions({ http2: true, https: await own.issue('gateway.local') })) as unknown as FastifyInstance
-  app.addHook('preHandler', async (request, reply) => {
-    seen.set(request.id, { method: request.method, url: request.url })
-    return request.url.startsWith('/admin') ? reply.code(403).send('no') : undefined
-  })
-  const routes = ['/public/*', '/admin'].map((path): GatewayRoute => ({
-    match: { method: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'], path },
-    upstream: 'user-service',
-    rewrite: path.replace('/public', '/store'),
-  }))
-  const targets = [`http://user-service.local:${backend.port}`]
-  await app.register(gateway, await optionsFor(0, { routes, upstream: { targets, dangerouslyPlaintext: true } }))
-  await app.listen({ port: 0, host: '127.0.0.1' })
-  port = (app.server.address() as AddressInfo).port
-  return async () => {
-    await app.close()
-    await backend.close()
-  }
+  const app = Fastify(serverOptions({ http2: true, https: await own.issue('gateway.local') }))
+  watched = await watch(app as unknown as FastifyInstance, await startRecorder())
+  return () => watched.close()
 })
 
 async function say(request: RawRequest) {
-  backend.arrivals.length = 0
-  const { how, body } = await sayFrames(port, ca, request)
-  await vi.waitFor(() => {
-    const busy = upstreamStatus(app).some(({ targets }) => targets.some(({ underWay }) => underWay > 0))
-    expect(busy).toBe(false)
-  })
-  expect(backend.strays).toEqual([])
-  const arrivals = [...backend.arrivals]
-  for (const { method, target, fields } of arrivals) {
-    const [id] = fields.filter(([name]) => name === 'x-request-id').map(([, value]) => value) as [string]
-    expect({ method, url: target.replace('/store', '/public') }).toEqual(seen.get(id))
-    seen.delete(id)
-  }
-  return { how, body, arrivals }
+  const { told, arrivals } = await watched.arrivalsOf(() => sayFrames(watched.port, ca, request))
+  return { ...told, arrivals }
 }
 
 const withBody = (change: Record<string, string | undefined>, body = 'hello'): RawRequest => ({

@@ -1,15 +1,6 @@
 import { once } from 'node:events'
 import { connect } from 'node:tls'
-
-/** RFC 9113 §4.1. */
-function frame(type: number, flags: number, stream: number, payload: Buffer): Buffer {
-  const head = Buffer.alloc(9)
-  head.writeUIntBE(payload.length, 0, 3)
-  head.writeUInt8(type, 3)
-  head.writeUInt8(flags, 4)
-  head.writeUInt32BE(stream, 5)
-  return Buffer.concat([head, payload])
-}
+import { frame, PREFACE } from '@portcullis/testing/http2-frames'
 
 const [DATA, HEADERS, RST_STREAM, SETTINGS, GOAWAY] = [0, 1, 3, 4, 7]
 const [END_STREAM, END_HEADERS] = [1, 4]
@@ -52,7 +43,7 @@ export async function sayFrames(port: number, ca: string, request: RawRequest): 
   await once(socket, 'secureConnect')
   const { fields, body, trailers } = request
   const ends = body === undefined && trailers === undefined ? END_STREAM : 0
-  socket.write(Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'))
+  socket.write(PREFACE)
   socket.write(frame(SETTINGS, 0, 0, Buffer.alloc(0)))
   socket.write(frame(HEADERS, END_HEADERS + ends, 1, block(fields)))
   if (body !== undefined) socket.write(frame(DATA, trailers === undefined ? END_STREAM : 0, 1, Buffer.from(body)))

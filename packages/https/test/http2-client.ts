@@ -1,3 +1,4 @@
+import { frame } from '@portcullis/testing/http2-frames'
 import type { ClientHttp2Session, IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http2'
 
 /** `localhost` without a resolver. */
@@ -28,16 +29,6 @@ export function send(on: ClientHttp2Session, fields: OutgoingHttpHeaders, body?:
 export const closed = (one: { once(event: 'close', listener: () => void): unknown }): Promise<void> =>
   new Promise((resolve) => one.once('close', () => resolve()))
 
-export const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
-/** RFC 9113 §4.1. */
-export const frame = (type: number, flags: number, stream: number, payload: Buffer): Buffer => {
-  const head = Buffer.alloc(9)
-  head.writeUIntBE(payload.length, 0, 3)
-  head.writeUInt8(type, 3)
-  head.writeUInt8(flags, 4)
-  head.writeUInt32BE(stream, 5)
-  return Buffer.concat([head, payload])
-}
 export const SETTINGS = frame(4, 0, 0, Buffer.alloc(0))
 export const PING = frame(6, 0, 0, Buffer.alloc(8))
 /** HEADERS without END_HEADERS: `:method: GET` of the static table, and then no CONTINUATION. */
