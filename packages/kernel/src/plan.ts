@@ -61,6 +61,7 @@ export class Planner {
     const written = securityOf(record)
     const misspelt = written === undefined && this.#state.active ? misspeltKey(record) : undefined
     if (misspelt !== undefined) this.#mistakes.push(misspelt)
+    this.#mistakes.push(...outside(record, held))
     const security = this.#prefixes.completed(record.url, written, held)
     if (security === undefined) return plan
     const twin = record.methods.length === 1 && record.methods[0] === 'HEAD'
@@ -111,6 +112,27 @@ function misspeltKey(record: RouteRecord): Mistake | undefined {
     fix: [{ op: 'remove', path: '' }],
     route: nameOf(record),
   }
+}
+
+/** `config.csrf` beside `config.security`: a key of the user's own, unless it is word for word a policy of a room here. */
+function outside(record: RouteRecord, held: ReadonlyMap<string, Registration>): Mistake[] {
+  const config = (record.options.config ?? {}) as Record<string, unknown>
+  const security = securityOf(record)
+  return [...held.values()].flatMap(({ concern, room, route }): Mistake[] => {
+    const key = camel(concern)
+    const value = config[key]
+    if (room === null || !isPlain(value) || Object.keys(value).length === 0) return []
+    if ((isPlain(security) && security[key] !== undefined) || route?.(value).options === undefined) return []
+    return [
+      {
+        path: `config.${key}`,
+        rule: 'outside-security',
+        message: `is not read by anybody here; write config: { security: { ${key}: … } }`,
+        fix: [{ op: 'add', path: `/${key}`, value }],
+        route: nameOf(record),
+      },
+    ]
+  })
 }
 
 const notAnObject: Mistake = {

@@ -226,6 +226,27 @@ it.each(['secrity', 'Security', 'securty'])('refuses a policy under config.%s, w
   await expect(app.ready()).rejects.toThrow(new RegExp(`GET / config\\.${key} .*did you mean .security`))
 })
 
+it('refuses a policy beside config.security, which nobody reads', async () => {
+  const app = Fastify()
+  app.register(marking('headers'))
+  app.get('/', { config: { headers: { value: 'x' } } as never }, async () => 'x')
+  await expect(app.ready()).rejects.toThrow(
+    /GET \/ config\.headers +is not read .* write config: \{ security: \{ headers/,
+  )
+})
+
+it.each([
+  { headers: { max: 3 } },
+  { headers: {} },
+  { headers: false },
+  { headers: { value: 'x' }, security: { headers: { value: 'y' } } },
+])("leaves config %j, another's words, alone", async (config) => {
+  const app = Fastify()
+  app.register(marking('headers'))
+  app.get('/', { config: config as never }, async () => 'x')
+  expect((await app.inject('/')).body).toBe('x')
+})
+
 it('refuses null as a policy: it would count as an empty one', async () => {
   const app = Fastify()
   app.register(marking('headers'))
