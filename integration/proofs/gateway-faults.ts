@@ -103,7 +103,7 @@ export async function prove(size: Size): Promise<Figure[]> {
         ...['/reset', '/garbage', '/middle', '/slow', '/silent', '/down', '/pause'].map((path) =>
           route(path, 'faulty'),
         ),
-        { ...route('/endless', 'faulty'), answerLimit: CAP },
+        { ...route('/endless', 'faulty'), responseLimit: CAP },
         { ...route('/calm', 'faulty'), rewrite: '/well' },
         { ...route('/frozen', 'frozen'), rewrite: '/well' },
         { ...route('/refused', 'refused'), rewrite: '/well' },

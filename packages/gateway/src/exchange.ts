@@ -28,7 +28,7 @@ export interface Outgoing extends Dispatcher.DispatchOptions {
   /** Milliseconds until the answer's fields, from the request's last byte, connecting included; null: none. */
   readonly deadline: number | null
   /** Bytes of the answer's body; null: as many as come. */
-  readonly answerLimit: number | null
+  readonly responseLimit: number | null
 }
 
 // RFC 9110 §9.2.2, of the methods that a route may have.
@@ -124,8 +124,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
     clearTimeout(this.#deadline)
     this.#status = status
     this.#fields = fields
-    const { answerLimit, method } = this.#outgoing
-    if (answerLimit !== null && method !== 'HEAD' && Number(fields['content-length']) > answerLimit) {
+    const { responseLimit, method } = this.#outgoing
+    if (responseLimit !== null && method !== 'HEAD' && Number(fields['content-length']) > responseLimit) {
       return controller.abort(new AnswerTooLarge('the answer is too large'))
     }
     const type = fields['content-type']
@@ -142,8 +142,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     this.#received += chunk.length
-    const { answerLimit } = this.#outgoing
-    if (answerLimit !== null && this.#received > answerLimit) {
+    const { responseLimit } = this.#outgoing
+    if (responseLimit !== null && this.#received > responseLimit) {
       return controller.abort(new AnswerTooLarge('the answer is too large'))
     }
     if (this.#body !== null) {

@@ -123,7 +123,7 @@ export function forward(
     // A body that somebody replaced on its way has another length.
     if (length !== null && source === raw) fields.push('content-length', declared as string)
   }
-  const { headersTimeout, bodyTimeout, totalTimeout, deadline, answerLimit } = route
+  const { headersTimeout, bodyTimeout, totalTimeout, deadline, responseLimit } = route
   const exchange = new Exchange(
     new Client(request, reply, lane, target, upload),
     upstream,
@@ -135,7 +135,7 @@ export function forward(
       headersTimeout,
       bodyTimeout,
       deadline,
-      answerLimit,
+      responseLimit,
     },
     policy.patience,
   )

@@ -132,7 +132,7 @@ export const optionsSchema: ObjectSchema = {
       default: [],
       description: 'Private networks in which DNS may place a target.',
     },
-    answerLimit: {
+    responseLimit: {
       type: 'integer',
       minimum: 1,
       examples: [1_073_741_824],
@@ -158,7 +158,7 @@ export const optionsSchema: ObjectSchema = {
       description:
         'Holds answers to schemas too: those that do not match are told of, or answered 502. Absent: they pass unread.',
     },
-    responseLimit: {
+    validatedResponseLimit: {
       type: 'integer',
       minimum: 1,
       default: 1_048_576,

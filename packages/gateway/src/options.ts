@@ -164,7 +164,7 @@ export interface GatewayRoute {
   /** Bytes. Default: the gateway's. */
   bodyLimit?: number
   /** Bytes of an answer's body; longer ones are cut. Default: the gateway's. */
-  answerLimit?: number
+  responseLimit?: number
   /**
    * JSON Schemas (2020-12) that requests must match to be forwarded; `false`: none, and not the operation of `openapi`.
    * Default: that operation; without `openapi`, none.
@@ -192,13 +192,13 @@ export interface GatewayOptions extends RoomOptions {
   /** Bytes of a request's body, counted while it is forwarded. Default 1 MiB. */
   bodyLimit?: number
   /** Bytes of an answer's body; longer ones are cut, or answered 502 where they say so first. Default: none. */
-  answerLimit?: number
+  responseLimit?: number
   /** An OpenAPI 3.1 document of the public API, as an object: what requests of the routes must match. Default none. */
   openapi?: object
   /** Holds answers to schemas too: tells of those that do not match, or answers 502. Default: they pass unread. */
   validateResponses?: 'report' | 'refuse'
   /** Bytes of an answer that is read for `validateResponses`; what is larger does not match. Default 1 MiB. */
-  responseLimit?: number
+  validatedResponseLimit?: number
   /** Request fields that travel beside the end-to-end ones of HTTP. Default none. */
   forwardFields?: string[]
   /**

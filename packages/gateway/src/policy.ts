@@ -28,7 +28,7 @@ export interface RoutePolicy {
   /** Milliseconds until the answer's fields, connecting included; null: what the other time-outs say. */
   readonly deadline: number | null
   /** Null: none. */
-  readonly answerLimit: number | null
+  readonly responseLimit: number | null
   /** Milliseconds until the answer's fields; null: the upstream's. */
   readonly headersTimeout: number | null
   /** Milliseconds between two pieces of its body; null: the upstream's. */
@@ -181,7 +181,7 @@ function compileRoute(
     cookies:
       route.forwardCookies === undefined || route.forwardCookies.length === 0 ? null : new Set(route.forwardCookies),
     bodyLimit: route.bodyLimit ?? (options.bodyLimit as number),
-    answerLimit: route.answerLimit ?? options.answerLimit ?? null,
+    responseLimit: route.responseLimit ?? options.responseLimit ?? null,
     headersTimeout,
     deadline,
     bodyTimeout: milliseconds(route.timeouts?.body),

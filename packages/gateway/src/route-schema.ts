@@ -112,7 +112,7 @@ export const route: ObjectSchema = {
       examples: [{}],
       description: 'What the other rooms ask of its requests, as `config.security` of any route.',
     },
-    answerLimit: {
+    responseLimit: {
       type: 'integer',
       minimum: 1,
       examples: [1_073_741_824],

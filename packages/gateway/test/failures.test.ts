@@ -52,7 +52,7 @@ it.each([
     response.write(Buffer.alloc(100))
     setTimeout(() => response.end(Buffer.alloc(1_900)), 50)
   })
-  const staged = await stage(backend.port, { route: { answerLimit: 1_999 }, upstream: { circuit: { failures: 1 } } })
+  const staged = await stage(backend.port, { route: { responseLimit: 1_999 }, upstream: { circuit: { failures: 1 } } })
   const port = await staged.listen()
   const answer = await send(port)
   expect(answer).toMatchObject({ status, whole: status === 502 })
@@ -61,7 +61,7 @@ it.each([
   expect(staged.events).toMatchObject([{ type, detail: { reason: 'ANSWER_TOO_LARGE' } }])
   // The length that HEAD tells is not sent; and the target is not given up.
   expect((await send(port, { method: 'HEAD' })).status).toBe(200)
-  const wide = await stage(backend.port, { options: { answerLimit: 2_000 } })
+  const wide = await stage(backend.port, { options: { responseLimit: 2_000 } })
   expect(await send(await wide.listen())).toMatchObject({ status: 200, whole: true })
 })
 

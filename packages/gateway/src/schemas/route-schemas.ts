@@ -25,7 +25,7 @@ const NOTHING: RouteSchemas = { input: null, output: null, declaration: null }
 export function schemaCompiler(
   options: Readonly<GatewayOptions>,
 ): (route: GatewayRoute, index: number, method: string) => RouteSchemas {
-  const { openapi, validateResponses, responseLimit = 1_048_576 } = options
+  const { openapi, validateResponses, validatedResponseLimit } = options
   const answers = validateResponses !== undefined
   const document = openapi === undefined ? null : wholeOf(openapi, '/openapi')
   const requests = new Compiler('request')
@@ -37,7 +37,7 @@ export function schemaCompiler(
       const input = compileInput(described, requests)
       const declaration = declare()
       if (validateResponses === undefined || described.responses === null) return { input, output: null, declaration }
-      const output = compileOutput(described.responses, responses, validateResponses, responseLimit)
+      const output = compileOutput(described.responses, responses, validateResponses, validatedResponseLimit as number)
       return { input, output, declaration }
     } catch (error) {
       // Ajv goes from reference to reference, as deep as the stack is: some 250.
