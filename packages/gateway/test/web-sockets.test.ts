@@ -1,12 +1,13 @@
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { createServer } from 'node:https'
-import { connect } from 'node:net'
-import type { FastifyInstance } from 'fastify'
+import { type AddressInfo, connect } from 'node:net'
+import Fastify, { type FastifyInstance } from 'fastify'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { type WebSocket as Socket, WebSocket, WebSocketServer } from 'ws'
 import type { WebSocketOptions } from '../src/options.ts'
-import { authority, listen, rawExchange, stage, type Staged } from './stage.ts'
+import gateway from '../src/index.ts'
+import { authority, listen, optionsFor, rawExchange, stage, type Staged } from './stage.ts'
 
 interface Chat {
   readonly port: number
@@ -94,6 +95,22 @@ describe('a WebSocket', () => {
     await once(socket, 'open')
     expect(socket.protocol).toBe('chat.2')
     socket.terminate()
+  })
+
+  it('is opened behind the prefix of a child scope, and two scopes have their own', async () => {
+    const chats = [await startChat(), await startChat()]
+    const app = Fastify()
+    onTestFinished(() => app.close())
+    for (const [place, chat] of chats.entries()) {
+      const routes = [{ match: { path: '/chat' }, upstream: 'user-service', rewrite: '/ws', webSocket: {} }]
+      const options = await optionsFor(chat.port, { routes })
+      await app.register((scope) => scope.register(gateway, options), { prefix: `/${place}` })
+    }
+    await app.listen({ port: 0, host: '127.0.0.1' })
+    const { port } = app.server.address() as AddressInfo
+    for (const place of [0, 1]) await once(client(`ws://127.0.0.1:${port}/${place}/chat`), 'open')
+    expect(chats.map(({ opened }) => opened.length)).toEqual([1, 1])
+    expect(await refusalOf(`ws://127.0.0.1:${port}/chat`)).toBe(404)
   })
 
   it('is none where the route has none, and reaches no service', async () => {
