@@ -336,7 +336,7 @@ describe('options that are refused, with a fix that boots', () => {
     const fix = (mistakes[0]?.fix ?? []).map((one) => ({
       ...one,
       path: within(one.path),
-      ...(one.from === undefined ? {} : { from: within(one.from) }),
+      ...('from' in one ? { from: within(one.from) } : {}),
     }))
     await boot({ jwt }, patched(route, fix))
   })

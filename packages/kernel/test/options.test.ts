@@ -213,7 +213,7 @@ describe('mistakes', () => {
     }
     let document: object = given
     for (const operation of strict) {
-      expect(holds(document, operation), JSON.stringify(operation)).toBe(true)
+      expect({ operation, holds: holds(document, operation) }).toEqual({ operation, holds: true })
       document = patched(document, [operation])
     }
     expect(inspect(document).mistakes).toEqual([])
