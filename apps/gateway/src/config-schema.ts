@@ -105,7 +105,7 @@ const WITHOUT_OPTIONS: Readonly<Record<string, readonly string[]>> = {
   audit: ['logger'],
   'rateLimit.store': ['memory', 'redis', 'memcached'],
   'auth.jwt': ['keySets'],
-  'auth.revocation': ['redis'],
+  'auth.revocation': ['memory', 'redis'],
   auth: ['basic', 'session'],
   gateway: ['targetStates'],
   // The process opens its sockets itself: `listen.plaintextPort`.

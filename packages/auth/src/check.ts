@@ -33,6 +33,15 @@ export function check(options: Readonly<AuthOptions & AuthRoute>): Finding[] {
       fix: [{ op: 'remove', path: '/revocation' }],
     })
   }
+  const { memory } = options.revocation ?? {}
+  if (memory !== undefined && typeof memory.lastFor !== 'function') {
+    findings.push({
+      at: '/revocation/memory',
+      rule: 'revocation-memory',
+      message: 'must be what `openRevocations()` gives; remove it for a place of its own',
+      fix: [{ op: 'remove', path: '/revocation/memory' }],
+    })
+  }
   if (apiKeys !== undefined) findings.push(...checkApiKeys(apiKeys))
   if (introspection !== undefined) findings.push(...checkIntrospection(introspection))
   if (clientCertificate !== undefined) findings.push(...checkCertificates(clientCertificate))

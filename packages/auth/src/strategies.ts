@@ -13,7 +13,7 @@ import { claimPath } from './jwt/claims.ts'
 import { openJwt } from './jwt/open.ts'
 import type { AuthOptions } from './options.ts'
 import { fetchRemote } from './remote/json.ts'
-import { openRevocations } from './revocation/revoke.ts'
+import { openRevoking } from './revocation/revoke.ts'
 import { SESSION_COOKIE, sessionStrategy } from './clients/session.ts'
 
 /** Where each kind of credential stands in the options. */
@@ -41,7 +41,7 @@ export async function openStrategies(
   const { jwt, introspection, revocation, apiKeys, basic, clientCertificate, session } = options
   const strategies: Strategy[] = []
   if (jwt !== undefined) {
-    const revocations = revocation === undefined ? undefined : await openRevocations(revocation, app, now)
+    const revocations = revocation === undefined ? undefined : await openRevoking(revocation, app, now)
     const tokens = await openJwt(jwt, app, revocations)
     strategies.push(introspection === undefined ? tokens : only(tokens, isJwtShaped))
   }

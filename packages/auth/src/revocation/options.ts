@@ -1,4 +1,5 @@
 import type { ObjectSchema } from '@portcullis/kernel'
+import { openRevocations, type Revocations } from './revocations.ts'
 
 /** A connection that only listens; `duplicate()` of an ioredis client makes one. */
 export interface RevocationSubscriber {
@@ -28,6 +29,8 @@ export interface RevocationOptions {
   onStoreError?: 'closed' | 'open'
   /** Seconds after `iat` for which a token is accepted at most; revocations are kept as long. Default: 86400. */
   maxTokenAge?: number
+  /** Where it is kept what is revoked, if that is to outlive the app: `openRevocations()`. Default: a place of its own. */
+  memory?: Revocations
 }
 
 /** Schema of `revocation`. */
@@ -73,6 +76,12 @@ export const revocationSchema: ObjectSchema = {
       minimum: 60,
       maximum: 31_536_000,
       default: 86_400,
+    },
+    memory: {
+      description: 'Where it is kept what is revoked, if that is to outlive the app; absent: a place of its own.',
+      accepts: ['object'],
+      title: 'a place of `openRevocations()`',
+      examples: [openRevocations()],
     },
   },
 }

@@ -6,7 +6,8 @@ import { events } from '../events.ts'
 import { isName } from '../identity.ts'
 import type { RevocationOptions } from './options.ts'
 import { RevocationStore } from './store.ts'
-import { type Revocation, RevokedTokens } from './revoked-tokens.ts'
+import type { Revocation } from './revocations.ts'
+import { RevokedTokens } from './revoked-tokens.ts'
 import { isDate } from '../jwt/claims.ts'
 
 interface Revoking {
@@ -23,14 +24,14 @@ const REVOKING: unique symbol = Symbol.for('portcullis.auth.revoking')
 const TOLERANCE = 300
 
 /** Opens the list of a registration. */
-export async function openRevocations(
+export async function openRevoking(
   options: Readonly<RevocationOptions>,
   app: FastifyInstance,
   clock: () => number,
 ): Promise<RevokedTokens> {
   const now = (): number => Math.floor(clock() / 1000)
-  const { redis, prefix = 'ptc:auth:', onStoreError = 'closed', maxTokenAge = 86_400 } = options
-  const list = new RevokedTokens(maxTokenAge, now)
+  const { redis, prefix = 'ptc:auth:', onStoreError = 'closed', maxTokenAge = 86_400, memory } = options
+  const list = new RevokedTokens(maxTokenAge, now, memory)
   let store: RevocationStore | undefined
   if (redis !== undefined) {
     const closed = onStoreError === 'closed'

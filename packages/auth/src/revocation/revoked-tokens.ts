@@ -1,85 +1,46 @@
 import { isName } from '../identity.ts'
 import type { RevocationList } from '../jwt/strategy.ts'
+import { type Revocation, Revocations } from './revocations.ts'
 
-/** One token, or all tokens of a subject that were issued before a time. Times in seconds since the epoch. */
-export type Revocation =
-  | { readonly kind: 'token'; readonly issuer: string; readonly id: string; readonly expires: number }
-  | {
-      readonly kind: 'subject'
-      readonly issuer: string
-      readonly id: string
-      readonly before: number
-      readonly expires: number
-    }
-
-/** Between two looks for revocations that are over, in seconds. */
-const SWEEP = 60
-
-/**
- * What is revoked, in the memory of this process. A revocation is forgotten only when every token that it covers has
- * expired: it is never withdrawn.
- */
+/** What is revoked, as one registration judges tokens by it. */
 export class RevokedTokens implements RevocationList {
   readonly maxTokenAge: number
   certain = true
-  version = 0
   /** Seconds. */
   readonly #now: () => number
-  readonly #held = new Map<string, Revocation>()
-  #swept = 0
+  readonly #memory: Revocations
 
-  constructor(maxTokenAge: number, now: () => number) {
+  constructor(maxTokenAge: number, now: () => number, memory: Revocations = new Revocations()) {
     this.maxTokenAge = maxTokenAge
     this.#now = now
+    this.#memory = memory
+    memory.lastFor(maxTokenAge)
+  }
+
+  get version(): number {
+    return this.#memory.version
   }
 
   get size(): number {
-    return this.#held.size
+    return this.#memory.size
   }
 
-  /** Adds a revocation, or widens the one that is there. */
   add(given: Revocation): void {
-    const now = this.#now()
-    if (given.expires <= now) return
-    const key = keyOf(given.kind, given.issuer, given.id)
-    const known = this.#held.get(key)
-    const merged = known === undefined ? given : widest(known, given)
-    if (merged === known) return
-    this.#held.set(key, merged)
-    this.version++
-    if (now - this.#swept >= SWEEP) this.#sweep(now)
+    this.#memory.add(given, this.#now())
   }
 
   covers(subject: string, { iss, jti, iat }: Readonly<Record<string, unknown>>): boolean {
-    if (this.#held.size === 0) return false
+    if (this.#memory.size === 0) return false
     const issuer = iss as string
-    if (jti !== undefined && this.#held.has(keyOf('token', issuer, jti as string))) return true
-    const all = this.#held.get(keyOf('subject', issuer, subject))
+    if (jti !== undefined && this.#memory.find('token', issuer, jti as string) !== undefined) return true
+    const all = this.#memory.find('subject', issuer, subject)
     return all?.kind === 'subject' && (iat as number) < all.before
   }
 
   /** All that is not over. */
   all(): readonly Revocation[] {
-    this.#sweep(this.#now())
-    return [...this.#held.values()]
+    return this.#memory.all(this.#now())
   }
-
-  #sweep(now: number): void {
-    this.#swept = now
-    for (const [key, { expires }] of this.#held) if (expires <= now) this.#held.delete(key)
-  }
-}
-
-/** Names hold no control characters. */
-function keyOf(kind: Revocation['kind'], issuer: string, id: string): string {
-  return `${kind}\n${issuer}\n${id}`
-}
-
-function widest(known: Revocation, given: Revocation): Revocation {
-  const expires = Math.max(known.expires, given.expires)
-  if (known.kind === 'token' || given.kind === 'token') return expires === known.expires ? known : { ...known, expires }
-  const before = Math.max(known.before, given.before)
-  return before === known.before && expires === known.expires ? known : { ...known, before, expires }
 }
 
 /** A revocation as a member of the set in Redis; its end is the member's score. */

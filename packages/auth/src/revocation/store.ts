@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts'
 import type { RevocationClient, RevocationSubscriber } from './options.ts'
-import { memberOf, readMember, type Revocation, type RevokedTokens } from './revoked-tokens.ts'
+import type { Revocation } from './revocations.ts'
+import { memberOf, readMember, type RevokedTokens } from './revoked-tokens.ts'
 
 /** What sharing revocations needs. */
 export interface RevocationStoreParts {
