@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer'
 import type { Readable } from 'node:stream'
 import { emit, refuse, type Refusal } from '@portcullis/kernel'
 import type { FastifyReply, FastifyRequest } from 'fastify'
@@ -17,6 +18,22 @@ const FAILURES: Readonly<Record<Failure, Refusal>> = {
   'body-too-large': errors.PTC_GATEWAY_BODY_TOO_LARGE,
   'request-malformed': errors.PTC_GATEWAY_REQUEST_MALFORMED,
 }
+
+/** Bytes of a body up to which it leaves as text. */
+const SHORT = 4096
+
+/**
+ * A body as what is quickest to write: Node writes a short text together with the fields, and bytes behind them. A text
+ * of JSON, Fastify would declare as UTF-8, but for a serializer.
+ */
+function written(body: Buffer, reply: FastifyReply): Buffer | string {
+  if (body.length > SHORT || reply.request.raw.httpVersionMajor !== 1 || !isAscii(body)) return body
+  if (reply.getHeader('content-type') === undefined) return body
+  reply.serializer(asItIs)
+  return body.toString('latin1')
+}
+
+const asItIs = (text: string): string => text
 
 /** The client of one exchange. */
 export class Client implements Downstream {
@@ -77,7 +94,7 @@ export class Client implements Downstream {
       if (status === 204) reply.removeHeader('content-length')
       // Before the first piece: the fields are written as soon as Fastify is done with them.
       if (body instanceof Download && body.readableLength === 0) body.onRead = () => reply.raw.flushHeaders()
-      reply.send(body ?? undefined)
+      reply.send(Buffer.isBuffer(body) ? written(body, reply) : (body ?? undefined))
     } catch (error) {
       this.#request.log.error({ err: error, upstream: this.#upstream }, 'gateway: the answer could not be sent')
       reply.raw.destroy()

@@ -74,3 +74,24 @@ it.each([
   expect(rest.join('').replaceAll(/\r\n|\b[0-9a-f]+(?=\r\n)|^2|0$/g, '')).toBe('ok')
   expect(text.toLowerCase()).not.toContain('injected')
 })
+
+it.each([
+  ['JSON', 'application/json', '{"id":101}'],
+  ['JSON of UTF-8', 'application/json', '{"name":"Zoë"}'],
+  ['JSON of a sort', 'application/hal+json', '{}'],
+  ['JSON with a charset', 'application/json; charset=iso-8859-1', '{"name":"Zo\xeb"}'],
+  ['text', 'text/plain', 'plain'],
+  ['bytes without a type', null, '\x00\x7f\x80\xff'],
+  ['text without a type', null, 'plain'],
+  ['nothing with a type', 'application/json', ''],
+  ['text of a page and more', 'text/plain', 'x'.repeat(5000)],
+])('an answer of %s passes byte for byte, under the type that its service gave it', async (_what, type, body) => {
+  const bytes = Buffer.from(body, 'latin1')
+  const text = await hear(
+    `HTTP/1.1 200 OK\r\n${type === null ? '' : `Content-Type: ${type}\r\n`}Content-Length: ${bytes.length}\r\n\r\n${body}`,
+  )
+  const [fields = '', ...rest] = text.split('\r\n\r\n')
+  expect(rest.join('\r\n\r\n')).toBe(body)
+  expect(fields).toContain(`content-length: ${bytes.length}`)
+  if (type !== null) expect(fields.split('\r\n')).toContain(`content-type: ${type}`)
+})

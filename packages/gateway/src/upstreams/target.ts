@@ -1,6 +1,7 @@
 import { type buildConnector, type Dispatcher, Pool } from 'undici'
 import type { Circuit, CircuitState, CircuitTerms } from './circuit.ts'
 import type { Duplex } from 'node:stream'
+import { Connections } from './connections.ts'
 import { connectorTo, type Way } from './connector.ts'
 import type { TargetState, TargetStates } from './target-states.ts'
 
@@ -33,7 +34,7 @@ export class Target {
   readonly circuit: Circuit
   /** What requests remember of it. */
   readonly reference: { readonly upstream: string; readonly target: string }
-  readonly #pool: Pool
+  readonly #connections: Connections | Pool
   readonly #connect: buildConnector.connector
   readonly #origin: URL
   readonly #state: TargetState
@@ -50,15 +51,20 @@ export class Target {
     this.circuit = state.circuit
     this.#origin = way.origin
     this.#connect = connectorTo(way)
-    this.#pool = new Pool(way.origin, {
-      connect: this.#connect,
-      allowH2: way.http2,
-      pipelining: way.http2 ? 100 : 1,
-      headersTimeout: timeouts.headers,
-      bodyTimeout: timeouts.body,
-      // Whatever has an address of its own stays where it is.
-      clientTtl: way.address === null && way.socketPath === null ? CONNECTION_LIFETIME : null,
-    })
+    // Whatever has an address of its own stays where it is.
+    const lifetime = way.address === null && way.socketPath === null ? CONNECTION_LIFETIME : null
+    const { origin, http2 } = way
+    const connect = this.#connect
+    this.#connections = http2
+      ? new Pool(origin, {
+          connect,
+          allowH2: true,
+          pipelining: 100,
+          headersTimeout: timeouts.headers,
+          bodyTimeout: timeouts.body,
+          clientTtl: lifetime,
+        })
+      : new Connections({ origin, connect, timeouts, lifetime })
   }
 
   /** What the active checks say. */
@@ -75,7 +81,7 @@ export class Target {
   }
 
   send(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void {
-    this.#pool.dispatch(options, handler)
+    this.#connections.dispatch(options, handler)
   }
 
   /** The name and port that requests are for. */
@@ -94,8 +100,9 @@ export class Target {
   }
 
   /** Ends what is under way. */
-  close(): Promise<void> {
+  async close(): Promise<void> {
     this.#release()
-    return this.#pool.destroy()
+    const connections = this.#connections
+    await (connections instanceof Pool ? connections.destroy() : connections.close())
   }
 }
