@@ -1,7 +1,18 @@
-import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { LineCounter, parse, parseDocument, type Document, type Scalar, visit } from 'yaml'
+import {
+  isAlias,
+  isCollection,
+  isPair,
+  isScalar,
+  LineCounter,
+  parse,
+  parseDocument,
+  type Document,
+  type Node,
+  visit,
+} from 'yaml'
 import { follow, hasReferences, type Surroundings } from './references.ts'
+import { readText } from './text-file.ts'
 
 /** What is wrong with a file, and where. */
 export interface Fault {
@@ -53,7 +64,7 @@ export function readConfigFile(file: string, env: Surroundings['env']): ConfigFi
   const faults = followAll(document, lines, { env, folder, onFile: (path) => files.add(path) })
   if (faults.length > 0) throw new ConfigError(file, faults)
   return {
-    data: document.toJS({ maxAliasCount: 100 }),
+    data: dataOf(document, file),
     folder,
     files: [...files],
     locate: (path) => locate(document, lines, path),
@@ -69,7 +80,7 @@ export function openDataFile(path: string, name: string): Pick<ConfigFile, 'loca
 function parseFile(path: string, name: string): { document: Document; lines: LineCounter } {
   let text: string
   try {
-    text = readFileSync(path, 'utf8')
+    text = readText(path)
   } catch (error) {
     throw new ConfigError(name, [{ message: `cannot be read: ${(error as NodeJS.ErrnoException).code}` }])
   }
@@ -78,7 +89,43 @@ function parseFile(path: string, name: string): { document: Document; lines: Lin
   // What follows the first is its consequence.
   const [broken] = document.errors
   if (broken !== undefined) throw new ConfigError(name, [{ ...place(lines, broken.pos[0]), message: broken.message }])
+  const strange = strangeIn(document, lines)
+  if (strange.length > 0) throw new ConfigError(name, strange)
   return { document, lines }
+}
+
+const PLAIN_TAGS: ReadonlySet<string> = new Set(
+  ['str', 'int', 'float', 'bool', 'null', 'map', 'seq'].map((name) => `tag:yaml.org,2002:${name}`),
+)
+
+/** What YAML may say and no JSON can: another version's words, tags, aliases that lead nowhere. */
+function strangeIn(document: Document, lines: LineCounter): Fault[] {
+  const faults: Fault[] = []
+  const at = (node: unknown): Partial<Fault> => {
+    const range = (node as Node).range
+    return range ? place(lines, range[0]) : {}
+  }
+  if (document.directives?.yaml.version !== '1.2')
+    faults.push({ line: 1, column: 1, message: 'is read as YAML 1.2 alone; leave the directive out' })
+  visit(document, {
+    Node(_key, node) {
+      if (isAlias(node)) {
+        if (node.resolve(document) === undefined)
+          faults.push({ ...at(node), message: `*${node.source} leads to nothing above it` })
+      } else if (node.tag !== undefined && !PLAIN_TAGS.has(node.tag))
+        faults.push({ ...at(node), message: `the tag ${node.tag} means nothing here; leave it out` })
+    },
+  })
+  return faults
+}
+
+/** A few aliases of aliases are a text of any size. */
+function dataOf(document: Document, name: string): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 100 })
+  } catch {
+    throw new ConfigError(name, [{ message: 'has aliases that lead to too much; write out what they stand for' }])
+  }
 }
 
 function place(lines: LineCounter, offset: number): { line: number; column: number } {
@@ -115,14 +162,35 @@ function scalarOf(text: string): unknown {
 
 const SEGMENT = /([^.[\]]+)|\[(\d+)\]|\["((?:[^"\\]|\\.)*)"\]/g
 
-function locate(document: Document, lines: LineCounter, path: string): { line: number; column: number } | undefined {
-  const keys = [...path.matchAll(SEGMENT)].map(([, name, index, quoted]) =>
-    index === undefined ? (name ?? quoted) : Number(index),
+/** The keys of a readable path such as `gateway.routes[0].upstream`. */
+function keysOf(path: string): (string | number)[] {
+  return [...path.matchAll(SEGMENT)].map(([, name, index, quoted]) =>
+    index === undefined ? (name ?? (quoted as string)) : Number(index),
   )
+}
+
+function locate(document: Document, lines: LineCounter, path: string): { line: number; column: number } | undefined {
+  const keys = keysOf(path)
   for (let length = keys.length; length >= 0; length--) {
     const node = length === 0 ? document.contents : document.getIn(keys.slice(0, length), true)
-    const range = (node as Scalar | null | undefined)?.range
-    if (range) return place(lines, range[0])
+    const range = (node as Node | null | undefined)?.range
+    if (!range) continue
+    const at = place(lines, range[0])
+    if (length === 0) return at
+    // A block stands below its name, and the name is what is looked for.
+    const name = nameOf(document, keys.slice(0, length))?.range
+    const above = name ? place(lines, name[0]) : at
+    return above.line < at.line ? above : at
+  }
+  return undefined
+}
+
+/** The key of a member as it stands in its map. */
+function nameOf(document: Document, keys: readonly unknown[]): Node | undefined {
+  const holder: unknown = keys.length === 1 ? document.contents : document.getIn(keys.slice(0, -1), true)
+  if (!isCollection(holder)) return undefined
+  for (const item of holder.items) {
+    if (isPair(item) && isScalar(item.key) && item.key.value === keys.at(-1)) return item.key
   }
   return undefined
 }

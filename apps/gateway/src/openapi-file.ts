@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parse } from 'yaml'
 import { ConfigError, type ConfigFile, type Fault, openDataFile } from './config-file.ts'
+import { readText } from './text-file.ts'
 
 /** An OpenAPI document beside the file, which names it. */
 export interface OpenapiFile {
@@ -32,7 +32,7 @@ export function readOpenapi({ data, folder }: ConfigFile): OpenapiFile | undefin
 function read(path: string, name: string): unknown {
   let text: string
   try {
-    text = readFileSync(path, 'utf8')
+    text = readText(path)
   } catch (error) {
     throw new ConfigError(name, [{ message: `cannot be read: ${(error as NodeJS.ErrnoException).code}` }])
   }

@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { readText } from './text-file.ts'
 
-/** `${NAME}`, `${file:path}`; `$${` is a plain `${`. */
-const REFERENCE = /\$(\$\{|\{(?<file>file:)?(?<name>[^{}]*)\})/g
+/** `${NAME}`, `${file:path}`; `$${` is a plain `${`, and one that nothing closes is a mistake. */
+const REFERENCE = /\$(\$\{|\{(?<file>file:)?(?<name>[^{}]*)\}|\{)/g
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/
 
 /** Where references lead. */
@@ -30,6 +30,10 @@ export function follow(text: string, { env, folder, onFile }: Surroundings): Fol
   let whole: 'variable' | 'file' | null = null
   const followed = text.replaceAll(REFERENCE, (match, _inner, _file, _name, _at, _all, groups: Groups) => {
     if (match === '$${') return '${'
+    if (match === '${') {
+      faults.push('${ is not closed, or stands within another; write $${ for a plain ${')
+      return ''
+    }
     const { file, name } = groups
     if (match.length === text.length) whole = file === undefined ? 'variable' : 'file'
     if (file !== undefined) {
@@ -37,7 +41,10 @@ export function follow(text: string, { env, folder, onFile }: Surroundings): Fol
         const path = resolve(folder, name)
         onFile?.(path)
         // Editors and secret stores end files with a line break that belongs to no secret.
-        return readFileSync(path, 'utf8').replace(/\r?\n$/, '')
+        const content = readText(path).replace(/\r?\n$/, '')
+        // As a variable: nobody means it, and a file that is just being written is read so.
+        if (content === '') faults.push(`the file ${name} is empty`)
+        return content
       } catch (error) {
         faults.push(`the file ${name} cannot be read: ${(error as NodeJS.ErrnoException).code ?? 'unknown reason'}`)
         return ''
