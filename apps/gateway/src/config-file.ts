@@ -163,7 +163,7 @@ function scalarOf(text: string): unknown {
 const SEGMENT = /([^.[\]]+)|\[(\d+)\]|\["((?:[^"\\]|\\.)*)"\]/g
 
 /** The keys of a readable path such as `gateway.routes[0].upstream`. */
-function keysOf(path: string): (string | number)[] {
+export function keysOf(path: string): (string | number)[] {
   return [...path.matchAll(SEGMENT)].map(([, name, index, quoted]) =>
     index === undefined ? (name ?? (quoted as string)) : Number(index),
   )

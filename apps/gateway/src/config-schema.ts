@@ -100,16 +100,22 @@ export const ownSettings: Readonly<Record<string, Schema>> = {
 /** Rooms that are made of code, or keep what no gateway should: they have no place in a file. */
 const WITHOUT_ROOMS: readonly string[] = ['issuer', 'sql']
 
-/** Options that only code can give. What they are for is opened by the process, or does not belong here. */
-const WITHOUT_OPTIONS: Readonly<Record<string, readonly string[]>> = {
-  audit: ['logger'],
-  'rateLimit.store': ['memory', 'redis', 'memcached'],
+/** What the process itself gives to the rooms. */
+const OPENED: Readonly<Record<string, readonly string[]>> = {
+  'rateLimit.store': ['memory'],
   'auth.jwt': ['keySets'],
-  'auth.revocation': ['memory', 'redis'],
-  auth: ['basic', 'session'],
+  'auth.revocation': ['memory'],
   gateway: ['targetStates'],
   // The process opens its sockets itself: `listen.plaintextPort`.
   'https.plaintext': ['port', 'host'],
+}
+
+/** Options that only code can give, beside functions. */
+const OF_CODE: Readonly<Record<string, readonly string[]>> = {
+  audit: ['logger'],
+  'rateLimit.store': ['redis', 'memcached'],
+  'auth.revocation': ['redis'],
+  auth: ['basic', 'session'],
 }
 
 type WithProperties = Schema & { readonly properties: Readonly<Record<string, Schema>> }
@@ -118,36 +124,25 @@ const isObject = (schema: Schema): schema is WithProperties => schema['propertie
 
 const room = (key: string): Schema => optionsSchema.properties?.[key] as Schema
 
-/** A room's options as a file may say them. */
-function written<S extends Schema>(schema: S, path: string): S {
+/** A room's options as a file may say them, or code beside it. */
+function written<S extends Schema>(schema: S, path: string, byCode: boolean): S {
   const { items } = schema
-  if (typeof items === 'object') return { ...schema, items: written(items as Schema, `${path}[]`) }
+  if (typeof items === 'object') return { ...schema, items: written(items as Schema, `${path}[]`, byCode) }
   if (!isObject(schema)) return schema
-  const without = WITHOUT_OPTIONS[path] ?? []
+  const without = [...(OPENED[path] ?? []), ...(byCode ? [] : (OF_CODE[path] ?? []))]
   const kept = Object.entries(schema.properties)
-    .filter(([name, { accepts }]) => !without.includes(name) && String(accepts) !== 'function')
-    .map(([name, one]) => [name, written(one, `${path}.${name}`)] as const)
+    .filter(([name, { accepts }]) => !without.includes(name) && (byCode || String(accepts) !== 'function'))
+    .map(([name, one]) => [name, written(one, `${path}.${name}`, byCode)] as const)
   return { ...schema, properties: Object.fromEntries(kept) }
 }
 
-const auth = written(room('auth'), 'auth') as WithProperties
-const known = auth.properties['apiKeys'] as WithProperties
-
 /** Keys beside the options, so that they can be added and withdrawn without touching the file of routes. */
-const apiKeys: Schema = {
-  ...known,
-  properties: {
-    ...known.properties,
-    file: {
-      type: 'string',
-      minLength: 1,
-      examples: ['api-keys.yaml'],
-      description: 'A file with further entries, a list as of `keys`; `gateway-server api-key` makes them.',
-    },
-  },
+const keysFile: Schema = {
+  type: 'string',
+  minLength: 1,
+  examples: ['api-keys.yaml'],
+  description: 'A file with further entries, a list as of `keys`; `gateway-server api-key` makes them.',
 }
-
-const gateway = written(room('gateway'), 'gateway') as WithProperties
 
 /** A document beside the file, which is read before its options are judged. */
 const openapi: Schema = {
@@ -158,22 +153,38 @@ const openapi: Schema = {
     'A file with an OpenAPI 3.1 document of the public API, YAML or JSON: what its operations say, requests of the routes must match.',
 }
 
-/** Strict JSON Schema of the file, in the kernel's words. */
-export const configSchema: ObjectSchema = {
-  type: 'object',
-  additionalProperties: false,
-  required: ['gateway'],
-  properties: {
-    ...ownSettings,
-    ...Object.fromEntries(
-      Object.keys(optionsSchema.properties ?? {})
-        .filter((key) => !WITHOUT_ROOMS.includes(key))
-        .map((key) => [key, written(room(key), key)]),
-    ),
-    auth: { ...auth, properties: { ...auth.properties, apiKeys } },
-    gateway: { ...gateway, properties: { ...gateway.properties, openapi }, examples: [gatewayExample()] },
-  },
+function schemaOf(byCode: boolean): ObjectSchema {
+  const auth = written(room('auth'), 'auth', byCode) as WithProperties
+  const apiKeys = auth.properties['apiKeys'] as WithProperties
+  const gateway = written(room('gateway'), 'gateway', byCode) as WithProperties
+  return {
+    type: 'object',
+    additionalProperties: false,
+    required: ['gateway'],
+    properties: {
+      ...ownSettings,
+      ...Object.fromEntries(
+        Object.keys(optionsSchema.properties ?? {})
+          .filter((key) => !WITHOUT_ROOMS.includes(key))
+          .map((key) => [key, written(room(key), key, byCode)]),
+      ),
+      auth: {
+        ...auth,
+        properties: {
+          ...auth.properties,
+          apiKeys: { ...apiKeys, properties: { ...apiKeys.properties, file: keysFile } },
+        },
+      },
+      gateway: { ...gateway, properties: { ...gateway.properties, openapi }, examples: [gatewayExample()] },
+    },
+  }
 }
+
+/** Strict JSON Schema of the file, in the kernel's words. */
+export const configSchema: ObjectSchema = schemaOf(false)
+
+/** The same of a file with what code adds to it. */
+export const extendedSchema: ObjectSchema = schemaOf(true)
 
 function gatewayExample(): object {
   return {

@@ -1,10 +1,11 @@
 import { resolve } from 'node:path'
 import type { ApiKeyOptions } from '@portcullis/auth'
-import { compileOptions, type Finding, type Mistake } from '@portcullis/kernel'
+import { compileOptions, type Finding, type Inspection, type Mistake } from '@portcullis/kernel'
 import type { InternalTokenOptions } from '@portcullis/gateway'
 import { checkOptions, type SecurityOptions } from '@portcullis/security'
 import { ConfigError, type ConfigFile, type Fault, readConfigFile } from './config-file.ts'
-import { configSchema } from './config-schema.ts'
+import { configSchema, extendedSchema } from './config-schema.ts'
+import { extended, isAdded } from './extension.ts'
 import { faultInOpenapi, type OpenapiFile, readOpenapi } from './openapi-file.ts'
 import type { Surroundings } from './references.ts'
 
@@ -43,7 +44,7 @@ export function roomsOf(config: Config): SecurityOptions {
   if (auth === undefined || auth === false || auth.apiKeys === undefined) return rooms
   const { file, ...apiKeys } = auth.apiKeys as ApiKeyOptions & { file?: string }
   // Whoever withdraws the last key leaves an empty file, and no key at all is what then must be admitted.
-  return file === undefined ? rooms : { ...rooms, auth: { ...auth, apiKeys: { ...apiKeys, find: () => null } } }
+  return file === undefined ? rooms : { ...rooms, auth: { ...auth, apiKeys: { find: () => null, ...apiKeys } } }
 }
 
 /** How internal tokens are signed. */
@@ -52,10 +53,22 @@ export function internalTokenOf({ gateway }: Config): InternalTokenOptions {
   return gateway.internalToken
 }
 
-const inspect = compileOptions<Config>(configSchema, (given) => [
+const check = (given: Readonly<Config>): Finding[] => [
   ...checkOptions(roomsOf(given) as never),
   ...(['listen', 'operation'] as const).flatMap((key) => checkTls(key, given[key].tls)),
-])
+]
+const inspectFile = compileOptions<Config>(configSchema, check)
+const inspectExtended = compileOptions<Config>(extendedSchema, check)
+
+/** What a file says, judged with what code adds: the file gains no words by it. */
+function inspect(file: unknown, added: object | undefined): Inspection<Config> {
+  if (added === undefined) return inspectFile(file)
+  const unknown = inspectFile(file).mistakes.filter(({ rule }) => rule === 'additionalProperties')
+  const inspection = inspectExtended(extended(file, added))
+  if (unknown.length === 0) return inspection
+  const paths = new Set(unknown.map(({ path }) => path))
+  return { options: undefined, mistakes: [...unknown, ...inspection.mistakes.filter(({ path }) => !paths.has(path))] }
+}
 
 /** A certificate authority asks on a port of the app, and the process opens its ports itself. */
 function checkTls(key: 'listen' | 'operation', tls: object | undefined): Finding[] {
@@ -69,15 +82,16 @@ function checkTls(key: 'listen' | 'operation', tls: object | undefined): Finding
 
 /**
  * Reads, follows and checks a file.
+ * @param added options that code lays over it
  * @throws ConfigError with all mistakes at once, each with its line
  */
-export function readConfig(path: string, env: Surroundings['env']): ReadConfig {
+export function readConfig(path: string, env: Surroundings['env'], added?: object): ReadConfig {
   const file = readConfigFile(path, env)
   inFolder(file)
   const keys = readApiKeys(file, env)
   const openapi = readOpenapi(file)
-  const { options, mistakes } = inspect(file.data)
-  if (options === undefined) throw new ConfigError(path, faultsIn(file, keys, openapi, mistakes))
+  const { options, mistakes } = inspect(file.data, added)
+  if (options === undefined) throw new ConfigError(path, faultsIn({ file, keys, openapi, added }, mistakes))
   const beside = openapi === undefined ? [] : [openapi.path]
   return { config: options, files: [...file.files, ...(keys?.file.files ?? []), ...beside] }
 }
@@ -117,14 +131,18 @@ function readApiKeys({ data, folder }: ConfigFile, env: Surroundings['env']): Ap
 
 const API_KEY = /^auth\.apiKeys\.keys\[(\d+)\]/
 
-/** As they stand in the file, from its top; those of other files after them. */
-function faultsIn(
-  file: ConfigFile,
-  keys: ApiKeys | undefined,
-  openapi: OpenapiFile | undefined,
-  mistakes: readonly Mistake[],
-): Fault[] {
+/** Where mistakes may stand. */
+interface Sources {
+  readonly file: ConfigFile
+  readonly keys: ApiKeys | undefined
+  readonly openapi: OpenapiFile | undefined
+  readonly added: object | undefined
+}
+
+/** As they stand in the file, from its top; those of other files, and of code, after them. */
+function faultsIn({ file, keys, openapi, added }: Sources, mistakes: readonly Mistake[]): Fault[] {
   const faults: Fault[] = mistakes.map(({ path, message }) => {
+    if (isAdded(added, path)) return { file: 'extend.options', path, message }
     const inDocument = openapi === undefined ? null : faultInOpenapi(openapi, path, message)
     if (inDocument !== null) return inDocument
     const at = Number(API_KEY.exec(path)?.[1] ?? -1)

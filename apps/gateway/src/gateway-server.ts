@@ -1,8 +1,10 @@
 import { setTimeout as wait } from 'node:timers/promises'
+import type { RevokedSubject, RevokedToken } from '@portcullis/auth'
 import { internalKeySet } from '@portcullis/gateway'
 import { Counter, Registry } from '@prometheus-io/client'
 import type { FastifyBaseLogger } from 'fastify'
-import { type Config, internalTokenOf, readConfig } from './config.ts'
+import { type Config, internalTokenOf, type ReadConfig, readConfig } from './config.ts'
+import type { Extension } from './extension.ts'
 import { Gateway, loggerOf } from './gateway.ts'
 import { Operation } from './operation.ts'
 import type { Serving } from './serving.ts'
@@ -19,6 +21,10 @@ export interface StartOptions {
   readonly watch?: boolean
   /** Processes that answer clients, by node:cluster. Default 0: this one does. */
   readonly workers?: number
+  /** What no file can say: functions, clients of stores, routes of this process. Not with `workers`. */
+  readonly extend?: Extension | undefined
+  /** Takes the log lines. Default: JSON on the standard output, at the file's `logLevel`. Not with `workers`. */
+  readonly logger?: FastifyBaseLogger | undefined
 }
 
 /** A gateway that answers. */
@@ -30,6 +36,16 @@ export interface GatewayServer {
    * @throws ConfigError, or what the rooms refuse to boot with
    */
   reload(): Promise<void>
+  /**
+   * Refuses a token from now on, by later readings of the file too.
+   * @throws as `revoke()` of @portcullis/auth; a TypeError with workers that share no Redis
+   */
+  revoke(token: RevokedToken): Promise<void>
+  /**
+   * Refuses all tokens of a subject that were issued until now.
+   * @throws as `revoke` does
+   */
+  revokeSubject(subject: RevokedSubject): Promise<void>
   /** Says that it is not ready, lets what is under way end, and closes. */
   close(): Promise<void>
 }
@@ -39,12 +55,15 @@ export interface GatewayServer {
  * @throws ConfigError with every mistake, each with its line; what the rooms refuse to boot with
  */
 export async function startGateway(options: StartOptions): Promise<GatewayServer> {
-  const { file, env = process.env, watch = true, workers = 0 } = options
-  const first = readConfig(file, env)
+  const { file, env = process.env, watch = true, workers = 0, extend = {} } = options
+  if (workers > 0 && (options.extend ?? options.logger) !== undefined)
+    throw new TypeError('functions of this process cannot go to workers: give `extend` and `logger`, or `workers`')
+  const read = (): ReadConfig => readConfig(file, env, extend.options)
+  const first = read()
   let { config } = first
-  const logger = loggerOf(config)
+  const logger = options.logger ?? loggerOf(config)
   const serving: Serving =
-    workers === 0 ? await Gateway.open(config, logger) : await Workers.open(config, workers, logger)
+    workers === 0 ? await Gateway.open(config, logger, extend.routes) : await Workers.open(config, workers, logger)
   let closing = false
   let keySet = internalKeySet(internalTokenOf(config))
   const own = new Registry()
@@ -81,33 +100,35 @@ export async function startGateway(options: StartOptions): Promise<GatewayServer
 
   let reloading: Promise<void> = Promise.resolve()
   const reload = (): Promise<void> => {
-    const next = reloading.then(async () => {
+    const reloaded = reloading.then(async () => {
       if (closing) return
-      const read = readConfig(file, env)
-      tellOfRestart(config, read.config, logger)
+      const next = read()
+      tellOfRestart(config, next.config, logger)
       const published = keySet
       // Before the first token that a new key signs.
-      keySet = internalKeySet(internalTokenOf(read.config))
+      keySet = internalKeySet(internalTokenOf(next.config))
       try {
-        await serving.replace(read.config)
+        await serving.replace(next.config)
       } catch (error) {
         keySet = published
         throw error
       }
-      config = read.config
+      config = next.config
       stopWatching()
-      stopWatching = closing ? () => {} : watchWhatWasRead(read.files)
+      stopWatching = closing ? () => {} : watchWhatWasRead(next.files)
       reloads.inc({ outcome: 'done' })
       logger.info('gateway: reloaded')
     })
-    reloading = next.catch(() => reloads.inc({ outcome: 'refused' }))
-    return next
+    reloading = reloaded.catch(() => reloads.inc({ outcome: 'refused' }))
+    return reloaded
   }
 
   let closed: Promise<void> | undefined
   return {
     ports: { ...serving.ports, operation: operation.port },
     reload,
+    revoke: (token) => serving.revoke(token),
+    revokeSubject: (subject) => serving.revoke(subject),
     close: () =>
       (closed ??= (async () => {
         closing = true

@@ -1,13 +1,14 @@
 import Fastify, { type FastifyBaseLogger } from 'fastify'
 import { Redis } from 'ioredis'
-import { openKeySets } from '@portcullis/auth'
+import { openKeySets, openRevocations, revoke, revokeSubject } from '@portcullis/auth'
 import { openTargetStates, upstreamStatus } from '@portcullis/gateway'
 import { openMemory } from '@portcullis/rate-limit'
 import type { Config } from './config.ts'
+import type { Extension } from './extension.ts'
 import { Front } from './front.ts'
 import { Generation, type Outside } from './generation.ts'
 import { Metrics, type Snapshot } from './metrics.ts'
-import type { Ports, Serving } from './serving.ts'
+import type { Ports, Revoked, Serving } from './serving.ts'
 
 /** What one process answers clients with: its sockets, and whatever outlives a reading of the file. */
 export class Gateway implements Serving {
@@ -27,7 +28,7 @@ export class Gateway implements Serving {
   }
 
   /** @throws what the rooms refuse to boot with, and what the sockets say */
-  static async open(config: Config, logger: FastifyBaseLogger): Promise<Gateway> {
+  static async open(config: Config, logger: FastifyBaseLogger, routes?: Extension['routes']): Promise<Gateway> {
     const redis = config.redis === undefined ? undefined : openRedis(config.redis, logger)
     const metrics: Metrics = new Metrics(() => (front as Front).current.app)
     const outside: Outside = {
@@ -35,8 +36,10 @@ export class Gateway implements Serving {
       redis,
       quotas: openMemory(),
       keySets: openKeySets(),
+      revocations: openRevocations(),
       targetStates: openTargetStates(),
       observe: (app) => metrics.observe(app),
+      routes,
     }
     let front: Front | undefined
     let first: Generation | undefined
@@ -91,6 +94,11 @@ export class Gateway implements Serving {
     await prepared?.generation.app.close()
   }
 
+  revoke(revoked: Revoked): Promise<void> {
+    const { app } = this.#front.current
+    return 'tokenId' in revoked ? revoke(app, revoked) : revokeSubject(app, revoked)
+  }
+
   leave(): Promise<void> {
     this.#front.leave()
     return Promise.resolve()
@@ -113,8 +121,10 @@ export async function tryOut(config: Config): Promise<void> {
     redis: undefined,
     quotas: openMemory(),
     keySets: openKeySets(),
+    revocations: openRevocations(),
     targetStates: openTargetStates(),
     observe: () => {},
+    routes: undefined,
   })
   await app.close()
 }

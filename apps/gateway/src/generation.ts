@@ -3,7 +3,7 @@ import { createSecureServer, type Http2ServerRequest, type Http2Session, type Se
 import { createServer as createTls } from 'node:https'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import type { KeySets } from '@portcullis/auth'
+import type { KeySets, Revocations } from '@portcullis/auth'
 import type { TargetStates } from '@portcullis/gateway'
 import type { QuotaMemory } from '@portcullis/rate-limit'
 import security, { serverOptions } from '@portcullis/security'
@@ -15,6 +15,7 @@ import Fastify, {
 } from 'fastify'
 import type { Redis } from 'ioredis'
 import { type Config, roomsOf } from './config.ts'
+import type { Extension } from './extension.ts'
 
 /** What outlives every generation: opened once, given to each. */
 export interface Outside {
@@ -24,10 +25,14 @@ export interface Outside {
   readonly quotas: QuotaMemory
   /** The keys that issuers publish. */
   readonly keySets: KeySets
+  /** Which tokens are refused before they expire. */
+  readonly revocations: Revocations
   /** Which targets are given up. */
   readonly targetStates: TargetStates
   /** Adds what an operator wants to know of requests. */
   readonly observe: (app: FastifyInstance) => void
+  /** Declares routes of code, beside those of the file. */
+  readonly routes: Extension['routes']
 }
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void
@@ -84,6 +89,9 @@ export class Generation {
     try {
       outside.observe(app)
       await app.register(security, optionsOf(config, outside))
+      const { routes } = outside
+      // In a scope: its hooks and parsers are for its own routes.
+      if (routes !== undefined) await app.register(async (scope) => routes(scope))
       await app.ready()
     } catch (error) {
       await app.close()
@@ -222,19 +230,19 @@ function createServer(options: { https?: object; http2?: boolean; http?: object 
 }
 
 /** The rooms' options, with what outlives them put in. */
-function optionsOf(config: Config, { redis, quotas, keySets, targetStates }: Outside): object {
+function optionsOf(config: Config, { redis, quotas, keySets, revocations, targetStates }: Outside): object {
   const rooms = roomsOf(config)
   const { rateLimit, auth, gateway } = rooms
   const shared = redis === undefined ? {} : { redis }
   if (rateLimit !== undefined && rateLimit !== false)
-    rooms.rateLimit = { ...rateLimit, store: { ...rateLimit.store, memory: quotas, ...shared } }
+    rooms.rateLimit = { ...rateLimit, store: { ...shared, ...rateLimit.store, memory: quotas } }
   if (gateway !== undefined && gateway !== false) rooms.gateway = { ...gateway, targetStates }
   if (auth !== undefined && auth !== false) {
     const { jwt, revocation } = auth
     rooms.auth = {
       ...auth,
       ...(jwt === undefined ? {} : { jwt: { ...jwt, keySets } }),
-      ...(revocation === undefined ? {} : { revocation: { ...revocation, ...shared } }),
+      ...(revocation === undefined ? {} : { revocation: { ...shared, ...revocation, memory: revocations } }),
     }
   }
   return rooms

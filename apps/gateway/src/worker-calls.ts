@@ -1,6 +1,6 @@
 import type { Config } from './config.ts'
 import type { Snapshot } from './metrics.ts'
-import type { Ports } from './serving.ts'
+import type { Ports, Revoked } from './serving.ts'
 
 /** What the first process asks of a worker, and what that gives. */
 export interface Calls {
@@ -8,6 +8,7 @@ export interface Calls {
   prepare: { readonly given: Config; readonly gives: null }
   proceed: { readonly given: null; readonly gives: null }
   discard: { readonly given: null; readonly gives: null }
+  revoke: { readonly given: Revoked; readonly gives: null }
   leave: { readonly given: null; readonly gives: null }
   close: { readonly given: null; readonly gives: null }
   isReady: { readonly given: null; readonly gives: boolean }

@@ -17,6 +17,7 @@ const acts: { readonly [Name in CallName]: (given: Calls[Name]['given']) => Prom
   prepare: (config) => opened().prepare(config).then(nothing),
   proceed: () => opened().proceed().then(nothing),
   discard: () => opened().discard().then(nothing),
+  revoke: (revoked) => opened().revoke(revoked).then(nothing),
   leave: () => opened().leave().then(nothing),
   close: () => opened().close().then(nothing),
   isReady: () => opened().isReady(),

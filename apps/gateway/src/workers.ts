@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Config } from './config.ts'
 import { aggregate, type Snapshot } from './metrics.ts'
-import type { Ports, Serving } from './serving.ts'
+import type { Ports, Revoked, Serving } from './serving.ts'
 import type { Answer, CallName, Calls } from './worker-calls.ts'
 
 /** Milliseconds: between the end of a worker and its successor, doubled by each that ends soon; and what "soon" is. */
@@ -94,6 +94,15 @@ export class Workers implements Serving {
     this.#config = next
     // One that ends meanwhile is followed by one that begins with the next reading.
     await Promise.allSettled(this.#each('proceed', null))
+  }
+
+  /** One worker is told, and the others by Redis: those that follow later, too. */
+  async revoke(revoked: Revoked): Promise<void> {
+    const [member] = this.#members
+    if (this.#config.redis === undefined)
+      throw new TypeError('workers know of what is revoked by `redis` alone: set it')
+    if (member === undefined) throw new Error('no worker answers')
+    await this.#call(member, 'revoke', revoked)
   }
 
   async leave(): Promise<void> {

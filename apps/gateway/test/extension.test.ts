@@ -1,0 +1,205 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { createApiKey } from '@portcullis/auth'
+import Fastify from 'fastify'
+import { SignJWT } from 'jose'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { keys, start as startExample } from '../example/in-code.ts'
+import { ConfigError, type Extension, type GatewayServer, startGateway, type StartOptions } from '../src/index.ts'
+import { configFor, startService, writeConfig } from './stage.ts'
+
+async function start(options: StartOptions): Promise<GatewayServer> {
+  const gateway = await startGateway({ watch: false, env: {}, ...options })
+  onTestFinished(() => gateway.close())
+  return gateway
+}
+
+/** A file whose route wants a credential. */
+function guarded(port: number, auth: string, policy = '{ auth: {} }'): string {
+  return configFor(port, { policy, more: `auth: ${auth}\n` }).replace(/.*dangerouslyWithoutAuth.*\n/, '')
+}
+
+const ask = (gateway: GatewayServer, path = '/a', headers: Record<string, string> = {}): Promise<Response> =>
+  fetch(`http://127.0.0.1:${gateway.ports.public}${path}`, { headers })
+
+/** Every mistake that a start or a reload is refused with. */
+async function faults(refused: Promise<unknown>): Promise<string[]> {
+  const error = await refused.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  )
+  expect(error).toBeInstanceOf(ConfigError)
+  return (error as ConfigError).faults.map(({ file = 'gateway.yaml', path }) => `${file} ${path}`)
+}
+
+it('the example answers its own route, to holders of keys that its code finds', async () => {
+  const service = await startService()
+  const { file } = writeConfig(guarded(service.port, '{ apiKeys: { prefix: ptc } }'))
+  const gateway = await startExample({ file, env: {}, watch: false })
+  onTestFinished(() => gateway.close())
+  const { key, entry } = createApiKey({ subject: 'masum', roles: ['operator'] })
+  keys.set(entry.id, entry)
+  const own = await ask(gateway, '/status', { 'x-api-key': key })
+  expect([own.status, await own.json()]).toEqual([200, { open: true }])
+  expect((await ask(gateway, '/a', { 'x-api-key': key })).status).toBe(200)
+  expect((await ask(gateway, '/status')).status).toBe(401)
+  const metrics = await (await fetch(`http://127.0.0.1:${gateway.ports.operation}/metrics`)).text()
+  expect(metrics).toMatch(/^gateway_requests_total\{route="\/status",method="GET",status="200"\} 1$/m)
+})
+
+describe('options of code', () => {
+  it('are judged with those of the file: all mistakes at once, each where it stands', async () => {
+    const { file } = writeConfig(`${guarded(1, '{ apiKeys: {} }')}limits: {}\n`)
+    const options = { auth: { apiKeys: { find: 'keys', cachefor: 5 } } } as unknown as Extension['options']
+    expect(await faults(start({ file, extend: { options } }))).toEqual([
+      'gateway.yaml limits',
+      'extend.options auth.apiKeys.cachefor',
+      'extend.options auth.apiKeys.find',
+    ])
+  })
+
+  it('give the file no words of code, and take nothing that the process gives itself', async () => {
+    const service = await startService()
+    const more = 'auth: { apiKeys: { find: keys }, revocation: { redis: {} } }\naudit: { logger: {} }\n'
+    const { file } = writeConfig(guarded(service.port, '{}').replace('auth: {}\n', more))
+    const keySets = { take: () => {} } as never
+    const options = { auth: { apiKeys: { find: () => null }, jwt: { keySets } } } as unknown as Extension['options']
+    const found = await faults(start({ file, extend: { options } }))
+    expect(found).toEqual(
+      expect.arrayContaining([
+        'gateway.yaml audit.logger',
+        'gateway.yaml auth.revocation.redis',
+        'extend.options auth.apiKeys.find',
+        'extend.options auth.jwt.keySets',
+      ]),
+    )
+  })
+
+  it('are judged again at each reload, which leaves everything as it is', async () => {
+    const service = await startService()
+    const config = writeConfig(guarded(service.port, '{ apiKeys: {} }'))
+    const { key, entry } = createApiKey({ subject: 'masum' })
+    const extend: Extension = { options: { auth: { apiKeys: { find: () => entry } } } }
+    const gateway = await start({ file: config.file, extend })
+    config.write(guarded(service.port, '{ apiKeys: { header: authorization } }'))
+    expect(await faults(gateway.reload())).toEqual(['gateway.yaml auth.apiKeys.header'])
+    expect((await ask(gateway, '/a', { 'x-api-key': key })).status).toBe(200)
+    config.write(guarded(service.port, '{ apiKeys: { header: x-key } }'))
+    await gateway.reload()
+    expect((await ask(gateway, '/a', { 'x-key': key })).status).toBe(200)
+  })
+})
+
+describe('a route of code', () => {
+  const find: Extension['options'] = { auth: { apiKeys: { find: () => null } } }
+
+  it('that says nothing of auth admits nobody', async () => {
+    const { file } = writeConfig(guarded(1, '{ apiKeys: {} }'))
+    const routes: Extension['routes'] = (scope) => void scope.get('/open', async () => 'open')
+    const gateway = await start({ file, extend: { options: find, routes } })
+    expect((await ask(gateway, '/open')).status).toBe(401)
+  })
+
+  it.each<[string, Extension['routes'], RegExp]>([
+    [
+      'misspells its policy',
+      (scope) => void scope.get('/b', { config: { security: { auth: { scope: ['a'] } } } as object }, async () => 'b'),
+      /GET \/b auth\.scope {2}is not an option/,
+    ],
+    [
+      'has the path of one of the file',
+      (scope) => void scope.get('/a', { config: { security: { auth: false } } }, async () => 'mine'),
+      /'GET' already declared for route '\/a'/,
+    ],
+    [
+      'throws',
+      () => {
+        throw new Error('not today')
+      },
+      /not today/,
+    ],
+  ])('that %s does not start', async (_what, routes, why) => {
+    const { file } = writeConfig(guarded(1, '{ apiKeys: {} }'))
+    await expect(start({ file, extend: { options: find, routes } })).rejects.toThrow(why)
+  })
+
+  it('whose policy the next reading does not admit leaves the old one running', async () => {
+    const service = await startService()
+    const limited = 'rateLimit: { policies: [{ name: a, limit: 100, window: 60 }] }\n'
+    const config = writeConfig(configFor(service.port, { more: limited }))
+    const security = { rateLimit: { policies: [{ name: 'b', limit: 5, window: 60, partitionBy: 'ip' }] } } as const
+    const routes: Extension['routes'] = (scope) => void scope.get('/b', { config: { security } }, async () => 'b')
+    const gateway = await start({ file: config.file, extend: { routes } })
+    config.write(configFor(service.port, { rewrite: '/new' }))
+    await expect(gateway.reload()).rejects.toThrow(/GET \/b/)
+    expect(await (await ask(gateway)).text()).toBe('"/a"')
+    config.write(configFor(service.port, { rewrite: '/new', more: limited }))
+    await gateway.reload()
+    expect([await (await ask(gateway)).text(), await (await ask(gateway, '/b')).text()]).toEqual(['"/new"', 'b'])
+  })
+
+  it('has hooks of its own: none of them sees what the file forwards', async () => {
+    const service = await startService()
+    const { file } = writeConfig(configFor(service.port))
+    const seen: string[] = []
+    const routes: Extension['routes'] = (scope) => {
+      scope.addHook('onRequest', async ({ url }) => void seen.push(url))
+      scope.get('/b', async () => 'b')
+    }
+    const gateway = await start({ file, extend: { routes } })
+    for (const path of ['/a', '/b', '/nowhere']) await (await ask(gateway, path)).text()
+    expect(seen).toEqual(['/b'])
+  })
+})
+
+it('a logger of code takes the lines', async () => {
+  const lines: string[] = []
+  const { log } = Fastify({ logger: { level: 'info', stream: { write: (line: string) => void lines.push(line) } } })
+  const { file } = writeConfig(configFor(1))
+  await start({ file, logger: log })
+  expect(lines.some((line) => line.includes('gateway: answering'))).toBe(true)
+})
+
+it('code that cannot go to workers is refused', async () => {
+  const { file } = writeConfig(configFor(1))
+  await expect(start({ file, workers: 2, extend: {} })).rejects.toThrow(/cannot go to workers/)
+})
+
+describe('a stolen token that was revoked, presented after a reload', () => {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const issuer = 'https://id.example.com'
+  const env = { PUBLIC_KEY: publicKey.export({ type: 'spki', format: 'pem' }).toString() }
+  const jwt = `{ key: '\${PUBLIC_KEY}', issuer: '${issuer}', audience: api, algorithms: [ES256] }`
+  const tokenOf = (subject: string, jti: string): Promise<string> =>
+    new SignJWT({ jti })
+      .setProtectedHeader({ alg: 'ES256', typ: 'at+jwt' })
+      .setIssuer(issuer)
+      .setAudience('api')
+      .setSubject(subject)
+      .setIssuedAt()
+      .setExpirationTime('1h')
+      .sign(privateKey)
+
+  it('is refused by every later reading, though one of them revoked nothing, or accepts older tokens', async () => {
+    const service = await startService()
+    const text = (revocation: string): string => guarded(service.port, `{ jwt: ${jwt}${revocation} }`)
+    const config = writeConfig(text(', revocation: { maxTokenAge: 300 }'))
+    const gateway = await start({ file: config.file, env })
+    const [stolen, lost, other] = await Promise.all([tokenOf('101', 'a'), tokenOf('102', 'b'), tokenOf('103', 'c')])
+    const statuses = (): Promise<number[]> =>
+      Promise.all(
+        [stolen, lost, other].map(async (one) => (await ask(gateway, '/a', { authorization: `Bearer ${one}` })).status),
+      )
+    expect(await statuses()).toEqual([200, 200, 200])
+    await gateway.revoke({ issuer, tokenId: 'a' })
+    await gateway.revokeSubject({ issuer, subject: '102' })
+    expect(await statuses()).toEqual([401, 401, 200])
+    await gateway.reload()
+    expect(await statuses()).toEqual([401, 401, 200])
+    config.write(text(''))
+    await gateway.reload()
+    await expect(gateway.revoke({ issuer, tokenId: 'c' })).rejects.toMatchObject({ code: 'PTC_AUTH_REVOCATION_ABSENT' })
+    config.write(text(', revocation: {}'))
+    await gateway.reload()
+    expect(await statuses()).toEqual([401, 401, 200])
+  })
+})
