@@ -7,15 +7,11 @@ import type { KeySets, Revocations } from '@portcullis/auth'
 import type { TargetStates } from '@portcullis/gateway'
 import type { QuotaMemory } from '@portcullis/rate-limit'
 import security, { serverOptions } from '@portcullis/security'
-import Fastify, {
-  LogController,
-  type FastifyBaseLogger,
-  type FastifyInstance,
-  type FastifyServerOptions,
-} from 'fastify'
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import type { Redis } from 'ioredis'
 import { type Config, roomsOf } from './config.ts'
 import type { Extension } from './extension.ts'
+import { RequestLog } from './request-log.ts'
 
 /** What outlives every generation: opened once, given to each. */
 export interface Outside {
@@ -82,7 +78,7 @@ export class Generation {
       ...options,
       loggerInstance: outside.logger,
       // The access record says the same, once.
-      logController: new LogController({ disableRequestLogging: config.audit !== false }),
+      ...(config.audit === false ? {} : { logController: new RequestLog() }),
       serverFactory,
     } as never) as unknown as FastifyInstance
     const generation = new Generation(app, server as unknown as Server)

@@ -151,6 +151,21 @@ describe('a route of code', () => {
   })
 })
 
+it('a route of code that fails is logged: the error, and nothing of the request', async () => {
+  const lines: string[] = []
+  const { log } = Fastify({ logger: { level: 'info', stream: { write: (line: string) => void lines.push(line) } } })
+  const { file } = writeConfig(configFor(1))
+  const routes: Extension['routes'] = (scope) => {
+    scope.get('/b', () => {
+      throw new Error('the store has burnt')
+    })
+  }
+  const gateway = await start({ file, logger: log, extend: { routes } })
+  expect((await ask(gateway, '/b?token=secret')).status).toBe(500)
+  expect(lines.filter((line) => line.includes('the store has burnt'))).toHaveLength(1)
+  expect(lines.join('')).not.toContain('secret')
+})
+
 it('a logger of code takes the lines', async () => {
   const lines: string[] = []
   const { log } = Fastify({ logger: { level: 'info', stream: { write: (line: string) => void lines.push(line) } } })
