@@ -1,6 +1,6 @@
 import { createServer as createPlain, type RequestListener, type Server } from 'node:http'
 import { createServer as createTls } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, isIP } from 'node:net'
 import { once } from 'node:events'
 import { serverOptions } from '@portcullis/security'
 import type { Config } from './config.ts'
@@ -25,8 +25,8 @@ export class Operation {
   }
 
   static async listen(facts: Facts, { host, port, tls }: Config['operation']): Promise<Operation> {
-    const answer = answerWith(facts)
-    const times = { requestTimeout: 5_000, headersTimeout: 2_000 }
+    const answer = answerWith(facts, LOOPBACK.test(host))
+    const times = { requestTimeout: 5_000, headersTimeout: 2_000, connectionsCheckingInterval: 1_000 }
     const { https } = serverOptions(tls === undefined ? {} : { https: tls }) as { https?: object }
     const server = https === undefined ? createPlain(times, answer) : createTls({ ...https, ...times }, answer)
     server.listen({ host, port })
@@ -44,8 +44,21 @@ export class Operation {
   }
 }
 
-function answerWith(facts: Facts): RequestListener {
+const LOOPBACK = /^(?:localhost|127\..*|::1)$/
+
+/** Addresses of this machine, under names that nobody else can give it. */
+function isLocal(host: string): boolean {
+  const name = host.replace(/:\d*$/, '').toLowerCase()
+  return isIP(name.replace(/^\[|\]$/g, '')) !== 0 || name === 'localhost' || name.endsWith('.localhost')
+}
+
+/** @param local refuses names that pages of a browser on this machine may have given it (DNS rebinding) */
+function answerWith(facts: Facts, local: boolean): RequestListener {
   return (request, response) => {
+    response.setHeader('x-content-type-options', 'nosniff')
+    response.setHeader('cross-origin-resource-policy', 'same-origin')
+    const { host } = request.headers
+    if (local && host !== undefined && !isLocal(host)) return void response.writeHead(403).end()
     const [pathname = ''] = (request.url ?? '').split('?')
     const fact = Object.hasOwn(facts, pathname) ? facts[pathname] : undefined
     if (fact === undefined) return void response.writeHead(404).end()
