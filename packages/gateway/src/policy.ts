@@ -2,12 +2,13 @@ import type { HTTPMethods, RouteSecurity } from 'fastify'
 import type { Patience } from './bodies.ts'
 import { thumbprint } from './internal-keys.ts'
 import { readKey, type TokenTerms } from './internal-token.ts'
-import { compileLocations } from './locations.ts'
+import { compileLocations, compileWayBack, type WayBack } from './locations.ts'
 import type { GatewayOptions, GatewayRoute, UpstreamOptions, WebSocketOptions } from './options.ts'
 import { compileForwarded } from './request-fields.ts'
-import { compileRewrite, hostPattern, type Rewrite } from './rewrite.ts'
+import { compileRewrite, type Rewrite } from './rewrite.ts'
 import type { LocationMap } from './response-fields.ts'
 import { type RouteSchemas, schemaCompiler } from './schemas/route-schemas.ts'
+import { compileTwins, hostPattern, type Twins } from './twins.ts'
 import type { HealthTerms } from './upstreams/health.ts'
 import { compileNetworks, type MayReach } from './upstreams/networks.ts'
 import type { TargetTerms } from './upstreams/target.ts'
@@ -65,7 +66,6 @@ export interface GatewayPolicy {
  * @param prefix the prefix of the scope the routes are declared in.
  */
 export function compilePolicy(options: Readonly<GatewayOptions>, prefix: string): GatewayPolicy {
-  const schemasOf = schemaCompiler(options)
   const mayReach = compileNetworks(options.privateNetworks ?? [])
   const upstreams = Object.entries(options.upstreams).map(([name, one]) =>
     compileUpstream(name, one, options, mayReach),
@@ -75,9 +75,17 @@ export function compilePolicy(options: Readonly<GatewayOptions>, prefix: string)
   const key = readKey(internalToken.key, algorithm)
   if (typeof key === 'string') throw new TypeError(`internalToken.key ${key}`)
   const { grace, bytesPerSecond } = options.slowReaders as Required<NonNullable<GatewayOptions['slowReaders']>>
+  const byUpstream = Map.groupBy(options.routes, ({ upstream }) => upstream)
+  const ofAll: OfAllRoutes = {
+    prefix,
+    upstreams: new Map(upstreams.map((one) => [one.name, one])),
+    schemasOf: schemaCompiler(options),
+    twinsOf: compileTwins(options.routes, methodsOf),
+    waysBack: new Map([...byUpstream].map(([name, routes]) => [name, compileWayBack(routes)])),
+  }
   return {
     upstreams,
-    routes: options.routes.map((route, index) => compileRoute(route, index, options, prefix, upstreams, schemasOf)),
+    routes: options.routes.map((route, index) => compileRoute(route, index, options, ofAll)),
     forwarded: compileForwarded(options.forwardFields ?? []),
     token: {
       issuer: internalToken.issuer,
@@ -155,15 +163,22 @@ export function methodsOf({ match: { method } }: GatewayRoute): readonly HTTPMet
   return Array.isArray(method) ? method : [method ?? 'GET']
 }
 
+/** What is known of all routes before each is compiled. */
+interface OfAllRoutes {
+  readonly prefix: string
+  readonly upstreams: ReadonlyMap<string, UpstreamPolicy>
+  readonly schemasOf: ReturnType<typeof schemaCompiler>
+  readonly twinsOf: (route: GatewayRoute) => Twins
+  readonly waysBack: ReadonlyMap<string, WayBack>
+}
+
 function compileRoute(
   route: GatewayRoute,
   index: number,
   options: Readonly<GatewayOptions>,
-  prefix: string,
-  upstreams: readonly UpstreamPolicy[],
-  schemasOf: ReturnType<typeof schemaCompiler>,
+  { prefix, upstreams, schemasOf, twinsOf, waysBack }: OfAllRoutes,
 ): RoutePolicy {
-  const { targets } = upstreams.find(({ name }) => name === route.upstream) as UpstreamPolicy
+  const { targets } = upstreams.get(route.upstream) as UpstreamPolicy
   const { path, host } = route.match
   const headersTimeout = milliseconds(route.timeouts?.headers)
   const ofAll = options.upstreams[route.upstream]?.timeouts?.headersMs
@@ -177,7 +192,7 @@ function compileRoute(
     path,
     host: host === undefined ? null : hostPattern(host),
     upstream: route.upstream,
-    rewrite: compileRewrite(route, options.routes, methodsOf, prefix),
+    rewrite: compileRewrite(route, twinsOf(route), prefix),
     cookies:
       route.forwardCookies === undefined || route.forwardCookies.length === 0 ? null : new Set(route.forwardCookies),
     bodyLimit: route.bodyLimit ?? (options.bodyLimit as number),
@@ -191,7 +206,7 @@ function compileRoute(
     publicLocation: compileLocations(
       targets.map(({ way }) => way.origin.origin),
       route,
-      options.routes,
+      waysBack.get(route.upstream) as WayBack,
       prefix,
     ),
     security: route.policy,

@@ -1,6 +1,6 @@
-import { isDeepStrictEqual } from 'node:util'
 import type { GatewayRoute } from './options.ts'
 import { compileTemplate, faultOfPath, type PathParams } from './path.ts'
+import { decoded, type Twins } from './twins.ts'
 
 /** A request's way to its route. */
 export interface Asked {
@@ -17,21 +17,11 @@ export interface Asked {
 /** The path to ask the upstream for; null: the request may not go. */
 export type Rewrite = (asked: Asked) => string | null
 
-/** The name in a Host field, with any port. */
-export const hostPattern = (host: string): RegExp =>
-  new RegExp(String.raw`^${host.replaceAll('.', String.raw`\.`)}(?::\d+)?$`, 'i')
-
 /**
  * Compiles what becomes of a route's paths: its parameters, byte for byte as they were sent, in `rewrite`.
- * @param methods of the route
  * @param prefix of the scope that the routes are declared in
  */
-export function compileRewrite(
-  route: GatewayRoute,
-  routes: readonly GatewayRoute[],
-  methodsOf: (route: GatewayRoute) => readonly string[],
-  prefix: string,
-): Rewrite {
+export function compileRewrite(route: GatewayRoute, twins: Twins, prefix: string): Rewrite {
   const { path: template } = route.match
   const names = compileTemplate(template).params
   const { rewrite: target = template } = route
@@ -42,7 +32,6 @@ export function compileRewrite(
   const depth = prefix.replace(/\/$/, '').split('/').length - 1
   const places = names.map((name) => template.split('/').indexOf(name === '*' ? '*' : `:${name}`) + depth)
   const parts = partsOf(target, names)
-  const twins = compileTwins(route, routes, methodsOf)
   return ({ path, params, host, judged }) => {
     const isOrdinary = ORDINARY.test(path)
     if (!isOrdinary) {
@@ -88,64 +77,3 @@ function restOf(path: string, slashes: number): string {
 
 /** Dots and spaces alone, which are no name on Windows. */
 const NAMELESS = /\/(?:\.|%2e|%20)+(?:[;/]|%3b|$)/i
-
-const decoded = (text: string): string => (text.includes('%') ? decodeURIComponent(text) : text)
-
-/** What a service may take a path for. */
-interface Twins {
-  /** Ordinary paths are read as the router reads them. */
-  readonly ordinary: boolean
-  have(segments: readonly string[], host: string | undefined): boolean
-}
-
-/**
- * Routes whose policy would be another one, and that a service may take a path of this one for: it need not tell
- * `/files/Secret`, `/files/secret/` and `/files/secret` apart, where the router does.
- */
-function compileTwins(
-  route: GatewayRoute,
-  routes: readonly GatewayRoute[],
-  methodsOf: (route: GatewayRoute) => readonly string[],
-): Twins {
-  const methods = new Set(methodsOf(route))
-  const twins = routes
-    .filter(
-      (other) =>
-        other !== route &&
-        other.upstream === route.upstream &&
-        !isDeepStrictEqual(other.policy, route.policy) &&
-        methodsOf(other).some((method) => methods.has(method)),
-    )
-    .map(({ match: { path, host } }) => {
-      const folded = path
-        .split('/')
-        .map((text) => (/^[:*]/.test(text) ? text : fold(text)))
-        .join('/')
-      return {
-        host: host === undefined ? null : hostPattern(host),
-        ordinary: folded === path,
-        exact: compileTemplate(path),
-        loose: compileTemplate(folded),
-      }
-    })
-  return {
-    ordinary: twins.every(({ ordinary }) => ordinary),
-    have(segments, host) {
-      if (twins.length === 0) return false
-      const exact = `/${segments.map(decoded).join('/')}`
-      const loose = `/${segments.map(fold).filter(Boolean).join('/')}`
-      return twins.some(
-        (twin) =>
-          (twin.host === null || (host !== undefined && twin.host.test(host))) &&
-          twin.loose.match(loose) !== null &&
-          twin.exact.match(exact) === null,
-      )
-    },
-  }
-}
-
-/** A segment as the most careless service reads it: decoded, cut at `;`, without case, without dots and spaces at its end. */
-function fold(segment: string): string {
-  const [name = ''] = decoded(segment).normalize('NFKC').split(';', 1)
-  return name.toLowerCase().replace(/[. ]+$/, '')
-}

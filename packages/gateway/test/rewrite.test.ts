@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { GatewayRoute } from '../src/index.ts'
 import { methodsOf } from '../src/policy.ts'
 import { type Asked, compileRewrite } from '../src/rewrite.ts'
+import { compileTwins } from '../src/twins.ts'
 import { rawExchange, send, stage, startBackend } from './stage.ts'
 
 const route = (path: string, more: Partial<GatewayRoute> = {}, host?: string): GatewayRoute => ({
@@ -23,7 +24,8 @@ function ask(
   const rest = path.slice(prefix.length).split('/').slice(place).join('/')
   const name = first.match.path.split('/')[place]?.replace(':', '') ?? '*'
   const params = { [name]: rest.includes('%') ? decodeURIComponent(rest) : rest }
-  return compileRewrite(first, routes, methodsOf, prefix)({ path, params, host: 'a', judged: false, ...asked })
+  const twins = compileTwins(routes, methodsOf)(first)
+  return compileRewrite(first, twins, prefix)({ path, params, host: 'a', judged: false, ...asked })
 }
 
 describe('a path with parameters', () => {

@@ -20,6 +20,9 @@ export interface Members {
   readonly required: readonly string[]
 }
 
+/** Words by which a schema is more than what is written in it. */
+const OF_A_WHOLE = /"(?:\$ref|discriminator|readOnly|writeOnly)":/
+
 /** Compiles schemas of one direction. Schemas of one whole share what they refer to. */
 export class Compiler {
   readonly #direction: Direction
@@ -40,6 +43,7 @@ export class Compiler {
   constructor(direction: Direction) {
     this.#direction = direction
     this.#ajv = new Ajv2020({
+      code: { optimize: false },
       // What a schema may say was looked through already.
       strict: false,
       // 1e400 is Infinity to JavaScript, and no number in JSON.
@@ -73,13 +77,19 @@ export class Compiler {
 
   /** Compiles an object that has those members, and no others. */
   compileMembers({ properties, required }: Members): Judge {
-    const named = Object.entries(properties).map(([name, place]) => [name, { $ref: this.#reference(place) }])
+    const named = Object.entries(properties).map(([name, place]) => [name, this.#inPlace(place)])
     const schema = { type: 'object', additionalProperties: false, required, properties: Object.fromEntries(named) }
     // Most operations have the parameters of others, or none.
     const key = JSON.stringify(schema)
     const validate = this.#members.get(key) ?? this.#ajv.compile(schema)
     this.#members.set(key, validate)
     return { validate, names: new Set(Object.keys(properties)) }
+  }
+
+  /** A schema that refers to nothing, as it is written: it stands in many places. */
+  #inPlace(place: Place): unknown {
+    const { value = {} } = followed(place) ?? place
+    return OF_A_WHOLE.test(JSON.stringify(value)) ? { $ref: this.#reference(place) } : value
   }
 
   #reference(place: Place): string {
