@@ -5,5 +5,5 @@ declare module 'autocannon' {
     connections: number
     duration: number
     requests: { headers: Record<string, string> }[]
-  }): Promise<{ requests: { total: number }; non2xx: number; errors: number }>
+  }): Promise<{ requests: { total: number }; latency: { p99: number }; non2xx: number; errors: number }>
 }

@@ -12,13 +12,28 @@ export interface Setup {
   readonly constantFields: readonly (readonly [name: string, value: string])[]
   /** What `keys` made for the servers. */
   readonly entries?: readonly object[]
+  /** The port of the service that is asked behind them. */
+  readonly backend?: number
+}
+
+/** A server that is no app: it listens, and tells its CPU. */
+export interface Program {
+  readonly port: number
+  cpu(): Cpu
+  close(): void
 }
 
 /** One comparison: apps that answer the same request. */
 export interface Comparison {
   readonly title: string
   /** Each makes an app; the server process adds the route. */
-  readonly subjects: Readonly<Record<string, (setup: Setup) => FastifyInstance | Promise<FastifyInstance>>>
+  readonly subjects: Readonly<
+    Record<string, (setup: Setup) => FastifyInstance | Program | Promise<FastifyInstance | Program>>
+  >
+  /** What is asked; default `/`. */
+  readonly path?: string
+  /** Apps get no route: they ask the service behind them, which a process of its own is. */
+  readonly proxies?: boolean
   /** The subject that does nothing. */
   readonly bare: string
   /** The subject whose added CPU is 1. */

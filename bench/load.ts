@@ -12,10 +12,17 @@ export interface Load {
   readonly tool: 'wrk' | 'autocannon'
   /**
    * @param expected what all answers have to be; default 2xx
-   * @returns the number of answers, all of them as expected. @throws if any was not.
+   * @returns what was measured. @throws if any answer was not as expected.
    */
-  run(url: string, seconds: number, expected?: Expected): Promise<number>
+  run(url: string, seconds: number, expected?: Expected): Promise<Measured>
   close(): void
+}
+
+/** What a load measured. */
+export interface Measured {
+  readonly answers: number
+  /** Milliseconds that 99 of 100 answers took at most. */
+  readonly p99: number
 }
 
 /** What answers to a load have to be. */
@@ -30,12 +37,26 @@ export const PREFLIGHT = {
 } as const
 
 /** wrk where it is installed; autocannon, which takes more CPU than the servers, only as a smoke test. */
-export function openLoad(credentials: readonly Credential[], origin: string, preflights = false, post?: string): Load {
+export function openLoad(
+  credentials: readonly Credential[],
+  origin: string,
+  {
+    preflights = false,
+    post,
+    core,
+  }: { preflights?: boolean; post?: string | undefined; core?: number | undefined } = {},
+): Load {
   const wrkIsHere = spawnSync('wrk', ['-v']).error === undefined
-  return wrkIsHere ? wrk(credentials, origin, preflights, post) : cannon(credentials, origin, preflights, post)
+  return wrkIsHere ? wrk(credentials, origin, preflights, post, core) : cannon(credentials, origin, preflights, post)
 }
 
-function wrk(credentials: readonly Credential[], origin: string, preflights: boolean, post: string | undefined): Load {
+function wrk(
+  credentials: readonly Credential[],
+  origin: string,
+  preflights: boolean,
+  post: string | undefined,
+  core: number | undefined,
+): Load {
   const folder = mkdtempSync(join(tmpdir(), 'portcullis-bench-'))
   const list = join(folder, 'credentials')
   writeFileSync(
@@ -67,12 +88,14 @@ function wrk(credentials: readonly Credential[], origin: string, preflights: boo
         ...(preflights ? ['POST'] : []),
         ...(post === undefined ? [] : ['', body]),
       ]
-      const child = spawn('wrk', given, { stdio: ['ignore', 'pipe', 'inherit'] })
+      const [command, before] = core === undefined ? ['wrk', []] : ['taskset', ['-c', String(core), 'wrk']]
+      const child = spawn(command, [...before, ...given], { stdio: ['ignore', 'pipe', 'inherit'] })
       let output = ''
       child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
       await once(child, 'close')
-      const [, requests, refused, broken] = /^TOTAL (\d+) (\d+) (\d+)$/m.exec(output) ?? []
-      return counted(url, Number(requests), Number(refused), Number(broken), expected)
+      const [, requests, refused, broken, p99] = /^TOTAL (\d+) (\d+) (\d+) (\d+)$/m.exec(output) ?? []
+      const answers = counted(url, Number(requests), Number(refused), Number(broken), expected)
+      return { answers, p99: Number(p99) / 1000 }
     },
     close: () => rmSync(folder, { recursive: true }),
   }
@@ -95,7 +118,8 @@ function cannon(
     tool: 'autocannon',
     async run(url, seconds, expected = 'admitted') {
       const result = await autocannon({ url, connections: CONNECTIONS, duration: seconds, requests })
-      return counted(url, result.requests.total, result.non2xx, result.errors, expected)
+      const answers = counted(url, result.requests.total, result.non2xx, result.errors, expected)
+      return { answers, p99: result.latency.p99 }
     },
     close: () => undefined,
   }

@@ -22,10 +22,13 @@ export async function profile(
 ): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'portcullis-profile-'))
   try {
-    const server = await Server.start(comparison, subject, setup, ['--cpu-prof', `--cpu-prof-dir=${folder}`])
+    const server = await Server.start(comparison, subject, setup, {
+      execArgv: ['--cpu-prof', `--cpu-prof-dir=${folder}`],
+    })
     let requests = 0
     try {
-      requests = (await load.run(server.url, 2, 'either')) + (await load.run(server.url, seconds, expected))
+      requests =
+        (await load.run(server.url, 2, 'either')).answers + (await load.run(server.url, seconds, expected)).answers
       await server.finish()
     } finally {
       await server.stop()

@@ -40,7 +40,7 @@ const subjects = Object.keys(comparison.subjects).filter(
 const names = { issuer: 'https://id.example.com', audience: 'https://api.example.com' }
 const origin = 'https://app.example.com'
 const { publicKey, tokens } = signTokens(1000, names)
-const { preflights = false, apiKeys, refusing = [], post } = comparison
+const { preflights = false, apiKeys, refusing = [], post, proxies = false } = comparison
 const made = await comparison.keys?.(tokens.length)
 const credentials: readonly Credential[] =
   apiKeys === undefined
@@ -57,9 +57,14 @@ const headersWith = (credential: Credential = {}): Record<string, string> =>
 const headers = headersWith(credentials[0])
 /** Seconds of load before a process is measured: what runs often is compiled by then. */
 const WARM_UP = 2
-const load = openLoad(credentials, origin, preflights, post?.body)
+// What is measured has a core to itself; the load and the service behind share another.
+const [own, other] = proxies && cpus().length > 1 ? [0, 1] : []
+const load = openLoad(credentials, origin, { preflights, post: post?.body, core: other })
 const entries = made?.map(({ entry }) => entry)
 let setup: Setup = { publicKey, origin, ...names, constantFields: [], ...(entries === undefined ? {} : { entries }) }
+
+const backend = proxies ? await Server.start('backend', 'backend', setup, place(other)) : undefined
+if (backend !== undefined) setup = { ...setup, backend: backend.port }
 
 try {
   const { constantOf } = comparison
@@ -69,11 +74,17 @@ try {
   else await profile(name, values.profile, { setup, load, seconds, expected: expectedOf(values.profile) })
 } finally {
   load.close()
+  await backend?.stop()
+}
+
+function place(core: number | undefined): { core?: number; path?: string } {
+  const { path } = comparison
+  return { ...(core === undefined ? {} : { core }), ...(path === undefined ? {} : { path }) }
 }
 
 /** Starts a subject for as long as it is used. */
 async function served<T>(subject: string, use: (server: Server) => Promise<T>): Promise<T> {
-  const server = await Server.start(name, subject, setup)
+  const server = await Server.start(name, subject, setup, place(own))
   try {
     return await use(server)
   } finally {
@@ -110,6 +121,7 @@ async function compare(): Promise<void> {
   const cpu = new Map<string, number[]>(subjects.map((subject) => [subject, []]))
   const system = new Map<string, number[]>(subjects.map((subject) => [subject, []]))
   const rates = new Map<string, number[]>(subjects.map((subject) => [subject, []]))
+  const tails = new Map<string, number[]>(subjects.map((subject) => [subject, []]))
   for (let round = 0; round < rounds; round++) {
     // Another order each round: nobody always runs after the same neighbour.
     const shift = round % subjects.length
@@ -118,16 +130,17 @@ async function compare(): Promise<void> {
       await served(subject, async (server) => {
         await load.run(server.url, WARM_UP, refusing.includes(subject) ? 'either' : 'admitted')
         const before = await server.cpu()
-        const requests = await load.run(server.url, seconds, expectedOf(subject))
+        const { answers: requests, p99 } = await load.run(server.url, seconds, expectedOf(subject))
         const after = await server.cpu()
         cpu.get(subject)?.push((after.user + after.system - before.user - before.system) / requests)
         system.get(subject)?.push((after.system - before.system) / requests)
         rates.get(subject)?.push(requests / seconds)
+        tails.get(subject)?.push(p99)
       })
     }
     process.stderr.write(`round ${round + 1} of ${rounds}\n`)
   }
-  report(answers, { cpu, system, rates })
+  report(answers, { cpu, system, rates, tails })
 }
 
 function expectedOf(subject: string): Expected {
@@ -138,7 +151,7 @@ type Series = ReadonlyMap<string, readonly number[]>
 
 function report(
   answers: ReadonlyMap<string, readonly Field[]>,
-  { cpu, system, rates }: { cpu: Series; system: Series; rates: Series },
+  { cpu, system, rates, tails }: { cpu: Series; system: Series; rates: Series; tails: Series },
 ): void {
   const middle = (series: Series, subject: string): number => median(series.get(subject) ?? [])
   const bare = middle(cpu, comparison.bare)
@@ -154,6 +167,8 @@ function report(
       highest: Math.max(...times),
       ofBare: bare / own,
       shareOfAdded: (own - bare) / added,
+      ofOfficial: own / middle(cpu, comparison.official),
+      p99: middle(tails, subject),
       requestsPerSecond: middle(rates, subject),
       fields: answers.get(subject) ?? [],
     }
@@ -169,13 +184,22 @@ function report(
   )
   if (load.tool === 'autocannon') console.log('autocannon is a smoke test: install wrk for figures')
   console.log(
-    '\n| subject | CPU µs a request (lowest to highest) | of that in the system | bare ÷ subject | share of the added CPU | requests/s |',
+    '\n| subject | CPU µs a request (lowest to highest) | of that in the system | bare ÷ subject | share of the added CPU | of official | p99 ms | requests/s |',
   )
-  console.log('| --- | --- | --- | --- | --- | --- |')
+  console.log('| --- | --- | --- | --- | --- | --- | --- | --- |')
   for (const row of rows) {
     const range = `${row.cpu.toFixed(1)} (${row.lowest.toFixed(1)} to ${row.highest.toFixed(1)})`
     const share = row.shareOfAdded.toFixed(2)
-    const cells = [row.subject, range, row.ofThatSystem.toFixed(1), row.ofBare.toFixed(2), share]
+    const whole = row.ofOfficial.toFixed(2)
+    const cells = [
+      row.subject,
+      range,
+      row.ofThatSystem.toFixed(1),
+      row.ofBare.toFixed(2),
+      share,
+      whole,
+      row.p99.toFixed(1),
+    ]
     console.log(`| ${cells.join(' | ')} | ${Math.round(row.requestsPerSecond)} |`)
   }
   const json = JSON.stringify({

@@ -1,4 +1,4 @@
-import { fork, type ChildProcess } from 'node:child_process'
+import { fork, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { request } from 'node:http'
 import type { Answer, Cpu, Question, Setup } from './comparison.ts'
@@ -6,14 +6,21 @@ import type { Answer, Cpu, Question, Setup } from './comparison.ts'
 /** A header field of an answer. */
 export type Field = readonly [name: string, value: string]
 
+/** Keeps a process, and what it begins, on one core; nothing where there is no `taskset`. */
+function pin(process: number | undefined, core: number): void {
+  if (process !== undefined) spawnSync('taskset', ['-acp', String(core), String(process)])
+}
+
 /** A subject's server, in a process of its own. */
 export class Server {
   readonly subject: string
   readonly #child: ChildProcess
+  readonly #path: string
   #port = 0
 
-  private constructor(subject: string, child: ChildProcess) {
+  private constructor(subject: string, child: ChildProcess, path: string) {
     this.subject = subject
+    this.#path = path
     this.#child = child
   }
 
@@ -22,13 +29,14 @@ export class Server {
     comparison: string,
     subject: string,
     setup: Setup,
-    execArgv: readonly string[] = [],
+    { execArgv = [], core, path = '/' }: { execArgv?: readonly string[]; core?: number; path?: string } = {},
   ): Promise<Server> {
     const child = fork(new URL('./serve.ts', import.meta.url), [comparison, subject], {
       execArgv: [...execArgv],
       env: { ...process.env, NODE_ENV: 'production' },
     })
-    const server = new Server(subject, child)
+    if (core !== undefined) pin(child.pid, core)
+    const server = new Server(subject, child, path)
     try {
       const answer = await server.#ask({ ask: 'listen', setup })
       if (!('port' in answer)) throw new Error(`${subject} does not start: ${'failed' in answer ? answer.failed : ''}`)
@@ -40,8 +48,12 @@ export class Server {
     }
   }
 
+  get port(): number {
+    return this.#port
+  }
+
   get url(): string {
-    return `http://127.0.0.1:${this.#port}/`
+    return `http://127.0.0.1:${this.#port}${this.#path}`
   }
 
   /** Microseconds of CPU that the process has used. */
@@ -77,15 +89,16 @@ export class Server {
   /** Lets the process end by itself, and so write its profile. */
   async finish(): Promise<void> {
     const gone = once(this.#child, 'exit')
-    this.#child.disconnect()
+    if (this.#child.connected) this.#child.disconnect()
     await gone
   }
 
+  /** Ends the process: by itself, for it may have begun another; by force if it does not. */
   async stop(): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
-    const gone = once(this.#child, 'exit')
-    this.#child.kill('SIGKILL')
-    await gone
+    const force = setTimeout(() => this.#child.kill('SIGKILL'), 2000)
+    await this.finish()
+    clearTimeout(force)
   }
 
   async #ask(question: Question): Promise<Answer> {

@@ -27,7 +27,8 @@ function request()
   return requests[at]
 end
 
-function done(summary)
+function done(summary, latency)
   local broken = summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.timeout
-  io.write(("TOTAL %d %d %d\n"):format(summary.requests, summary.errors.status, broken))
+  local p99 = latency:percentile(99)
+  io.write(("TOTAL %d %d %d %d\n"):format(summary.requests, summary.errors.status, broken, p99))
 end
