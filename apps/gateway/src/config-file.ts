@@ -46,8 +46,6 @@ export interface ConfigFile {
   readonly data: unknown
   /** The folder that relative paths begin at. */
   readonly folder: string
-  /** Its own path, and those of the files that it took texts from, absolute. */
-  readonly files: readonly string[]
   /** Where a readable path such as `gateway.routes[0].upstream` stands; what is absent: its nearest holder. */
   locate(path: string): { readonly line: number; readonly column: number } | undefined
 }
@@ -55,18 +53,18 @@ export interface ConfigFile {
 /**
  * Reads a YAML or JSON file (JSON is YAML 1.2). Scalars may hold `${NAME}` and `${file:path}`; a plain scalar that is one
  * variable and nothing else is read as YAML reads it, so that `port: ${PORT}` is a number.
+ * @param onFile told of each file, by its absolute path, before it is read
  * @throws ConfigError
  */
-export function readConfigFile(file: string, env: Surroundings['env']): ConfigFile {
+export function readConfigFile(file: string, env: Surroundings['env'], onFile: (path: string) => void): ConfigFile {
+  onFile(resolve(file))
   const { document, lines } = parseFile(file, file)
   const folder = dirname(resolve(file))
-  const files = new Set([resolve(file)])
-  const faults = followAll(document, lines, { env, folder, onFile: (path) => files.add(path) })
+  const faults = followAll(document, lines, { env, folder, onFile })
   if (faults.length > 0) throw new ConfigError(file, faults)
   return {
     data: dataOf(document, file),
     folder,
-    files: [...files],
     locate: (path) => locate(document, lines, path),
   }
 }

@@ -8,6 +8,8 @@ import { configSchema, extendedSchema } from './config-schema.ts'
 import { extended, isAdded } from './extension.ts'
 import { faultInOpenapi, type OpenapiFile, readOpenapi } from './openapi-file.ts'
 import type { Surroundings } from './references.ts'
+import { resolveFiles } from './tls-files.ts'
+import { printOf, type Prints } from './watch.ts'
 
 /** What the file says: the rooms' options under their keys, and what the process is to be. */
 export interface Config extends SecurityOptions {
@@ -29,8 +31,8 @@ export interface Config extends SecurityOptions {
 /** A file that is valid, and everything that was read for it. */
 export interface ReadConfig {
   readonly config: Config
-  /** Paths, absolute: the file, the secrets and the keys that it names. */
-  readonly files: readonly string[]
+  /** The file, and whatever is read with it. */
+  readonly files: Prints
 }
 
 const OWN = ['$schema', 'listen', 'operation', 'drain', 'redis', 'logLevel'] as const
@@ -83,29 +85,32 @@ function checkTls(key: 'listen' | 'operation', tls: object | undefined): Finding
 /**
  * Reads, follows and checks a file.
  * @param added options that code lays over it
+ * @param files filled with what is read; with what was read until then, where it throws
  * @throws ConfigError with all mistakes at once, each with its line
  */
-export function readConfig(path: string, env: Surroundings['env'], added?: object): ReadConfig {
-  const file = readConfigFile(path, env)
-  inFolder(file)
-  const keys = readApiKeys(file, env)
-  const openapi = readOpenapi(file)
+export function readConfig(
+  path: string,
+  env: Surroundings['env'],
+  added?: object,
+  files: Prints = new Map(),
+): ReadConfig {
+  const onFile = (one: string): unknown => files.set(one, printOf(one))
+  const file = readConfigFile(path, env, onFile)
+  for (const one of certificatesOf(file)) onFile(one)
+  const keys = readApiKeys(file, env, onFile)
+  const openapi = readOpenapi(file, onFile)
   const { options, mistakes } = inspect(file.data, added)
   if (options === undefined) throw new ConfigError(path, faultsIn({ file, keys, openapi, added }, mistakes))
-  const beside = openapi === undefined ? [] : [openapi.path]
-  return { config: options, files: [...file.files, ...(keys?.file.files ?? []), ...beside] }
+  return { config: options, files }
 }
 
-/** Paths of certificates begin at the file's folder, wherever the process was started. */
-function inFolder({ data, folder }: ConfigFile): void {
-  const { listen, operation } = (data ?? {}) as { listen?: { tls?: unknown }; operation?: { tls?: unknown } }
-  for (const tls of [listen?.tls, operation?.tls]) {
-    if (typeof tls !== 'object' || tls === null) continue
-    for (const [name, value] of Object.entries(tls)) {
-      if (/(?:File|Folder)$/.test(name) && typeof value === 'string')
-        Object.assign(tls, { [name]: resolve(folder, value) })
-    }
-  }
+/** Files that a reload reads; those of clients' connections are looked after by the room, where there is one. */
+function certificatesOf({ data, folder }: ConfigFile): string[] {
+  const { listen, operation, https } = (data ?? {}) as Partial<
+    Record<'listen' | 'operation' | 'https', { tls?: unknown }>
+  >
+  const [ofClients, ofOperators] = [resolveFiles(listen?.tls, folder), resolveFiles(operation?.tls, folder)]
+  return typeof https === 'object' ? ofOperators : [...ofClients, ...ofOperators]
 }
 
 /** The file of API keys, and where its entries begin in `auth.apiKeys.keys`. */
@@ -116,12 +121,16 @@ interface ApiKeys {
 }
 
 /** Puts the entries of `auth.apiKeys.file` behind those of `keys`. */
-function readApiKeys({ data, folder }: ConfigFile, env: Surroundings['env']): ApiKeys | undefined {
+function readApiKeys(
+  { data, folder }: ConfigFile,
+  env: Surroundings['env'],
+  onFile: (path: string) => unknown,
+): ApiKeys | undefined {
   const given = (data as { auth?: { apiKeys?: { file?: unknown; keys?: unknown } } } | null)?.auth?.apiKeys
   const { file: name, keys = [] } = given ?? {}
   // What is of another type is a mistake that the schema tells.
   if (given === undefined || typeof name !== 'string' || !Array.isArray(keys)) return undefined
-  const file = readConfigFile(resolve(folder, name), env)
+  const file = readConfigFile(resolve(folder, name), env, onFile)
   const entries = file.data ?? []
   if (!Array.isArray(entries))
     throw new ConfigError(name, [{ line: 1, column: 1, message: 'is not a list of entries' }])

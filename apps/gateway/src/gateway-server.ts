@@ -8,7 +8,7 @@ import type { Extension } from './extension.ts'
 import { Gateway, loggerOf } from './gateway.ts'
 import { Operation } from './operation.ts'
 import type { Serving } from './serving.ts'
-import { watchFiles } from './watch.ts'
+import { FileWatch, type Prints } from './watch.ts'
 import { Workers } from './workers.ts'
 
 /** How a gateway is started. */
@@ -58,8 +58,8 @@ export async function startGateway(options: StartOptions): Promise<GatewayServer
   const { file, env = process.env, watch = true, workers = 0, extend = {} } = options
   if (workers > 0 && (options.extend ?? options.logger) !== undefined)
     throw new TypeError('functions of this process cannot go to workers: give `extend` and `logger`, or `workers`')
-  const read = (): ReadConfig => readConfig(file, env, extend.options)
-  const first = read()
+  const read = (files: Prints): ReadConfig => readConfig(file, env, extend.options, files)
+  const first = read(new Map())
   let { config } = first
   const logger = options.logger ?? loggerOf(config)
   const serving: Serving =
@@ -89,38 +89,46 @@ export async function startGateway(options: StartOptions): Promise<GatewayServer
     throw error
   })
 
-  const watchWhatWasRead = (files: readonly string[]): (() => void) =>
-    watch
-      ? watchFiles(files, () => {
-          reload().catch((error: Error) => logger.error(`gateway: not reloaded: ${error.message}`))
-        })
-      : () => {}
-  let stopWatching = watchWhatWasRead(first.files)
+  const watching = watch
+    ? new FileWatch(first.files, () => {
+        reload().catch((error: Error) => logger.error(`gateway: not reloaded: ${error.message}`))
+      })
+    : null
   logger.info({ ...serving.ports, operation: operation.port }, 'gateway: answering')
 
-  let reloading: Promise<void> = Promise.resolve()
-  const reload = (): Promise<void> => {
-    const reloaded = reloading.then(async () => {
-      if (closing) return
-      const next = read()
+  const readAgain = async (): Promise<void> => {
+    waiting = undefined
+    if (closing) return
+    const files: Prints = new Map()
+    let published = keySet
+    try {
+      const next = read(files)
       tellOfRestart(config, next.config, logger)
-      const published = keySet
       // Before the first token that a new key signs.
       keySet = internalKeySet(internalTokenOf(next.config))
-      try {
-        await serving.replace(next.config)
-      } catch (error) {
-        keySet = published
-        throw error
-      }
+      operation.renew(next.config.operation)
+      await serving.replace(next.config)
+      published = keySet
       config = next.config
-      stopWatching()
-      stopWatching = closing ? () => {} : watchWhatWasRead(next.files)
+      watching?.follow(files)
       reloads.inc({ outcome: 'done' })
       logger.info('gateway: reloaded')
-    })
-    reloading = reloaded.catch(() => reloads.inc({ outcome: 'refused' }))
-    return reloaded
+    } catch (error) {
+      keySet = published
+      // What is amiss may be in a file that was not looked after before.
+      watching?.followToo(files)
+      reloads.inc({ outcome: 'refused' })
+      throw error
+    }
+  }
+  let reloading: Promise<unknown> = Promise.resolve()
+  /** One that has not begun reads all that changed until then. */
+  let waiting: Promise<void> | undefined
+  const reload = (): Promise<void> => {
+    if (waiting !== undefined) return waiting
+    waiting = reloading.then(readAgain)
+    reloading = waiting.catch(() => {})
+    return waiting
   }
 
   let closed: Promise<void> | undefined
@@ -132,7 +140,7 @@ export async function startGateway(options: StartOptions): Promise<GatewayServer
     close: () =>
       (closed ??= (async () => {
         closing = true
-        stopWatching()
+        watching?.stop()
         await serving.leave()
         await wait(config.drain.delay * 1000)
         await reloading

@@ -16,12 +16,13 @@ export interface OpenapiFile {
  * variable or a file.
  * @throws ConfigError
  */
-export function readOpenapi({ data, folder }: ConfigFile): OpenapiFile | undefined {
+export function readOpenapi({ data, folder }: ConfigFile, onFile: (path: string) => void): OpenapiFile | undefined {
   const gateway = (data as { gateway?: { openapi?: unknown } } | null)?.gateway
   const name = gateway?.openapi
   // What is of another type is a mistake that the schema tells.
   if (typeof name !== 'string' || gateway === undefined) return undefined
   const path = resolve(folder, name)
+  onFile(path)
   const document = read(path, name)
   if (typeof document !== 'object' || document === null || Array.isArray(document))
     throw new ConfigError(name, [{ line: 1, column: 1, message: 'is not an OpenAPI document' }])

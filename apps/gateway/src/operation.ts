@@ -1,5 +1,6 @@
 import { createServer as createPlain, type RequestListener, type Server } from 'node:http'
 import { createServer as createTls } from 'node:https'
+import { type SecureContextOptions, Server as TlsServer } from 'node:tls'
 import { type AddressInfo, isIP } from 'node:net'
 import { once } from 'node:events'
 import { serverOptions } from '@portcullis/security'
@@ -32,6 +33,13 @@ export class Operation {
     server.listen({ host, port })
     await once(server, 'listening')
     return new Operation(server)
+  }
+
+  /** Serves certificates that have changed. @throws what is wrong with them */
+  renew({ tls }: Config['operation']): void {
+    if (tls === undefined || !(this.#server instanceof TlsServer)) return
+    // With the whole policy: what is left out would be forgotten.
+    this.#server.setSecureContext((serverOptions({ https: tls }) as { https: SecureContextOptions }).https)
   }
 
   get port(): number {

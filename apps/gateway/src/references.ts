@@ -10,7 +10,7 @@ export interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>
   /** What relative paths begin at. */
   readonly folder: string
-  /** Told of each file that is read. */
+  /** Told of each file before it is read. */
   readonly onFile?: (path: string) => void
 }
 

@@ -40,7 +40,7 @@ describe('a document beside the file', () => {
     writeFileSync(join(folder, 'openapi.yaml'), JSON.stringify({ openapi: '3.1.0', paths: { '/a': { get: {} } } }))
     const { config, files } = readConfig(file, {})
     expect(config.gateway).toMatchObject({ openapi: { openapi: '3.1.0' } })
-    expect(files).toContain(join(folder, 'openapi.yaml'))
+    expect([...files.keys()]).toContain(join(folder, 'openapi.yaml'))
   })
 
   it.each<[string, string | null, string, RegExp]>([
