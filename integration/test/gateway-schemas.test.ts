@@ -1,11 +1,11 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import security, { type SecurityOptions, serverOptions } from '@portcullis/security'
 import Fastify from 'fastify'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 
 const note = { type: 'object', additionalProperties: false, properties: { text: { type: 'string', maxLength: 20 } } }
 
@@ -54,7 +54,7 @@ const openapi = {
   },
 }
 
-async function open(document: object = openapi, more: SecurityOptions = {}) {
+async function open(document: object = openapi, more: SecurityOptions = {}, bodyLimit = 1_048_576) {
   const bodies: string[] = []
   const service = createServer((request, response) => {
     let body = ''
@@ -81,6 +81,7 @@ async function open(document: object = openapi, more: SecurityOptions = {}) {
       internalToken: { issuer: 'gateway', key: generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey },
       dangerouslyWithoutAuth: true,
       openapi: document,
+      bodyLimit,
       routes: [
         { match: { method: ['GET', 'POST'], path: '/notes' }, upstream: 'notes' },
         { match: { method: 'DELETE', path: '/notes/:id' }, upstream: 'notes' },
@@ -158,6 +159,26 @@ describe('a gateway behind a document, with the validation room at its strictest
     ).toBe(400)
     expect((await post('{}', { 'content-type': 'text/plain' })).statusCode).toBe(415)
     expect(bodies).toEqual([])
+  })
+})
+
+describe('the limit of bodies is the one of the route', () => {
+  it('refuses a body that is announced too large, before it comes', async () => {
+    const { app, bodies } = await open(openapi, {}, 1000)
+    await app.listen({ host: '127.0.0.1', port: 0 })
+    const socket = connect((app.server.address() as AddressInfo).port, '127.0.0.1')
+    let heard = ''
+    socket.on('data', (chunk) => (heard += String(chunk)))
+    socket.write('POST /notes HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 5000\r\n\r\n{')
+    await vi.waitFor(() => expect(heard).toMatch(/^HTTP\/1\.1 413 /))
+    socket.destroy()
+    expect(bodies).toEqual([])
+  })
+
+  it('takes a body that is larger than what the app reads elsewhere', async () => {
+    const { bodies, post } = await open(openapi, {}, 4_194_304)
+    expect((await post(`${' '.repeat(2_097_152)}{"text":"a"}`)).statusCode).toBe(200)
+    expect(bodies).toHaveLength(1)
   })
 })
 

@@ -69,6 +69,8 @@ const plugin: FastifyPluginAsync<GatewayOptions> = defineRoom<GatewayOptions>({
             url: route.path,
             // Declared by ourselves: Fastify's own twin of a GET answers `content-length: 0`.
             exposeHeadRoute: false,
+            // For whoever reads bodies before: the limit is checked by ourselves. Fastify knows no limit of 0.
+            bodyLimit: Math.max(1, route.bodyLimit),
             ...(route.host === null ? {} : { constraints: { host: route.host } }),
             config: route.security === undefined ? {} : { security: route.security },
             ...(declaration === null ? {} : { schema: declaration, validatorCompiler: () => () => true }),
