@@ -27,6 +27,8 @@ export interface Outgoing extends Dispatcher.DispatchOptions {
   readonly bodyTimeout: number | null
   /** Milliseconds until the answer's fields, from the request's last byte, connecting included; null: none. */
   readonly deadline: number | null
+  /** Milliseconds until the answer's fields, from the first interim answer. */
+  readonly longestWait: number
   /** Bytes of the answer's body; null: as many as come. */
   readonly responseLimit: number | null
 }
@@ -119,8 +121,13 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number, fields: Fields): void {
     // Interim answers (RFC 9110 §15.2) are not passed on, and there are none beyond 599 (§15).
-    if (status < 200) return
+    if (status < 200) return this.#wait()
     if (status > 599) return controller.abort(new NoAnswer('not a status code'))
+    const { 'transfer-encoding': coding } = fields
+    // RFC 9112 §6.1: the field stays behind, and what it says of the content with it.
+    if (coding !== undefined && String(coding).toLowerCase() !== 'chunked') {
+      return controller.abort(new NoAnswer('a coding that nobody undoes', 'UNKNOWN_TRANSFER_CODING'))
+    }
     clearTimeout(this.#deadline)
     this.#status = status
     this.#fields = fields
@@ -130,6 +137,12 @@ export class Exchange implements Dispatcher.DispatchHandler {
     }
     const type = fields['content-type']
     if (typeof type === 'string' && type.startsWith('text/event-stream')) this.#stream(controller, null)
+  }
+
+  /** To undici each interim answer is one, and its time-out begins anew. */
+  #wait(): void {
+    const { longestWait } = this.#outgoing
+    this.#deadline ??= setTimeout(() => this.#abort(new HeadersTimeout('no answer in time')), longestWait)
   }
 
   #stream(controller: Dispatcher.DispatchController, first: Buffer | null): void {

@@ -15,7 +15,12 @@ export class TotalTimeout extends Error {
 
 /** Why an answer is refused that is none in HTTP. */
 export class NoAnswer extends Error {
-  readonly code = 'NOT_A_STATUS_CODE'
+  readonly code: string
+
+  constructor(message: string, code = 'NOT_A_STATUS_CODE') {
+    super(message)
+    this.code = code
+  }
 }
 
 /** Why an answer is cut that is longer than it may be. */

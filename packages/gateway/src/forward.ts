@@ -135,6 +135,7 @@ export function forward(
       headersTimeout,
       bodyTimeout,
       deadline,
+      longestWait: route.openingTimeout,
       responseLimit,
     },
     policy.patience,
