@@ -63,8 +63,7 @@ export class Client implements Downstream {
   answer(status: number, fields: Fields, body: Buffer | Download | null): void {
     const { output } = this.#lane
     if (output === null) return this.#pass(status, fields, body)
-    const { 'content-type': type, 'content-encoding': encoding } = fields
-    const head = { method: this.#request.method, status, type: type?.toString(), encoding: encoding?.toString() }
+    const head = { method: this.#request.method, status, fields }
     this.#held = true
     judgeAnswer(output, head, body, {
       pass: (passed) => {

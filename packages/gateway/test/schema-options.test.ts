@@ -121,9 +121,59 @@ describe('a mistake in a document', () => {
     ],
     [
       'another style',
-      asking({ name: 'a', in: 'query', style: 'deepObject', schema: { type: 'string' } }),
+      asking({ name: 'a', in: 'query', style: 'label', schema: { type: 'string' } }),
       `${PARAMETER}.style`,
       'style-unsupported',
+    ],
+    [
+      'a style of objects for what is none',
+      asking({ name: 'a', in: 'query', style: 'deepObject', schema: { type: 'string' } }),
+      `${PARAMETER}.schema`,
+      'parameter-untold',
+    ],
+    [
+      'a list of objects in an object',
+      asking({
+        name: 'a',
+        in: 'query',
+        style: 'deepObject',
+        schema: { type: 'object', properties: { b: { type: 'array', items: { type: 'object' } } } },
+      }),
+      `${PARAMETER}.schema`,
+      'parameter-untold',
+    ],
+    [
+      'a style without its explode',
+      asking({ name: 'a', in: 'query', style: 'pipeDelimited', explode: true, schema: { type: 'string' } }),
+      `${PARAMETER}.explode`,
+      'style-unsupported',
+    ],
+    [
+      'an object of any names in a query',
+      asking({ name: 'a', in: 'query', schema: { type: 'object', additionalProperties: { type: 'string' } } }),
+      `${PARAMETER}.schema`,
+      'parameter-untold',
+    ],
+    [
+      'a list of objects in a form',
+      {
+        openapi: '3.1.0',
+        paths: {
+          '/orders': {
+            post: {
+              requestBody: {
+                content: {
+                  'application/x-www-form-urlencoded': {
+                    schema: { type: 'object', properties: { b: { type: 'array', items: { type: 'object' } } } },
+                  },
+                },
+              },
+            },
+          },
+        },
+      },
+      'openapi.paths["/orders"].post.requestBody.content["application/x-www-form-urlencoded"].schema.properties.b',
+      'parameter-untold',
     ],
     [
       'an object in a query',

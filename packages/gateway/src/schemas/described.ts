@@ -1,7 +1,8 @@
 import type { Finding } from '@portcullis/kernel'
 import { inspectSchema } from './inspect.ts'
-import { followed, inOptions, isObject, membersOf, type Place, wholeOf } from './pointer.ts'
-import { type Multiplicity, textFault } from './texts.ts'
+import { spellingOf } from './parameters.ts'
+import { followed, inOptions, isObject, membersOf, type Place, wholeOf, within } from './pointer.ts'
+import { isObjectOnly, OF_OBJECTS, type Spelling, textFault } from './spellings.ts'
 
 /** What is said of the texts of one part of a request: by one schema of them all, or by one of each name. */
 export type Texts =
@@ -9,8 +10,8 @@ export type Texts =
   | {
       readonly properties: Readonly<Record<string, Place>>
       readonly required: readonly string[]
-      /** What several values of a name look like. */
-      readonly lists: Readonly<Record<string, Exclude<Multiplicity, 'one'>>>
+      /** How the values of a name are written. */
+      readonly spellings: Readonly<Record<string, Spelling>>
     }
 
 /** What is said of a body of one media type. Null: nothing. */
@@ -18,10 +19,15 @@ export interface Content {
   /** How it is read; `unread`: it passes as it is. */
   readonly kind: 'json' | 'form' | 'unread'
   readonly place: Place | null
+  /** Of a form: how its members are written. */
+  readonly spellings?: Readonly<Record<string, Spelling>>
 }
 
 /** Bodies by media type, in lower case and without parameters. None: there is no body. */
 export type Contents = ReadonlyMap<string, Content>
+
+/** Answers by status: `200`, `2xx`, `default`. */
+export type Responses = ReadonlyMap<string, { readonly contents: Contents; readonly fields: Texts | null }>
 
 /** What is said of the messages of one route. Null: nothing, and everything passes. */
 export interface Described {
@@ -32,8 +38,7 @@ export interface Described {
   readonly headers: Texts | null
   readonly cookies: Texts | null
   readonly body: { readonly required: boolean; readonly contents: Contents } | null
-  /** By status: `200`, `2xx`, `default`. */
-  readonly responses: ReadonlyMap<string, Contents> | null
+  readonly responses: Responses | null
 }
 
 /** RFC 6839 §3.1 */
@@ -66,39 +71,60 @@ export class Notes {
     if (this.#looks) this.findings.push(...inspectSchema(place, this.#seen))
   }
 
-  /** Looks the schema of one parameter through, which comes as text. */
-  text(place: Place): void {
+  /** Looks the schema of one parameter through, which comes as text. @param spelling how it is written */
+  text(place: Place, spelling: Spelling): void {
     if (!this.#looks) return
     const before = this.findings.length
     this.schema(place)
-    const fault = this.findings.length > before ? null : textFault(place)
+    const fault = this.findings.length > before ? null : textFault(place, spelling)
     if (fault === null) return
     const target = followed(place) ?? place
     const at = inOptions(target)
-    const fix = isObject(target.value)
-      ? ({ op: 'add', path: `${at}/type`, value: 'string' } as const)
-      : ({ op: 'replace', path: at, value: { type: 'string' } } as const)
-    this.findings.push({ at, rule: 'parameter-untold', message: `${fault}; write type: 'string'`, fix: [fix] })
+    // An object whose members are names of the query has to say which.
+    const type = OF_OBJECTS.has(spelling) && spelling !== 'spread' ? 'object' : 'string'
+    const fix =
+      isObject(target.value) && !OF_OBJECTS.has(spelling)
+        ? ({ op: 'add', path: `${at}/type`, value: type } as const)
+        : ({ op: 'replace', path: at, value: { type } } as const)
+    this.findings.push({ at, rule: 'parameter-untold', message: `${fault}; write type: '${type}'`, fix: [fix] })
   }
 
-  /** Decides how a body of a media type is read. */
-  content(type: string, place: Place | null): Content {
+  /** Decides how a body of a media type is read. @param holder what is said of it */
+  content(type: string, holder: Place): Content {
     const essence = essenceOf(type)
-    const schema = place === null ? undefined : place.value
-    if (place === null || schema === undefined) return { kind: isJson(essence) ? 'json' : 'unread', place: null }
+    const place = within(holder, 'schema')
+    if (place.value === undefined) return { kind: isJson(essence) ? 'json' : 'unread', place: null }
     if (isJson(essence) || (essence.endsWith('*') && !saysNothing(place))) {
       this.schema(place)
       return { kind: 'json', place }
     }
     if (essence === 'application/x-www-form-urlencoded') {
       this.schema(place)
-      return { kind: 'form', place }
+      return { kind: 'form', place, spellings: this.#formSpellings(place, holder) }
     }
     if (!saysNothing(place)) {
-      const message = `asks something of ${essence}, which is not read here; remove it: such bodies pass as they are`
+      const message =
+        essence === 'multipart/form-data'
+          ? 'asks something of forms with files, which are not held to be read here: they stream; remove it'
+          : `asks something of ${essence}, which is not read here; remove it: such bodies pass as they are`
       this.remove(place, 'media-type-unread', message)
     }
     return { kind: 'unread', place: null }
+  }
+
+  /** How the members of a form are written: as `encoding` says, else as those of a query (OpenAPI 3.1 §4.8.15). */
+  #formSpellings(place: Place, holder: Place): Readonly<Record<string, Spelling>> {
+    const members = membersOf(place).map(([name, member]): [string, Spelling] => {
+      const encoding = within(holder, 'encoding', name)
+      const { contentType, style, explode } = isObject(encoding.value) ? encoding.value : {}
+      // Objects are documents, unless a style says otherwise.
+      const json =
+        style === undefined && explode === undefined && (contentType === 'application/json' || isObjectOnly(member))
+      const spelling = json ? 'json' : spellingOf(encoding, 'query', member, this)
+      this.text(member, spelling)
+      return [name, spelling]
+    })
+    return Object.fromEntries(members)
   }
 }
 
@@ -149,11 +175,15 @@ export function describeOwn(schemas: OwnSchemas, at: string, answers: boolean, n
     if (schema === undefined) return null
     const place = placeOf(schema, `${at}/${part}`)
     notes.schema(place)
-    for (const [name, inner] of membersOf(place)) if (name !== '*') notes.text(inner)
+    const spelling = part === 'headers' ? 'commas' : 'repeated'
+    for (const [name, inner] of membersOf(place)) if (name !== '*') notes.text(inner, spelling)
     return { whole: place }
   }
-  const json = (schema: object | boolean, where: string): Contents =>
-    new Map([['application/json', notes.content('application/json', placeOf(schema, where))]])
+  const json = (schema: object | boolean, where: string): Contents => {
+    const place = placeOf(schema, where)
+    notes.schema(place)
+    return new Map([['application/json', { kind: 'json', place }]])
+  }
   const { body, response } = schemas
   return {
     params: whole('params'),
@@ -167,7 +197,7 @@ export function describeOwn(schemas: OwnSchemas, at: string, answers: boolean, n
         : new Map(
             Object.entries(response).map(([status, schema]) => [
               status.toLowerCase(),
-              json(schema, `${at}/response/${status}`),
+              { contents: json(schema, `${at}/response/${status}`), fields: null },
             ]),
           ),
   }

@@ -1,15 +1,10 @@
-import { type Contents, type Described, essenceOf, type Notes, type Texts } from './described.ts'
+import { readContents, readResponses } from './contents.ts'
+import type { Described, Notes } from './described.ts'
 import { DIALECTS } from './inspect.ts'
-import { followed, inOptions, isObject, type Place, within } from './pointer.ts'
+import { type Parameter, readParameters, textsOf } from './parameters.ts'
+import { inOptions, isObject, objectAt, type Place, within } from './pointer.ts'
 
 type Json = Readonly<Record<string, unknown>>
-
-/** The object that stands somewhere, references followed. */
-function objectAt(place: Place): { readonly place: Place; readonly value: Json } | null {
-  const here = followed(place)
-  const value = here === null ? undefined : here.value
-  return here === null || !isObject(value) ? null : { place: here, value }
-}
 
 /** A path in words that the document and a route have in common: parameters count, not their names. */
 const inCommon = (path: string): string =>
@@ -33,11 +28,16 @@ function pathsOf(document: object): ReadonlyMap<string, readonly string[]> {
   return made
 }
 
-/** The paths that a document's servers begin with; those with variables in them say none. */
+/** The paths that a document's servers begin with, variables as they are by default. */
 function basesOf({ servers }: Json): string[] {
   const bases = (Array.isArray(servers) ? servers : []).flatMap((server: unknown) => {
-    const url = isObject(server) ? server['url'] : undefined
-    if (typeof url !== 'string' || url.includes('{') || !URL.canParse(url, 'https://base')) return []
+    const { url: written, variables } = isObject(server) ? server : {}
+    if (typeof written !== 'string') return []
+    const url = written.replaceAll(/\{([^{}]*)\}/g, (whole, name: string) => {
+      const variable = isObject(variables) && Object.hasOwn(variables, name) ? variables[name] : undefined
+      return isObject(variable) && typeof variable['default'] === 'string' ? variable['default'] : whole
+    })
+    if (url.includes('{') || !URL.canParse(url, 'https://base')) return []
     return [new URL(url, 'https://base').pathname.replace(/\/+$/, '')]
   })
   return [...new Set(bases)].filter((base) => base !== '')
@@ -114,70 +114,12 @@ export function describeOperation(
   }
   const named = namesIn(path)
   return {
-    params: texts(all, 'path', (one) => named[inPath.indexOf(one)] ?? one),
-    query: texts(all, 'query', (one) => one),
-    headers: texts(all, 'header', (one) => one.toLowerCase()),
-    cookies: texts(all, 'cookie', (one) => one),
+    params: textsOf(all, 'path', (one) => named[inPath.indexOf(one)] ?? one),
+    query: textsOf(all, 'query', (one) => one),
+    headers: textsOf(all, 'header', (one) => one.toLowerCase()),
+    cookies: textsOf(all, 'cookie', (one) => one),
     body: readBody(within(operation.place, 'requestBody'), notes),
     responses: answers ? readResponses(within(operation.place, 'responses'), notes) : null,
-  }
-}
-
-interface Parameter {
-  readonly name: string
-  readonly in: string
-  readonly required: boolean
-  readonly place: Place
-  readonly list: 'repeated' | 'commas'
-}
-
-const STYLES: Readonly<Record<string, string>> = { path: 'simple', query: 'form', header: 'simple', cookie: 'form' }
-
-/** Fields that parameters do not describe (OpenAPI 3.1 §4.8.12.1). */
-const OF_HTTP: ReadonlySet<string> = new Set(['accept', 'content-type', 'authorization'])
-
-function readParameters(holder: Place, notes: Notes): Parameter[] {
-  const list = within(holder, 'parameters').value
-  if (!Array.isArray(list)) return []
-  return [...list.keys()].flatMap((i): Parameter[] => {
-    const written = within(holder, 'parameters', i)
-    const found = objectAt(written)
-    const { name, in: where, required, style, explode, content } = found?.value ?? {}
-    if (found === null || typeof name !== 'string' || typeof where !== 'string' || !Object.hasOwn(STYLES, where)) {
-      notes.remove(written, 'parameter-malformed', 'is no parameter of a path, query, header or cookie; mend it')
-      return []
-    }
-    if (where === 'header' && OF_HTTP.has(name.toLowerCase())) return []
-    if (content !== undefined) {
-      const at = inOptions(found.place)
-      notes.tell(
-        within(found.place, 'content'),
-        'parameter-content',
-        "is a document within a parameter, which is not read here; write schema: { type: 'string' }",
-        [
-          { op: 'remove', path: `${at}/content` },
-          { op: 'add', path: `${at}/schema`, value: { type: 'string' } },
-        ],
-      )
-      return []
-    }
-    if (style !== undefined && style !== STYLES[where]) {
-      const message = `is not read here; write style: '${STYLES[where]}', or remove it`
-      notes.remove(within(found.place, 'style'), 'style-unsupported', message)
-    }
-    const place = within(found.place, 'schema')
-    notes.text(place)
-    const repeated = STYLES[where] === 'form' && explode !== false
-    return [{ name, in: where, required: required === true, place, list: repeated ? 'repeated' : 'commas' }]
-  })
-}
-
-function texts(all: readonly Parameter[], where: string, named: (name: string) => string): Texts {
-  const here = all.filter((one) => one.in === where).map((one) => ({ ...one, name: named(one.name) }))
-  return {
-    properties: Object.fromEntries(here.map(({ name, place }) => [name, place])),
-    required: here.filter(({ required }) => required).map(({ name }) => name),
-    lists: Object.fromEntries(here.map(({ name, list }) => [name, list])),
   }
 }
 
@@ -194,25 +136,4 @@ function readBody(written: Place, notes: Notes): Described['body'] {
     notes.remove(within(found.place, 'content', type), 'media-type-range', message)
   }
   return { required: found.value['required'] === true, contents }
-}
-
-function readContents(holder: Place, notes: Notes): Contents {
-  const content = within(holder, 'content').value
-  const types = isObject(content) ? Object.keys(content) : []
-  return new Map(types.map((type) => [essenceOf(type), notes.content(type, within(holder, 'content', type, 'schema'))]))
-}
-
-function readResponses(holder: Place, notes: Notes): Described['responses'] {
-  const written = holder.value
-  if (!isObject(written)) return new Map()
-  return new Map(
-    Object.keys(written)
-      .filter((status) => !status.startsWith('x-'))
-      .flatMap((status): [string, Contents][] => {
-        const found = objectAt(within(holder, status))
-        if (found !== null) return [[status.toLowerCase(), readContents(found.place, notes)]]
-        notes.remove(within(holder, status), 'response-malformed', 'leads nowhere in the document; mend it')
-        return []
-      }),
-  )
 }

@@ -1,7 +1,7 @@
 import type { Judge } from './compiler.ts'
 
 /** What a message is made of. */
-export type MessagePart = 'params' | 'query' | 'headers' | 'cookies' | 'body' | 'answer'
+export type MessagePart = 'params' | 'query' | 'headers' | 'cookies' | 'body' | 'answer' | 'answer.headers'
 
 /** Why a message is not admitted. Nothing in it comes from the message. */
 export interface Fault {

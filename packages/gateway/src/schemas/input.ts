@@ -6,7 +6,8 @@ import { type Fault, faultOf, type MessagePart } from './faults.ts'
 import { readJson } from './json.ts'
 import { lowerCased } from './header-schema.ts'
 import { membersOf, type Place, placeIn } from './pointer.ts'
-import { compileText, type Named, readQuery, readTexts, type TextReader } from './texts.ts'
+import { compileTexts, type TextReader } from './spellings.ts'
+import { type Named, readQuery, readTexts, WITH_COMMAS } from './texts.ts'
 
 /** The parts of a request that are text, as they came. */
 export interface TextParts {
@@ -40,10 +41,10 @@ export interface Input {
 
 /** Compiles what is said of requests. */
 export function compileInput(described: Described, compiler: Compiler): Input {
-  const params = compileTexts(described.params, compiler)
-  const query = compileTexts(described.query, compiler)
-  const headers = compileTexts(described.headers, compiler, true)
-  const cookies = compileTexts(described.cookies, compiler)
+  const params = compilePart(described.params, compiler)
+  const query = compilePart(described.query, compiler)
+  const headers = compilePart(described.headers, compiler, true)
+  const cookies = compilePart(described.cookies, compiler)
   return {
     texts: (request) =>
       (params === null ? null : judgeParams(params, request)) ??
@@ -54,34 +55,28 @@ export function compileInput(described: Described, compiler: Compiler): Input {
   }
 }
 
-interface TextsJudge extends Judge {
+/** What texts of one part are held to. */
+export interface TextsJudge extends Judge {
   readonly readers: ReadonlyMap<string, TextReader>
-  /** Whether some are lists between commas. */
-  readonly lists: boolean
+  /** Whether some are cut at commas. */
+  readonly commas: boolean
 }
 
-function compileTexts(texts: Texts | null, compiler: Compiler, ofFields = false): TextsJudge | null {
+/** Compiles what is said of texts. @param ofFields whether they are header fields */
+export function compilePart(texts: Texts | null, compiler: Compiler, ofFields = false): TextsJudge | null {
   if (texts === null) return null
   if ('properties' in texts) {
-    const { properties, lists } = texts
-    const all = Object.entries(properties)
-    const readers = new Map(all.map(([name, place]) => [name, compileText(place, lists[name] ?? 'repeated')]))
-    return {
-      ...compiler.compileMembers(texts),
-      readers,
-      lists: withCommas(readers),
-    }
+    const { properties, spellings } = texts
+    const readers = compileTexts(Object.entries(properties), (name) => spellings[name] ?? 'repeated')
+    return { ...compiler.compileMembers(texts), readers, commas: withCommas(readers) }
   }
   const whole = ofFields ? placeIn(lowerCased(texts.whole.root) as object, texts.whole) : texts.whole
-  const members = membersOf(whole)
-  const readers = new Map(
-    members.map(([name, place]) => [name, compileText(place, ofFields ? 'commas' : 'repeated')] as const),
-  )
-  return { ...compiler.compile(whole), readers, lists: withCommas(readers) }
+  const readers = compileTexts(membersOf(whole), () => (ofFields ? 'commas' : 'repeated'))
+  return { ...compiler.compile(whole), readers, commas: withCommas(readers) }
 }
 
 const withCommas = (readers: ReadonlyMap<string, TextReader>): boolean =>
-  [...readers.values()].some(({ multiplicity }) => multiplicity === 'commas')
+  [...readers.values()].some(({ spelling }) => WITH_COMMAS.has(spelling))
 
 const commas = (text: string): string[] => text.split(',').map((one) => one.trim())
 
@@ -92,7 +87,7 @@ function judged(part: MessagePart, judge: TextsJudge, values: Named | string): F
 
 function judgeParams(judge: TextsJudge, { params, url }: TextParts): Fault | null {
   // Decoded as they are, a comma within a value is one between values.
-  if (judge.lists && /^[^?]*%2c/i.test(url)) return { part: 'params', rule: 'ambiguous', asks: null }
+  if (judge.commas && /^[^?]*%2c/i.test(url)) return { part: 'params', rule: 'ambiguous', asks: null }
   const pairs = Object.entries(params).map(([name, text]) => [name, text ?? ''] as const)
   return judged(
     'params',
@@ -107,15 +102,23 @@ function judgeQuery(judge: TextsJudge, url: string): Fault | null {
 }
 
 /** Judges the fields that travel: those that Connection names stay behind (RFC 9110 §7.6.1). */
-function judgeHeaders(judge: TextsJudge, headers: IncomingHttpHeaders): Fault | null {
-  const named = namedByConnection(headers.connection)
+const judgeHeaders = (judge: TextsJudge, headers: IncomingHttpHeaders): Fault | null =>
+  judgeFields('headers', judge, headers)
+
+/** Judges the fields of a message that have a schema. */
+export function judgeFields(
+  part: MessagePart,
+  judge: TextsJudge,
+  fields: Readonly<Record<string, string | string[] | undefined>>,
+): Fault | null {
+  const named = namedByConnection(fields.connection)
   const pairs: [string, string][] = []
   for (const name of judge.readers.keys()) {
-    const value = headers[name]
+    const value = fields[name]
     if (value === undefined || named?.has(name) === true) continue
     pairs.push([name, typeof value === 'string' ? value : value.join(', ')])
   }
-  return judged('headers', judge, readTexts(pairs, judge.readers, commas))
+  return judged(part, judge, readTexts(pairs, judge.readers, commas))
 }
 
 /** Judges the cookies that have a schema; others are nobody's business here. */
@@ -148,14 +151,12 @@ function compileBody({ required, contents }: NonNullable<Described['body']>, com
   }
 }
 
-function compileTaking({ kind, place }: Content, compiler: Compiler): Taking {
+function compileTaking({ kind, place, spellings = {} }: Content, compiler: Compiler): Taking {
   const judge = place === null ? null : compiler.compile(place)
   const admitted = (value: unknown): { value: unknown } | Fault =>
     judge === null || judge.validate(value) ? { value } : faultOf('body', judge)
   if (kind === 'form') {
-    const readers = new Map(
-      membersOf(place as Place).map(([name, member]) => [name, compileText(member, 'repeated')] as const),
-    )
+    const readers = compileTexts(membersOf(place as Place), (name) => spellings[name] ?? 'repeated')
     return {
       kind,
       read(bytes) {

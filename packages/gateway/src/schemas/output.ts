@@ -1,6 +1,7 @@
 import type { Compiler } from './compiler.ts'
-import { type Contents, type Described, essenceOf, isJson } from './described.ts'
+import { type Contents, essenceOf, isJson, type Responses } from './described.ts'
 import { type Fault, faultOf } from './faults.ts'
+import { compilePart, judgeFields, type TextsJudge } from './input.ts'
 import { readJson } from './json.ts'
 
 /** What becomes of an answer that the schemas do not admit. */
@@ -15,13 +16,14 @@ export interface Output {
   judge(answer: Head): Fault | ((bytes: Buffer) => Fault | null) | null
 }
 
+/** Fields of a message by lower-case name. */
+type Fields = Readonly<Record<string, string | string[] | undefined>>
+
 /** An answer without its body. */
 export interface Head {
   readonly method: string
   readonly status: number
-  readonly type: string | undefined
-  /** Of its content; absent: none. */
-  readonly encoding: string | undefined
+  readonly fields: Fields
 }
 
 /** Names of request fields without those that ask for less, or other, than the whole answer in plain bytes. */
@@ -43,30 +45,47 @@ export const TOO_LONG: Fault = fault('too-long')
 const nothing = (bytes: Buffer): Fault | null => (bytes.length === 0 ? null : UNEXPECTED)
 
 /** Compiles what is said of answers. */
-export function compileOutput(
-  responses: NonNullable<Described['responses']>,
-  compiler: Compiler,
-  strictness: Strictness,
-  limit: number,
-): Output {
-  const byStatus = new Map([...responses].map(([status, contents]) => [status, compileContents(contents, compiler)]))
+export function compileOutput(responses: Responses, compiler: Compiler, strictness: Strictness, limit: number): Output {
+  const byStatus = new Map(
+    [...responses].map(([status, { contents, fields }]) => [
+      status,
+      { readings: compileContents(contents, compiler), judgeOfFields: compilePart(fields, compiler, true) },
+    ]),
+  )
   return {
     strictness,
     limit,
-    judge({ method, status, type, encoding }) {
+    judge({ method, status, fields }) {
       // RFC 9110 §15.4.5: what a cache holds already; no document speaks of it.
       if (status === 304) return null
-      const readings =
+      const described =
         byStatus.get(`${status}`) ?? byStatus.get(`${Math.floor(status / 100)}xx`) ?? byStatus.get('default')
-      if (readings === undefined) return UNDESCRIBED
+      if (described === undefined) return UNDESCRIBED
+      // RFC 9110 §9.3.2: fields that its content would bring may be absent too.
       if (method === 'HEAD') return null
+      const { readings, judgeOfFields } = described
+      const wrong = judgeOfFields === null ? null : faultOfFields(judgeOfFields, fields)
+      if (wrong !== null) return wrong
       if (readings.size === 0) return nothing
+      const type = fields['content-type']?.toString()
       if (type === undefined) return status === 204 || status === 205 ? null : MEDIA_TYPE
       const reading = readingOf(readings, essenceOf(type))
       if (reading === undefined) return MEDIA_TYPE
+      const encoding = fields['content-encoding']?.toString()
       return reading !== null && encoding !== undefined && encoding !== 'identity' ? ENCODED : reading
     },
   }
+}
+
+/** Cookies are set one by one: each field is what the schema is of (RFC 6265 §3). */
+function faultOfFields(judge: TextsJudge, fields: Fields): Fault | null {
+  const { 'set-cookie': cookies = [] } = fields
+  const others = typeof cookies === 'string' || cookies.length < 2 ? [cookies] : cookies
+  for (const cookie of others) {
+    const fault = judgeFields('answer.headers', judge, others.length < 2 ? fields : { ...fields, 'set-cookie': cookie })
+    if (fault !== null) return fault
+  }
+  return null
 }
 
 function compileContents(contents: Contents, compiler: Compiler): Readings {

@@ -72,6 +72,15 @@ export function followed(place: Place): Place | null {
   return null
 }
 
+/** The object that stands somewhere, references followed. */
+export function objectAt(
+  place: Place,
+): { readonly place: Place; readonly value: Readonly<Record<string, unknown>> } | null {
+  const here = followed(place)
+  const value = here === null ? undefined : here.value
+  return here === null || !isObject(value) ? null : { place: here, value }
+}
+
 /** The members that a schema of an object names, with their schemas. */
 export function membersOf(place: Place): readonly (readonly [name: string, place: Place])[] {
   const here = followed(place)

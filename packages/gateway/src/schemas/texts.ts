@@ -1,117 +1,132 @@
-import { followed, isObject, type Place, within } from './pointer.ts'
-
-/** How many values a name has: one; several, each by itself; several, between commas. */
-export type Multiplicity = 'one' | 'repeated' | 'commas'
-
-/** How the texts of one parameter become a value. */
-export interface TextReader {
-  readonly multiplicity: Multiplicity
-  /** One text. What its schema does not name stays a text, for the schema to refuse. */
-  readonly read: (text: string) => unknown
-}
-
-/** A decimal as JSON spells one (RFC 8259 §6), without an exponent: no `0x10`, ` 1`, `1e3`. */
-const DECIMAL = /^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?$/
-
-function numberOf(text: string): number | null {
-  if (!DECIMAL.test(text)) return null
-  const value = Number(text)
-  // Beyond this, a number is read as its neighbour.
-  return text.replace(/[-.]/g, '').length <= 15 || Number.isSafeInteger(value) ? value : null
-}
-
-/** The types that a schema names; null if it names none. */
-export function typesOf(place: Place, depth = 0): ReadonlySet<string> | null {
-  const here = followed(place)
-  const schema = here === null ? undefined : here.value
-  if (here === null || !isObject(schema) || depth > 16) return null
-  const { type, enum: choices } = schema
-  if (type !== undefined) return new Set([type].flat() as string[])
-  if (Array.isArray(choices)) return new Set(choices.map(typeOf))
-  if ('const' in schema) return new Set([typeOf(schema['const'])])
-  const of = (word: string): (ReadonlySet<string> | null)[] =>
-    Array.isArray(schema[word]) ? [...schema[word].keys()].map((i) => typesOf(within(here, word, i), depth + 1)) : []
-  // Each of `allOf` holds: the first that tells is enough. One of the others holds: all must tell.
-  const all = of('allOf').find((types) => types !== null)
-  if (all !== undefined) return all
-  const any = [...of('oneOf'), ...of('anyOf')]
-  return any.length === 0 || any.includes(null) ? null : new Set(any.flatMap((types) => [...(types ?? [])]))
-}
-
-const typeOf = (value: unknown): string => (value === null ? 'null' : Array.isArray(value) ? 'array' : typeof value)
-
-/** Where the schema of a list's items stands, if it has one. */
-function itemsOf(place: Place): Place | null {
-  const here = followed(place)
-  const schema = here === null ? undefined : here.value
-  return here !== null && isObject(schema) && isObject(schema['items']) ? within(here, 'items') : null
-}
-
-/** Why a parameter's schema tells no text from another: it is of no type, or of one that no text spells. */
-export function textFault(place: Place): string | null {
-  const types = typesOf(place)
-  if (types === null) return 'has no type: what a text means is not known'
-  if (types.has('object')) return 'is an object, which no text of a parameter spells here'
-  if (!types.has('array')) return null
-  if (types.size > 1) return 'is a list or something else, which no text tells'
-  const items = itemsOf(place)
-  const inner = items === null ? null : typesOf(items)
-  if (inner === null) return 'is a list whose items have no type'
-  return inner.has('array') || inner.has('object') ? 'is a list of what no text spells' : null
-}
-
-/** Compiles how texts are read. @param list what several values look like, where the schema is a list */
-export function compileText(place: Place, list: Exclude<Multiplicity, 'one'>): TextReader {
-  const types = typesOf(place) ?? new Set()
-  if (!types.has('array')) return { multiplicity: 'one', read: scalar(types) }
-  const items = itemsOf(place)
-  return { multiplicity: list, read: scalar((items === null ? null : typesOf(items)) ?? new Set()) }
-}
-
-function scalar(types: ReadonlySet<string>): (text: string) => unknown {
-  const numbers = types.has('number') || types.has('integer')
-  const booleans = types.has('boolean')
-  if (!numbers && !booleans) return (text) => text
-  return (text) => {
-    if (booleans && (text === 'true' || text === 'false')) return text === 'true'
-    return (numbers ? numberOf(text) : null) ?? text
-  }
-}
+import { MALFORMED, type Spelling, type TextReader } from './spellings.ts'
 
 /** An object without a prototype: every name is an ordinary one. */
 export type Named = Record<string, unknown>
 
-/** Texts by name, as one reader for each name says. Names without one: the text, or a list of those that came. */
+/** Why texts are not read. */
+export type TextsFault = 'repeated' | 'malformed'
+
+type Split = (text: string) => readonly string[]
+
+/** `name[member]`. Deeper ones no specification knows. */
+const MEMBER = /^([^[\]]+)\[([^[\]]*)\]$/
+
+/**
+ * Texts by name, as one reader for each name says. Names without one: the text, or a list of those that came.
+ * @param commas cuts a text at its commas
+ */
 export function readTexts(
   pairs: readonly (readonly [name: string, text: string])[],
   readers: ReadonlyMap<string, TextReader>,
-  split: (text: string) => readonly string[],
-): Named | 'repeated' {
+  commas: Split,
+): Named | TextsFault {
   const values: Named = { __proto__: null }
   for (const [name, text] of pairs) {
-    const reader = readers.get(name)
-    const before = values[name]
-    if (reader?.multiplicity === 'repeated') {
-      if (before === undefined) values[name] = [reader.read(text)]
-      else (before as unknown[]).push(reader.read(text))
-    } else if (before !== undefined) {
-      if (reader !== undefined) return 'repeated'
-      values[name] = [before, text].flat()
-    } else if (reader?.multiplicity === 'commas') values[name] = split(text).map(reader.read)
-    else values[name] = reader === undefined ? text : reader.read(text)
+    const fault = readOne(values, name, text, readers, commas)
+    if (fault !== null) return fault
   }
   return values
 }
 
+function readOne(
+  values: Named,
+  name: string,
+  text: string,
+  readers: ReadonlyMap<string, TextReader>,
+  commas: Split,
+): TextsFault | null {
+  const reader = readers.get(name)
+  if (reader === undefined) {
+    const [, base = '', member = ''] = MEMBER.exec(name) ?? []
+    const holder = readers.get(base)
+    if (holder?.spelling === 'members') return putMember(values, base, member, text, holder.members.get(member))
+    const { [name]: before } = values
+    values[name] = before === undefined ? text : [before, text].flat()
+    return null
+  }
+  if (reader.of !== undefined) return putMember(values, reader.of, name, text, reader)
+  if (reader.spelling === 'repeated') return append(values, name, reader.read(text))
+  if (values[name] !== undefined) return 'repeated'
+  const value = valueOf(text, reader, commas)
+  if (value === MALFORMED) return 'malformed'
+  values[name] = value
+  return value === REPEATED ? 'repeated' : null
+}
+
+function append(values: Named, name: string, value: unknown): null {
+  const { [name]: before } = values
+  if (before === undefined) values[name] = [value]
+  else (before as unknown[]).push(value)
+  return null
+}
+
+function putMember(
+  values: Named,
+  base: string,
+  name: string,
+  text: string,
+  reader: TextReader | undefined,
+): TextsFault | null {
+  const object = (values[base] ??= { __proto__: null }) as Named
+  // It came as a text of its own as well.
+  if (typeof object !== 'object') return 'repeated'
+  if (reader?.spelling === 'repeated') return append(object, name, reader.read(text))
+  if (object[name] !== undefined) return 'repeated'
+  object[name] = reader === undefined ? text : reader.read(text)
+  return null
+}
+
+const REPEATED = Symbol('repeated')
+
+/** The value of the only text of a name. */
+function valueOf(text: string, { spelling, read, members }: TextReader, commas: Split): unknown {
+  switch (spelling) {
+    case 'commas':
+      return commas(text).map(read)
+    case 'spaces':
+      return text.split(' ').map(read)
+    case 'pipes':
+      return text.split('|').map(read)
+    case 'pairs':
+      return objectOf(inPairs(commas(text)), members)
+    case 'assigned':
+      return objectOf(commas(text).map(assignment), members)
+    default:
+      return read(text)
+  }
+}
+
+const inPairs = (texts: readonly string[]): (readonly string[])[] =>
+  texts.flatMap((_text, at) => (at % 2 === 0 ? [texts.slice(at, at + 2)] : []))
+
+function assignment(text: string): readonly string[] {
+  const at = text.indexOf('=')
+  return at === -1 ? [text] : [text.slice(0, at), text.slice(at + 1)]
+}
+
+function objectOf(pairs: readonly (readonly string[])[], members: ReadonlyMap<string, TextReader>): unknown {
+  const object: Named = { __proto__: null }
+  for (const [name = '', text] of pairs) {
+    if (text === undefined) return MALFORMED
+    if (object[name] !== undefined) return REPEATED
+    const reader = members.get(name)
+    object[name] = reader === undefined ? text : reader.read(text)
+  }
+  return object
+}
+
 /** Why a query, or a form, is not read. */
-export type QueryFault = 'repeated' | 'malformed-encoding' | 'ambiguous'
+export type QueryFault = TextsFault | 'malformed-encoding' | 'ambiguous'
 
 /** `+` is a space in forms and, to most who read them, in queries. */
 const decoded = (text: string): string => decodeURIComponent(text.includes('+') ? text.replaceAll('+', ' ') : text)
 
+/** Spellings with commas, at which some cut before they decode, others after. */
+export const WITH_COMMAS: ReadonlySet<Spelling | 'one' | undefined> = new Set(['commas', 'pairs', 'assigned'])
+
 /**
  * Reads a query or a form (URL Standard, application/x-www-form-urlencoded), as strictly as readers agree on it: UTF-8,
- * no bare `;`, at which some cut, and no encoded comma in a list between commas.
+ * no bare `;`, at which some cut, and no encoded comma in what is cut at commas.
  */
 export function readQuery(text: string, readers: ReadonlyMap<string, TextReader>): Named | QueryFault {
   if (text.includes(';')) return 'ambiguous'
@@ -122,12 +137,11 @@ export function readQuery(text: string, readers: ReadonlyMap<string, TextReader>
       const at = pair.indexOf('=')
       const name = decoded(at === -1 ? pair : pair.slice(0, at))
       const value = at === -1 ? '' : pair.slice(at + 1)
-      // Some cut before they decode, others after.
-      if (/%2c/i.test(value) && readers.get(name)?.multiplicity === 'commas') return 'ambiguous'
+      if (/%2c/i.test(value) && WITH_COMMAS.has(readers.get(name)?.spelling)) return 'ambiguous'
       pairs.push([name, decoded(value)])
     }
-    return readTexts(pairs, readers, (value) => value.split(','))
   } catch {
     return 'malformed-encoding'
   }
+  return readTexts(pairs, readers, (value) => value.split(','))
 }

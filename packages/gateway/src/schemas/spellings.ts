@@ -1,0 +1,160 @@
+import { readJson } from './json.ts'
+import { followed, isObject, membersOf, type Place, within } from './pointer.ts'
+
+/**
+ * How the values of a name are written: by repeating the name; with a delimiter between them; as members `name[member]`;
+ * as `member,value` or `member=value` between commas; as members that are names of their own; as a JSON document.
+ */
+export type Spelling = 'repeated' | 'commas' | 'spaces' | 'pipes' | 'members' | 'pairs' | 'assigned' | 'spread' | 'json'
+
+/** How the texts of one name become a value. */
+export interface TextReader {
+  /** `one`: a single text. */
+  readonly spelling: Spelling | 'one'
+  /** One text. What its schema does not name stays a text, for the schema to refuse. */
+  readonly read: (text: string) => unknown
+  /** Of an object: its members. Others are texts. */
+  readonly members: ReadonlyMap<string, TextReader>
+  /** It is a member of that object, under a name of its own. */
+  readonly of?: string
+}
+
+/** A decimal as JSON spells one (RFC 8259 §6), without an exponent: no `0x10`, ` 1`, `1e3`. */
+const DECIMAL = /^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?$/
+
+function numberOf(text: string): number | null {
+  if (!DECIMAL.test(text)) return null
+  const value = Number(text)
+  // Beyond this, a number is read as its neighbour.
+  return text.replace(/[-.]/g, '').length <= 15 || Number.isSafeInteger(value) ? value : null
+}
+
+/** The types that a schema names; null if it names none. */
+export function typesOf(place: Place, depth = 0): ReadonlySet<string> | null {
+  const here = followed(place)
+  const schema = here === null ? undefined : here.value
+  if (here === null || !isObject(schema) || depth > 16) return null
+  const { type, enum: choices } = schema
+  if (type !== undefined) return new Set([type].flat() as string[])
+  if (Array.isArray(choices)) return new Set(choices.map(typeOf))
+  if ('const' in schema) return new Set([typeOf(schema['const'])])
+  const of = (word: string): (ReadonlySet<string> | null)[] =>
+    Array.isArray(schema[word]) ? [...schema[word].keys()].map((i) => typesOf(within(here, word, i), depth + 1)) : []
+  // Each of `allOf` holds: the first that tells is enough. One of the others holds: all must tell.
+  const all = of('allOf').find((types) => types !== null)
+  if (all !== undefined) return all
+  const any = [...of('oneOf'), ...of('anyOf')]
+  return any.length === 0 || any.includes(null) ? null : new Set(any.flatMap((types) => [...(types ?? [])]))
+}
+
+const typeOf = (value: unknown): string => (value === null ? 'null' : Array.isArray(value) ? 'array' : typeof value)
+
+/** Where the schema of a list's items stands, if it has one. */
+function itemsOf(place: Place): Place | null {
+  const here = followed(place)
+  const schema = here === null ? undefined : here.value
+  return here !== null && isObject(schema) && isObject(schema['items']) ? within(here, 'items') : null
+}
+
+/** Whether a schema is of objects, and of nothing else. */
+export function isObjectOnly(place: Place): boolean {
+  const types = typesOf(place)
+  return types !== null && types.size === 1 && types.has('object')
+}
+
+/** Spellings that an object has. */
+export const OF_OBJECTS: ReadonlySet<Spelling> = new Set(['members', 'pairs', 'assigned', 'spread'])
+
+/** Why a parameter's schema tells no text from another: it is of no type, or of one that its spelling does not write. */
+export function textFault(place: Place, spelling: Spelling): string | null {
+  if (spelling === 'json') return null
+  const types = typesOf(place)
+  if (types === null) return 'has no type: what a text means is not known'
+  const objects = OF_OBJECTS.has(spelling)
+  if (types.has('object')) {
+    if (types.size > 1) return 'is an object or something else, which no text tells'
+    if (!objects) return 'is an object, which no text of a parameter spells here'
+    if (spelling === 'spread' && isOpen(place)) return 'is an object of any names, which no query tells from others'
+    // Of a list within an object, no style says how it is written; between brackets, names are repeated.
+    const inner = spelling === 'members' ? 'repeated' : null
+    return (
+      membersOf(place)
+        .map(([, member]) => memberFault(member, inner))
+        .find((fault) => fault !== null) ?? null
+    )
+  }
+  if (objects) return 'is no object, which its style is for'
+  return memberFault(place, spelling)
+}
+
+function memberFault(place: Place, spelling: Spelling | null): string | null {
+  const types = typesOf(place)
+  if (types === null) return 'has a member of no type: what a text means is not known'
+  if (types.has('object')) return 'has a member that is an object, which no text spells'
+  if (!types.has('array')) return null
+  if (spelling === null) return 'has a member that is a list, which no text spells'
+  if (types.size > 1) return 'is a list or something else, which no text tells'
+  const items = itemsOf(place)
+  const inner = items === null ? null : typesOf(items)
+  if (inner === null) return 'is a list whose items have no type'
+  return inner.has('array') || inner.has('object') ? 'is a list of what no text spells' : null
+}
+
+/** Whether members that an object does not name may be there all the same. What says nothing of them names all. */
+function isOpen(place: Place): boolean {
+  const here = followed(place)
+  const schema = here === null ? undefined : here.value
+  return (isObject(schema) && (schema['additionalProperties'] ?? false) !== false) || membersOf(place).length === 0
+}
+
+/** What no document is. */
+export const MALFORMED: unique symbol = Symbol('malformed')
+
+const NO_MEMBERS: ReadonlyMap<string, TextReader> = new Map()
+
+/** Compiles how texts are read. @param spelling how several values are written, where the schema is of several */
+export function compileText(place: Place, spelling: Spelling): TextReader {
+  const types = typesOf(place) ?? new Set()
+  if (spelling === 'json') return { spelling, read: readDocument, members: NO_MEMBERS }
+  if (types.has('array')) {
+    const items = itemsOf(place)
+    return { spelling, read: scalar((items === null ? null : typesOf(items)) ?? new Set()), members: NO_MEMBERS }
+  }
+  if (types.has('object') && OF_OBJECTS.has(spelling)) {
+    const members = membersOf(place).map(([name, member]) => [name, compileText(member, 'repeated')] as const)
+    return { spelling, read: asText, members: new Map(members) }
+  }
+  return { spelling: 'one', read: scalar(types), members: NO_MEMBERS }
+}
+
+/** Compiles the readers of names: those of objects whose members are names of their own stand beside them. */
+export function compileTexts(
+  named: readonly (readonly [name: string, place: Place])[],
+  spellingOf: (name: string) => Spelling,
+): ReadonlyMap<string, TextReader> {
+  const all = named.map(([name, place]) => [name, compileText(place, spellingOf(name))] as const)
+  const readers = new Map(all)
+  for (const [name, { spelling, members }] of all) {
+    if (spelling !== 'spread') continue
+    readers.delete(name)
+    for (const [member, reader] of members) if (!readers.has(member)) readers.set(member, { ...reader, of: name })
+  }
+  return readers
+}
+
+const asText = (text: string): unknown => text
+
+function readDocument(text: string): unknown {
+  const reading = readJson(Buffer.from(text))
+  return 'value' in reading ? reading.value : MALFORMED
+}
+
+function scalar(types: ReadonlySet<string>): (text: string) => unknown {
+  const numbers = types.has('number') || types.has('integer')
+  const booleans = types.has('boolean')
+  if (!numbers && !booleans) return (text) => text
+  return (text) => {
+    if (booleans && (text === 'true' || text === 'false')) return text === 'true'
+    return (numbers ? numberOf(text) : null) ?? text
+  }
+}
