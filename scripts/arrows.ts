@@ -2,12 +2,13 @@
 import { builtinModules } from 'node:module'
 import { files, members, read, type Member } from './workspace.ts'
 
-/** apps, integration and bench → security → concerns → kernel → what tests stand on. */
+/** apps/demo, integration and bench → the gateway as a process → security → concerns → kernel → what tests stand on. */
 function layer({ folder }: Member): number {
   if (folder === 'testing') return -1
   if (folder === 'packages/kernel') return 0
   if (folder === 'packages/security') return 2
-  return folder.startsWith('packages/') ? 1 : 3
+  if (folder === 'apps/gateway') return 3
+  return folder.startsWith('packages/') ? 1 : 4
 }
 
 const LIMITS: readonly (readonly [pattern: RegExp, lines: number])[] = [

@@ -26,7 +26,7 @@ export async function prove(size: Size): Promise<Figure[]> {
   const count = size === 'full' ? 1200 : 100
   const folder = mkdtempSync(join(tmpdir(), 'portcullis-proof-'))
   const demo = await startDemo({
-    ports: { gateway: 0, plaintext: 0, app: 0 },
+    ports: { gateway: 0, plaintext: 0, app: 0, operation: 0 },
     certificateFolder: folder,
     logLevel: 'silent',
   })

@@ -10,7 +10,14 @@ export async function prove(): Promise<Figure[]> {
   const folder = mkdtempSync(join(tmpdir(), 'portcullis-proof-'))
   const started = performance.now()
   const child = spawn(process.execPath, [join(import.meta.dirname, '../../apps/demo/src/main.ts')], {
-    env: { ...process.env, GATEWAY_PORT: '0', PLAINTEXT_PORT: '0', APP_PORT: '0', CERTIFICATE_FOLDER: folder },
+    env: {
+      ...process.env,
+      GATEWAY_PORT: '0',
+      PLAINTEXT_PORT: '0',
+      APP_PORT: '0',
+      OPERATION_PORT: '0',
+      CERTIFICATE_FOLDER: folder,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   try {

@@ -95,7 +95,14 @@ export async function prove(): Promise<Figure[]> {
 
 async function startDemo(certificates: string) {
   const child = spawn(process.execPath, [join(import.meta.dirname, '../../apps/demo/src/main.ts')], {
-    env: { ...process.env, GATEWAY_PORT: '0', PLAINTEXT_PORT: '0', APP_PORT: '0', CERTIFICATE_FOLDER: certificates },
+    env: {
+      ...process.env,
+      GATEWAY_PORT: '0',
+      PLAINTEXT_PORT: '0',
+      APP_PORT: '0',
+      OPERATION_PORT: '0',
+      CERTIFICATE_FOLDER: certificates,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   try {

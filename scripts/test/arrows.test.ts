@@ -22,7 +22,11 @@ function said(files: Readonly<Record<string, string>>): string {
     'packages/kernel/package.json': manifest('kernel'),
     'packages/cors/package.json': manifest('cors', { '@portcullis/kernel': 'workspace:^' }),
     'packages/auth/package.json': manifest('auth', { '@portcullis/kernel': 'workspace:^' }),
-    'apps/demo/package.json': manifest('demo', { '@portcullis/cors': 'workspace:^' }),
+    'apps/gateway/package.json': manifest('gateway-server', { '@portcullis/cors': 'workspace:^' }),
+    'apps/demo/package.json': manifest('demo', {
+      '@portcullis/cors': 'workspace:^',
+      '@portcullis/gateway-server': 'workspace:^',
+    }),
     ...files,
   }
   for (const [path, text] of Object.entries(all)) {
@@ -40,11 +44,12 @@ describe('the shape of the workspace', () => {
     expect(arrows()).toEqual([])
   })
 
-  it('is not broken by a room on the kernel and an app on a room', () => {
+  it('is not broken by a room on the kernel, an app on a room, and the demo on the gateway', () => {
     expect(
       said({
         'packages/cors/src/plugin.ts': "import { defineRoom } from '@portcullis/kernel'\n",
         'apps/demo/src/main.ts': "import cors from '@portcullis/cors'\nprocess.env['PORT']\n",
+        'apps/demo/src/start.ts': "import { startGateway } from '@portcullis/gateway-server'\n",
       }),
     ).toBe('')
   })
@@ -66,6 +71,7 @@ describe('the shape of the workspace', () => {
     ['a re-export of a room', 'packages/cors/src/plugin.ts', "export { x } from '@portcullis/auth'", 'point down only'],
     ['a kernel on a room', 'packages/kernel/src/room.ts', "import '@portcullis/cors'", 'point down only'],
     ['a room on an app', 'packages/cors/test/plugin.test.ts', "import '@portcullis/demo'", 'point down only'],
+    ['a gateway on the demo', 'apps/gateway/src/main.ts', "import '@portcullis/demo'", 'point down only'],
     ['an undeclared dependency', 'packages/cors/src/plugin.ts', "import Ajv from 'ajv'", 'does not depend on'],
     ['a library that reads the environment', 'packages/cors/src/plugin.ts', 'process.env.PORT', 'process.env'],
     ['a file named after nothing', 'packages/cors/src/utils.ts', '', 'name the domain'],

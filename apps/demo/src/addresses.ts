@@ -9,10 +9,12 @@ export interface Ports {
   readonly plaintext: number
   /** The browser app, TLS. */
   readonly app: number
+  /** Where operators look at the gateway: not for clients. */
+  readonly operation: number
 }
 
 /** Where the demo is found when nobody says otherwise. */
-export const defaultPorts: Ports = { gateway: 8443, plaintext: 8080, app: 8444 }
+export const defaultPorts: Ports = { gateway: 8443, plaintext: 8080, app: 8444, operation: 8445 }
 
 /** The names of the demo. `app.` and `api.` lie under one parent: browsers count them as one site. */
 export const names = {
@@ -31,7 +33,7 @@ export async function choosePorts(ports: Ports): Promise<Ports> {
   const probes: Server[] = []
   const chosen = { ...ports }
   try {
-    for (const name of ['gateway', 'plaintext', 'app'] as const) {
+    for (const name of ['gateway', 'plaintext', 'app', 'operation'] as const) {
       const probe = createServer()
       probe.listen(ports[name], '127.0.0.1')
       await once(probe, 'listening')
@@ -50,7 +52,7 @@ function explained(error: NodeJS.ErrnoException & { port?: number }): Error {
   const port = `port ${error.port}`
   const sentence =
     error.code === 'EADDRINUSE'
-      ? `${port} is taken. Stop what listens there, or choose others: GATEWAY_PORT, PLAINTEXT_PORT, APP_PORT.`
+      ? `${port} is taken. Stop what listens there, or choose others: GATEWAY_PORT, PLAINTEXT_PORT, APP_PORT, OPERATION_PORT.`
       : `${port} cannot be listened on (${error.code ?? error.message}).`
   return new Error(sentence, { cause: error })
 }

@@ -15,6 +15,7 @@ Portcullis demo
   plaintext    ${addresses.plaintext}   (redirects or refuses)
   browser app  ${addresses.app}
   openapi      ${gateway}/openapi.json
+  operation    ${addresses.operation}/metrics   (for operators alone)
   database     ${database}
   limits       ${limits}
   CA           ${caFile}

@@ -6,9 +6,6 @@ import type { Scope, findKeys } from './tokens.ts'
 /** Who the gateway is to the services: the issuer of the internal tokens. */
 export const gatewayIssuer = 'gateway'
 
-/** Claims of access tokens that go on to the services: the session, and when its user gave the password. */
-export const forwardedClaims = ['sid', 'auth_time']
-
 /** An ES256 pair in PEM. */
 export interface KeyPair {
   readonly privateKey: string

@@ -30,6 +30,7 @@ try {
       gateway: port('GATEWAY_PORT', defaultPorts.gateway),
       plaintext: port('PLAINTEXT_PORT', defaultPorts.plaintext),
       app: port('APP_PORT', defaultPorts.app),
+      operation: port('OPERATION_PORT', defaultPorts.operation),
     },
     databaseUrl: setting('DATABASE_URL'),
     redisUrl: setting('REDIS_URL'),

@@ -1,11 +1,11 @@
-import { type RevokedSubject, type RevokedToken, revoke, revokeSubject } from '@portcullis/auth'
+import type { RevokedSubject, RevokedToken } from '@portcullis/auth'
 import { rotateKeys } from '@portcullis/issuer'
 import { Redis } from 'ioredis'
 import { type Ports, choosePorts, names } from './addresses.ts'
 import { createBrowserApp } from './browser-app/app.ts'
 import { createCertificates } from './certificates.ts'
 import { openDatabase } from './database/open.ts'
-import { createGateway } from './gateway/gateway.ts'
+import { openGateway } from './gateway/gateway.ts'
 import { createKeyPair } from './internal-tokens.ts'
 import { type Limits, standardLimits } from './limits.ts'
 import type { LogSettings } from './logging.ts'
@@ -36,6 +36,8 @@ export interface Demo {
     readonly api: string
     readonly plaintext: string
     readonly app: string
+    /** Private: `/live`, `/ready`, `/metrics` of the gateway. */
+    readonly operation: string
     /** Private: only the gateway is let in. */
     readonly userService: string
     readonly paymentService: string
@@ -88,8 +90,8 @@ async function start(options: StartOptions, closers: (() => unknown)[]): Promise
   const gatewayKey = internalKeys.publicKey
   // The gateway stands last, and nobody is let in before it does. With Redis it tells those of other processes.
   const refusing = {
-    token: (one: RevokedToken): Promise<void> => revoke(gateway, one),
-    subject: (one: RevokedSubject): Promise<void> => revokeSubject(gateway, one),
+    token: (one: RevokedToken): Promise<void> => gateway.revoke(one),
+    subject: (one: RevokedSubject): Promise<void> => gateway.revokeSubject(one),
   }
   const userService = await createUserService(
     { certificate: certificates.userService, gatewayKey, log },
@@ -112,7 +114,7 @@ async function start(options: StartOptions, closers: (() => unknown)[]): Promise
   const paymentAddress = await paymentService.listen({ host: '127.0.0.1', port: 0 })
 
   const app = `https://${names.app}:${ports.app}`
-  const gateway = await createGateway({
+  const gateway = await openGateway({
     certificate: certificates.gateway,
     ca: certificates.ca,
     ports,
@@ -125,7 +127,6 @@ async function start(options: StartOptions, closers: (() => unknown)[]): Promise
     log,
   })
   closers.push(() => gateway.close())
-  await gateway.listen({ host: '127.0.0.1', port: ports.gateway })
 
   const api = `https://${names.api}:${ports.gateway}`
   const browserApp = await createBrowserApp({
@@ -143,6 +144,7 @@ async function start(options: StartOptions, closers: (() => unknown)[]): Promise
       api,
       plaintext: `http://${names.local}:${ports.plaintext}`,
       app,
+      operation: `http://127.0.0.1:${ports.operation}`,
       userService: userAddress,
       paymentService: paymentAddress,
     },

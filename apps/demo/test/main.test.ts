@@ -29,7 +29,7 @@ interface Run {
 }
 
 async function run(env: Record<string, string> = {}): Promise<Run> {
-  const ports = await choosePorts({ gateway: 0, plaintext: 0, app: 0 })
+  const ports = await choosePorts({ gateway: 0, plaintext: 0, app: 0, operation: 0 })
   const child = spawn(process.execPath, [main], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
@@ -38,6 +38,7 @@ async function run(env: Record<string, string> = {}): Promise<Run> {
       GATEWAY_PORT: String(ports.gateway),
       PLAINTEXT_PORT: String(ports.plaintext),
       APP_PORT: String(ports.app),
+      OPERATION_PORT: String(ports.operation),
       CERTIFICATE_FOLDER: join(folder, 'certificates'),
       ...env,
     },
@@ -133,7 +134,7 @@ describe('the demo, as a process', () => {
       const demo = await run({ [name]: String(port) })
       expect(await demo.ended).toEqual([1, null])
       expect(demo.errors()).toBe(
-        `The demo did not start: port ${port} is taken. Stop what listens there, or choose others: GATEWAY_PORT, PLAINTEXT_PORT, APP_PORT.\n`,
+        `The demo did not start: port ${port} is taken. Stop what listens there, or choose others: GATEWAY_PORT, PLAINTEXT_PORT, APP_PORT, OPERATION_PORT.\n`,
       )
       expect(left()).toEqual([])
       taken.close()
@@ -155,11 +156,12 @@ describe('the demo, as a process', () => {
   })
 
   it('leaves nothing behind even when it is killed, and starts again on the same ports', async () => {
-    const ports = await choosePorts({ gateway: 0, plaintext: 0, app: 0 })
+    const ports = await choosePorts({ gateway: 0, plaintext: 0, app: 0, operation: 0 })
     const env = {
       GATEWAY_PORT: String(ports.gateway),
       PLAINTEXT_PORT: String(ports.plaintext),
       APP_PORT: String(ports.app),
+      OPERATION_PORT: String(ports.operation),
     }
     const first = await run(env)
     await standing(first)

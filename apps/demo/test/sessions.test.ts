@@ -167,7 +167,7 @@ describe('a session', () => {
   it('takes no body', async () => {
     const { cookie } = await demo.signIn({ username: 'alice', password: 'battery-staple-9' })
     const answer = await demo.call('POST', '/refresh', { headers: { cookie }, json: { anything: 1 } })
-    expect([answer.status, answer.json.code]).toEqual([400, 'PTC_VALIDATION_UNDECLARED'])
+    expect([answer.status, answer.json.code]).toEqual([400, 'PTC_GATEWAY_REQUEST_INVALID'])
     expect((await refresh(cookie)).status).toBe(200)
   })
 })

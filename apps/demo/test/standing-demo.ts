@@ -42,7 +42,7 @@ export interface StandingDemo extends Demo {
 export async function standDemo(options: Partial<StartOptions> = {}): Promise<StandingDemo> {
   const certificateFolder = await mkdtemp(join(tmpdir(), 'portcullis-ca-'))
   const demo = await startDemo({
-    ports: { gateway: 0, plaintext: 0, app: 0 },
+    ports: { gateway: 0, plaintext: 0, app: 0, operation: 0 },
     certificateFolder,
     logLevel: 'silent',
     ...options,
