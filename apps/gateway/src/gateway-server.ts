@@ -11,6 +11,9 @@ import type { Serving } from './serving.ts'
 import { FileWatch, type Prints } from './watch.ts'
 import { Workers } from './workers.ts'
 
+/** Milliseconds that a reload which is under way still has when the process ends: what it makes ready then answers nobody. */
+const LAST_RELOAD = 1_000
+
 /** How a gateway is started. */
 export interface StartOptions {
   /** The file, YAML or JSON. */
@@ -143,7 +146,7 @@ export async function startGateway(options: StartOptions): Promise<GatewayServer
         watching?.stop()
         await serving.leave()
         await wait(config.drain.delay * 1000)
-        await reloading
+        await Promise.race([reloading, wait(LAST_RELOAD, undefined, { ref: false })])
         await serving.close()
         operation.close()
       })()),

@@ -18,6 +18,7 @@ export class Gateway implements Serving {
   readonly #front: Front
   #config: Config
   #prepared: { readonly config: Config; readonly generation: Generation } | undefined
+  #closing = false
 
   private constructor(front: Front, metrics: Metrics, outside: Outside, config: Config) {
     this.ports = { public: front.port, plaintext: front.plaintextPort }
@@ -80,6 +81,7 @@ export class Gateway implements Serving {
 
   /** Answers by what was prepared. */
   async proceed(): Promise<void> {
+    if (this.#closing) return this.discard()
     const prepared = this.#prepared
     if (prepared === undefined) return
     this.#prepared = undefined
@@ -105,6 +107,7 @@ export class Gateway implements Serving {
   }
 
   async close(): Promise<void> {
+    this.#closing = true
     await this.#front.close(this.#config.drain.deadline * 1000)
     this.#outside.redis?.disconnect()
   }

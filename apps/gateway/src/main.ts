@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { onHangUp } from './hang-up.ts'
 import { parseArgs } from 'node:util'
 import { makeApiKey } from './api-key.ts'
 import { readConfig } from './config.ts'
@@ -51,7 +52,7 @@ async function serve(args: string[]): Promise<void> {
 
 async function run(file: string, watch: boolean, workers: number): Promise<void> {
   const gateway = await startGateway({ file, watch, workers })
-  process.on('SIGHUP', () => {
+  onHangUp(() => {
     gateway.reload().catch((error: Error) => process.stderr.write(`not reloaded: ${error.message}\n`))
   })
   let ending = false

@@ -12,6 +12,8 @@ const BACKOFF = { first: 100, last: 10_000, soon: 60_000 } as const
 const ASKED = 2_000
 /** Milliseconds beside the deadline of what is under way, until a worker that does not end is killed. */
 const OVERTIME = 5_000
+/** Milliseconds in which a worker makes an app ready: each part of that has a time-out of its own, far below. */
+const MADE_READY = 60_000
 
 interface Waiting {
   readonly resolve: (value: never) => void
@@ -85,15 +87,15 @@ export class Workers implements Serving {
 
   /** All or none: what one worker cannot boot with, none answers by. */
   async replace(next: Config): Promise<void> {
-    const prepared = await Promise.allSettled(this.#each('prepare', next))
+    const prepared = await Promise.allSettled(this.#each('prepare', next, MADE_READY))
     const failed = prepared.find((one) => one.status === 'rejected')
     if (failed !== undefined) {
-      await Promise.allSettled(this.#each('discard', null))
+      await Promise.allSettled(this.#each('discard', null, ASKED))
       throw failed.reason
     }
     this.#config = next
     // One that ends meanwhile is followed by one that begins with the next reading.
-    await Promise.allSettled(this.#each('proceed', null))
+    await Promise.allSettled(this.#each('proceed', null, next.drain.deadline * 1000 + OVERTIME))
   }
 
   /** One worker is told, and the others by Redis: those that follow later, too. */
@@ -143,11 +145,11 @@ export class Workers implements Serving {
     worker.once('exit', (code, signal) => this.#leftBy(member, code, signal))
     try {
       let config = this.#config
-      this.#ports = await this.#call(member, 'open', config)
+      this.#ports = await this.#call(member, 'open', config, MADE_READY)
       while (config !== this.#config) {
         config = this.#config
-        await this.#call(member, 'prepare', config)
-        await this.#call(member, 'proceed', null)
+        await this.#call(member, 'prepare', config, MADE_READY)
+        await this.#call(member, 'proceed', null, MADE_READY)
       }
     } catch (error) {
       if (!worker.isDead()) worker.process.kill('SIGKILL')
