@@ -4,7 +4,10 @@ import { once } from 'node:events'
 import type { Config } from './config.ts'
 import type { Generation } from './generation.ts'
 
-/** Old generations with something under way; a reload that comes then waits for one of them. */
+/**
+ * Old generations with something under way. A reload beyond that ends the WebSockets of the oldest, and waits for one
+ * where requests are what is under way.
+ */
 const MOST_RETIRING = 4
 
 /** Milliseconds in which a client that has just connected asks, and one of HTTP/2 has read that it is being left. */
@@ -17,7 +20,8 @@ export class Front {
   #current: Generation
   /** Every generation that may still have connections. */
   readonly #alive = new Set<Generation>()
-  readonly #retiring = new Set<Promise<void>>()
+  /** Those with something under way, the oldest first. */
+  readonly #retiring = new Map<Generation, Promise<void>>()
 
   private constructor(first: Generation) {
     this.#current = first
@@ -80,11 +84,14 @@ export class Front {
       .retire(deadline)
       .catch((error: unknown) => old.app.log.error({ err: error }, 'gateway: an old generation did not close well'))
       .then(() => {
-        this.#retiring.delete(retiring)
+        this.#retiring.delete(old)
         old.onceEmpty(() => this.#alive.delete(old))
       })
-    this.#retiring.add(retiring)
-    if (this.#retiring.size > MOST_RETIRING) await Promise.race(this.#retiring)
+    this.#retiring.set(old, retiring)
+    if (this.#retiring.size <= MOST_RETIRING) return
+    const [oldest] = this.#retiring.keys()
+    oldest?.endWebSockets()
+    await Promise.race(this.#retiring.values())
   }
 
   /** Says to clients, with each answer, that they should go elsewhere; still takes what comes. */
@@ -103,12 +110,13 @@ export class Front {
     this.#plaintext?.close()
     await whatHasArrived()
     const all = [...this.#alive]
+    for (const generation of all) generation.endWebSockets()
     const heard = Math.min(HEARD, deadline)
     await Promise.all(all.map((generation) => generation.dismiss(heard)))
     await Promise.all(all.map((generation) => generation.finished(deadline - heard)))
     for (const generation of all) generation.destroy()
     this.#plaintext?.closeAllConnections()
-    await Promise.all(this.#retiring)
+    await Promise.all(this.#retiring.values())
     await this.#current.app.close()
   }
 }

@@ -6,8 +6,9 @@ import { openMemory } from '@portcullis/rate-limit'
 import type { Config } from './config.ts'
 import type { Extension } from './extension.ts'
 import { Front } from './front.ts'
-import { Generation, type Outside } from './generation.ts'
+import { Generation } from './generation.ts'
 import { Metrics, type Snapshot } from './metrics.ts'
+import type { Outside } from './outside.ts'
 import type { Ports, Revoked, Serving } from './serving.ts'
 
 /** What one process answers clients with: its sockets, and whatever outlives a reading of the file. */

@@ -3,33 +3,12 @@ import { createSecureServer, type Http2ServerRequest, type Http2Session, type Se
 import { createServer as createTls } from 'node:https'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import type { KeySets, Revocations } from '@portcullis/auth'
-import type { TargetStates } from '@portcullis/gateway'
-import type { QuotaMemory } from '@portcullis/rate-limit'
+import { endWebSockets } from '@portcullis/gateway'
 import security, { serverOptions } from '@portcullis/security'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyServerOptions } from 'fastify'
-import type { Redis } from 'ioredis'
-import { type Config, roomsOf } from './config.ts'
-import type { Extension } from './extension.ts'
+import type { Config } from './config.ts'
+import { optionsOf, type Outside } from './outside.ts'
 import { RequestLog } from './request-log.ts'
-
-/** What outlives every generation: opened once, given to each. */
-export interface Outside {
-  readonly logger: FastifyBaseLogger
-  readonly redis: Redis | undefined
-  /** What callers have spent, where no Redis counts. */
-  readonly quotas: QuotaMemory
-  /** The keys that issuers publish. */
-  readonly keySets: KeySets
-  /** Which tokens are refused before they expire. */
-  readonly revocations: Revocations
-  /** Which targets are given up. */
-  readonly targetStates: TargetStates
-  /** Adds what an operator wants to know of requests. */
-  readonly observe: (app: FastifyInstance) => void
-  /** Declares routes of code, beside those of the file. */
-  readonly routes: Extension['routes']
-}
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void
 
@@ -100,6 +79,10 @@ export class Generation {
   #track(): void {
     // Time-outs of connections are looked after from then on.
     this.server.emit('listening')
+    // Another listener makes an upgrade of what was a request to Node: only where there is one already.
+    if (this.server.listenerCount('upgrade') > 0) {
+      this.server.on('upgrade', (_request: IncomingMessage, socket: Duplex) => this.#begin(socket))
+    }
     this.server.on('session', (session: ServerHttp2Session) => {
       this.#sessions.add(session)
       session.once('close', () => this.#sessions.delete(session))
@@ -107,16 +90,21 @@ export class Generation {
   }
 
   #answer(handler: Handler, request: IncomingMessage, response: ServerResponse): void {
-    this.#underWay++
-    response.once('close', () => {
-      this.#underWay--
-      this.#hasChanged()
-    })
+    this.#begin(response)
     if (this.#draining) {
       if (request.httpVersionMajor === 1) response.setHeader('connection', 'close')
       else notify((request as unknown as Http2ServerRequest).stream.session)
     }
     handler(request, response)
+  }
+
+  /** Something is under way until it closes: an answer, or a connection that is a WebSocket now. */
+  #begin(one: ServerResponse | Duplex): void {
+    this.#underWay++
+    one.once('close', () => {
+      this.#underWay--
+      this.#hasChanged()
+    })
   }
 
   /** A connection, before its first byte. */
@@ -184,6 +172,11 @@ export class Generation {
     for (const look of this.#changed) look()
   }
 
+  /** Ends its WebSockets: nobody waits for them any more. */
+  endWebSockets(): void {
+    endWebSockets(this.app)
+  }
+
   /** Closes what the app has opened; its connections go on, for a later generation answers them. */
   async retire(milliseconds: number): Promise<void> {
     await this.finished(milliseconds)
@@ -223,23 +216,4 @@ function createServer(options: { https?: object; http2?: boolean; http?: object 
   if (options.https === undefined) return createPlain({ ...options.http }, handler)
   if (options.http2 === true) return createSecureServer(options.https, handler as never) as unknown as Server
   return createTls(options.https, handler) as unknown as Server
-}
-
-/** The rooms' options, with what outlives them put in. */
-function optionsOf(config: Config, { redis, quotas, keySets, revocations, targetStates }: Outside): object {
-  const rooms = roomsOf(config)
-  const { rateLimit, auth, gateway } = rooms
-  const shared = redis === undefined ? {} : { redis }
-  if (rateLimit !== undefined && rateLimit !== false)
-    rooms.rateLimit = { ...rateLimit, store: { ...shared, ...rateLimit.store, memory: quotas } }
-  if (gateway !== undefined && gateway !== false) rooms.gateway = { ...gateway, targetStates }
-  if (auth !== undefined && auth !== false) {
-    const { jwt, revocation } = auth
-    rooms.auth = {
-      ...auth,
-      ...(jwt === undefined ? {} : { jwt: { ...jwt, keySets } }),
-      ...(revocation === undefined ? {} : { revocation: { ...shared, ...revocation, memory: revocations } }),
-    }
-  }
-  return rooms
 }

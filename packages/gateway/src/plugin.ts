@@ -16,6 +16,7 @@ import { watchHealth } from './upstreams/health.ts'
 import { rememberUpstreams } from './upstreams/status.ts'
 import { type TargetWatch, Upstream } from './upstreams/upstream.ts'
 import { WebSockets } from './web-sockets/open.ts'
+import { rememberWebSockets } from './web-sockets/registry.ts'
 import { routeUpgrades } from './web-sockets/upgrade.ts'
 
 /** Forwards requests to private services. */
@@ -57,6 +58,7 @@ const plugin: FastifyPluginAsync<GatewayOptions> = defineRoom<GatewayOptions>({
         const webSockets = route.webSocket === null ? null : new WebSockets(route.webSocket)
         if (webSockets !== null) {
           routeUpgrades(app)
+          rememberWebSockets(app, webSockets)
           app.addHook('preClose', async () => webSockets.close())
         }
         for (const method of route.methods) {
