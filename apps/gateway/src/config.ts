@@ -5,7 +5,7 @@ import type { InternalTokenOptions } from '@portcullis/gateway'
 import { checkOptions, type SecurityOptions } from '@portcullis/security'
 import { ConfigError, type ConfigFile, type Fault, readConfigFile } from './config-file.ts'
 import { configSchema, extendedSchema } from './config-schema.ts'
-import { extended, isAdded } from './extension.ts'
+import { extended, isAdded, wordsOfCode } from './extension.ts'
 import { faultInOpenapi, type OpenapiFile, readOpenapi } from './openapi-file.ts'
 import type { Surroundings } from './references.ts'
 import { resolveFiles } from './tls-files.ts'
@@ -59,17 +59,14 @@ const check = (given: Readonly<Config>): Finding[] => [
   ...checkOptions(roomsOf(given) as never),
   ...(['listen', 'operation'] as const).flatMap((key) => checkTls(key, given[key].tls)),
 ]
-const inspectFile = compileOptions<Config>(configSchema, check)
-const inspectExtended = compileOptions<Config>(extendedSchema, check)
 
-/** What a file says, judged with what code adds: the file gains no words by it. */
+// Schemas of all rooms take a third of a second each: whoever needs one compiles it.
+let inspectFile: ReturnType<typeof compileOptions<Config>> | undefined
+let inspectExtended: ReturnType<typeof compileOptions<Config>> | undefined
+
 function inspect(file: unknown, added: object | undefined): Inspection<Config> {
-  if (added === undefined) return inspectFile(file)
-  const unknown = inspectFile(file).mistakes.filter(({ rule }) => rule === 'additionalProperties')
-  const inspection = inspectExtended(extended(file, added))
-  if (unknown.length === 0) return inspection
-  const paths = new Set(unknown.map(({ path }) => path))
-  return { options: undefined, mistakes: [...unknown, ...inspection.mistakes.filter(({ path }) => !paths.has(path))] }
+  if (added === undefined) return (inspectFile ??= compileOptions(configSchema, check))(file)
+  return (inspectExtended ??= compileOptions(extendedSchema, check))(extended(file, added))
 }
 
 /** A certificate authority asks on a port of the app, and the process opens its ports itself. */
@@ -100,7 +97,11 @@ export function readConfig(
   const keys = readApiKeys(file, env, onFile)
   const openapi = readOpenapi(file, onFile)
   const { options, mistakes } = inspect(file.data, added)
-  if (options === undefined) throw new ConfigError(path, faultsIn({ file, keys, openapi, added }, mistakes))
+  // What code may say is no option of the file for it.
+  const misplaced = added === undefined ? [] : wordsOfCode(file.data, configSchema, extendedSchema)
+  if (options === undefined || misplaced.length > 0) {
+    throw new ConfigError(path, faultsIn({ file, keys, openapi, added, misplaced }, mistakes))
+  }
   return { config: options, files }
 }
 
@@ -146,10 +147,12 @@ interface Sources {
   readonly keys: ApiKeys | undefined
   readonly openapi: OpenapiFile | undefined
   readonly added: object | undefined
+  /** Paths of what the file says and only code may. */
+  readonly misplaced: readonly string[]
 }
 
 /** As they stand in the file, from its top; those of other files, and of code, after them. */
-function faultsIn({ file, keys, openapi, added }: Sources, mistakes: readonly Mistake[]): Fault[] {
+function faultsIn({ file, keys, openapi, added, misplaced }: Sources, mistakes: readonly Mistake[]): Fault[] {
   const faults: Fault[] = mistakes.map(({ path, message }) => {
     if (isAdded(added, path)) return { file: 'extend.options', path, message }
     const inDocument = openapi === undefined ? null : faultInOpenapi(openapi, path, message)
@@ -159,6 +162,8 @@ function faultsIn({ file, keys, openapi, added }: Sources, mistakes: readonly Mi
     const within = path.replace(API_KEY, `[${at - keys.from}]`)
     return { ...keys.file.locate(within), file: keys.name, path: within, message }
   })
+  const message = 'is no option of a file: only code can give it'
+  faults.push(...misplaced.map((path) => ({ ...file.locate(path), path, message })))
   const order = ({ file: other, line = 0 }: Fault): number => (other === undefined ? line : 1_000_000 + line)
   return faults.toSorted((one, other) => order(one) - order(other))
 }

@@ -1,3 +1,4 @@
+import type { Schema } from '@portcullis/kernel'
 import type { FastifyInstance } from 'fastify'
 import type { Config } from './config.ts'
 import { keysOf } from './config-file.ts'
@@ -40,4 +41,22 @@ export function isAdded(added: unknown, path: string): boolean {
     at = (at as Node)[key]
   }
   return at !== undefined
+}
+
+/** Readable paths of what a file says and only code may, by the schemas of both. */
+export function wordsOfCode(file: unknown, ofFile: Schema, ofCode: Schema, path = ''): string[] {
+  if (Array.isArray(file)) {
+    const [inner, wider] = [ofFile['items'], ofCode['items']] as [Schema, Schema]
+    return inner === undefined ? [] : file.flatMap((one, at) => wordsOfCode(one, inner, wider, `${path}[${at}]`))
+  }
+  const [inner, wider] = [ofFile['properties'], ofCode['properties']] as [
+    Record<string, Schema>,
+    Record<string, Schema>,
+  ]
+  if (!isPlain(file) || inner === undefined) return []
+  return Object.entries(file).flatMap(([key, value]) => {
+    const at = path === '' ? key : `${path}.${key}`
+    if (!Object.hasOwn(wider, key)) return []
+    return Object.hasOwn(inner, key) ? wordsOfCode(value, inner[key] as Schema, wider[key] as Schema, at) : [at]
+  })
 }

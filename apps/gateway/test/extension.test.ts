@@ -67,8 +67,8 @@ describe('options of code', () => {
     expect(found).toEqual(
       expect.arrayContaining([
         'gateway.yaml audit.logger',
+        'gateway.yaml auth.apiKeys.find',
         'gateway.yaml auth.revocation.redis',
-        'extend.options auth.apiKeys.find',
         'extend.options auth.jwt.keySets',
       ]),
     )
