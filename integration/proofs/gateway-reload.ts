@@ -2,6 +2,7 @@ import http2, { type ClientHttp2Session } from 'node:http2'
 import { Agent, request } from 'node:https'
 import { connect, type TLSSocket } from 'node:tls'
 import { GatewayProcess, openBackend } from '../gateway-process.ts'
+import { h2load, h2loadIsHere } from '../h2load.ts'
 import type { Figure, Size } from '../proof.ts'
 
 /** What became of the requests of all clients. */
@@ -19,11 +20,16 @@ interface Counts {
  */
 export async function prove(size: Size): Promise<Figure[]> {
   const figures: Figure[] = []
-  const plans = size === 'full' ? { reloads: 100, ends: 5, workers: [0, 2] } : { reloads: 5, ends: 1, workers: [0] }
+  const plans =
+    size === 'full'
+      ? { reloads: 100, ends: 5, workers: [0, 2], requests: 10_000 }
+      : { reloads: 5, ends: 1, workers: [0], requests: 200 }
+  const hasH2load = h2loadIsHere()
   for (const workers of plans.workers) {
     for (const overHttp2 of [false, true]) {
       const title = `HTTP/${overHttp2 ? '2' : '1.1'}, ${workers === 0 ? 'one process' : `${workers} workers`}`
       figures.push(...(await reloads(title, overHttp2, workers, plans.reloads)))
+      if (hasH2load) figures.push(await reloadsUnderH2load(title, overHttp2, workers, plans.requests))
       const counts = blank()
       const codes: (number | null)[] = []
       for (let turn = 0; turn < plans.ends; turn++) codes.push(await end(overHttp2, workers, counts))
@@ -57,6 +63,29 @@ async function reloads(title: string, overHttp2: boolean, workers: number, times
     figure(`${title}: certificates that were served`, certificates.size, times + 1),
     figure(`${title}: readings that were followed at once`, followed, times),
   ]
+}
+
+/** The same under nghttp2's client, which says what was not answered. */
+async function reloadsUnderH2load(
+  title: string,
+  overHttp2: boolean,
+  workers: number,
+  requests: number,
+): Promise<Figure> {
+  const { gateway, stop } = await stage(overHttp2, workers)
+  let going = true
+  const load = h2load(`https://127.0.0.1:${gateway.port}/a`, { requests, overHttp2 }).finally(() => (going = false))
+  let times = 0
+  for (; going; times++) await gateway.reload()
+  const { succeeded, failed } = await load
+  await gateway.end()
+  stop()
+  return {
+    name: `${title}, ${times} reloads: requests of h2load, of ${requests}, that failed`,
+    figure: String(failed),
+    bound: '0',
+    ok: failed === 0 && succeeded === requests && times > 0,
+  }
 }
 
 async function end(overHttp2: boolean, workers: number, counts: Counts): Promise<number | null> {
