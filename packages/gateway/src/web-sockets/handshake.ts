@@ -30,9 +30,15 @@ export function faultOfHandshake(method: string, version: string, headers: Incom
  * Whether the page that opens a WebSocket may. Browsers let every page open one anywhere, with the user's cookies; only
  * this field tells them apart (RFC 6455 §10.2). Clients that are no browsers send none.
  */
-export function mayOpen(origin: string | undefined, host: string | undefined, origins: ReadonlySet<string>): boolean {
+export function mayOpen(
+  { origin, host }: IncomingHttpHeaders,
+  encrypted: boolean,
+  origins: ReadonlySet<string>,
+): boolean {
   if (origin === undefined || origins.has(origin)) return true
   if (!URL.canParse(origin)) return false
   const { host: from, protocol } = new URL(origin)
-  return (protocol === 'https:' || protocol === 'http:') && from === host?.toLowerCase()
+  // Whoever stands in between writes the pages of http://, and is sent the cookies of https:// all the same. Where it is
+  // not encrypted here, it may have been before.
+  return (protocol === 'https:' || (protocol === 'http:' && !encrypted)) && from === host?.toLowerCase()
 }

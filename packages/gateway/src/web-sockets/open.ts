@@ -51,7 +51,7 @@ export class WebSockets {
     if (fault === 'version') return VERSION
     if (fault !== null) return errors.PTC_GATEWAY_REQUEST_MALFORMED
     const { origins, connections, connectionsPerCaller } = this.#policy
-    if (!mayOpen(headers.origin, headers.host, origins)) return errors.PTC_GATEWAY_WEB_SOCKET_ORIGIN_REFUSED
+    if (!mayOpen(headers, request.protocol === 'https', origins)) return errors.PTC_GATEWAY_WEB_SOCKET_ORIGIN_REFUSED
     if ((this.#callers.get(callerOf(request)) ?? 0) >= connectionsPerCaller) return errors.PTC_GATEWAY_WEB_SOCKETS_SPENT
     return this.#open >= connections ? errors.PTC_GATEWAY_OVERLOADED.with({ retryAfter: 1 }) : null
   }
@@ -170,14 +170,19 @@ class Opening {
     reply.code(answer.statusCode as number)
     writeResponseFields(answer.headers, reply, this.#route.publicLocation, this.#parts.path)
     this.#count.ended(null)
+    // It has as long again for the rest.
+    const timer = setTimeout(() => answer.destroy(), this.#parts.timeout)
+    answer.once('close', () => clearTimeout(timer))
     reply.send(answer)
   }
 
   #begin(answer: IncomingMessage, upstreamSocket: Duplex, head: Buffer): void {
     const { headers } = this.#request
     const protocol = answer.headers['sec-websocket-protocol']
-    const offered = (headers['sec-websocket-protocol'] ?? '').split(',').map((one) => one.trim())
+    const offered = headers['sec-websocket-protocol']?.split(',').map((one) => one.trim()) ?? []
+    // RFC 6455 §4.1
     const sound =
+      answer.headers.upgrade?.toLowerCase() === 'websocket' &&
       answer.headers['sec-websocket-accept'] === acceptOf(headers['sec-websocket-key'] as string) &&
       answer.headers['sec-websocket-extensions'] === undefined &&
       (protocol === undefined || offered.includes(protocol))

@@ -31,10 +31,16 @@ export function routeUpgrades(app: FastifyInstance): void {
       app.server.emit('clientError', new Error('a request with a body asks for an upgrade'), socket)
       return
     }
-    upgrades.set(request, { socket, head })
     const response = new ServerResponse(request)
     response.shouldKeepAlive = false
-    response.assignSocket(socket as never)
+    try {
+      response.assignSocket(socket as never)
+    } catch {
+      // A request before it has no answer yet: this one's would come in its place, and whatever follows is not HTTP.
+      socket.destroy()
+      return
+    }
+    upgrades.set(request, { socket, head })
     response.once('finish', () => {
       response.detachSocket(socket as never)
       socket.end()
