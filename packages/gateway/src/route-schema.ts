@@ -88,6 +88,7 @@ export const route: ObjectSchema = {
           type: 'string',
           minLength: 1,
           pattern: PATH,
+          title: 'a path of plain segments and :names, with * as the last at most',
           examples: ['/users/profile'],
           description: 'The public path: literal segments, `:name` segments, `*` as the last.',
         },

@@ -79,6 +79,7 @@ export const upstream: ObjectSchema = {
       items: {
         type: 'string',
         pattern: '^(?:https?://[^/?#@\\s]+|unix:/[^\\s]+)$',
+        title: 'an origin, or unix: and a path',
         examples: ['https://user-service.local:7001'],
         description: 'Scheme, host and port, or `unix:` and the path of a socket.',
       },
@@ -152,6 +153,7 @@ export const upstream: ObjectSchema = {
         path: {
           type: 'string',
           pattern: '^/[\\x21\\x24-\\x7e]*$',
+          title: 'a path that begins with a slash',
           examples: ['/health'],
           description: 'Asked by GET; 2xx is well.',
         },

@@ -1,6 +1,9 @@
 import type { FastifyInstance } from 'fastify'
 import type { Upstream, UpstreamStatus } from './upstream.ts'
 
+export type { TargetStatus } from './target.ts'
+export type { UpstreamStatus } from './upstream.ts'
+
 /** The open upstreams, by the app's server: every scope has the same. */
 const open = new WeakMap<object, Upstream[]>()
 
