@@ -34,7 +34,9 @@ function isFresh(schema: Schema): boolean {
 export function gatewaySchema(schema: Schema, rooms: Readonly<Record<string, RoomInFile>>): string {
   const whole = convert(schema) as Json & { properties: Record<string, Json> }
   for (const [key, { description }] of Object.entries(rooms)) {
-    whole.properties[key] = { description, ...whole.properties[key] }
+    const on = { description, ...whole.properties[key] }
+    whole.properties[key] =
+      key === 'gateway' ? on : { description, anyOf: [{ const: false, description: 'Switches the room off.' }, on] }
   }
   const policy = Object.entries(rooms)
     .filter(([, { routeSchema }]) => routeSchema !== undefined)

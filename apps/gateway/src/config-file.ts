@@ -48,6 +48,8 @@ export interface ConfigFile {
   readonly folder: string
   /** Where a readable path such as `gateway.routes[0].upstream` stands; what is absent: its nearest holder. */
   locate(path: string): { readonly line: number; readonly column: number } | undefined
+  /** The scalar that stands there, as it is written. */
+  textAt(path: string): string | undefined
 }
 
 /**
@@ -66,6 +68,10 @@ export function readConfigFile(file: string, env: Surroundings['env'], onFile: (
     data: dataOf(document, file),
     folder,
     locate: (path) => locate(document, lines, path),
+    textAt: (path) => {
+      const node: unknown = document.getIn(keysOf(path), true)
+      return isScalar(node) ? node.source : undefined
+    },
   }
 }
 

@@ -1,5 +1,5 @@
 import type { ObjectSchema, Schema } from '@portcullis/kernel'
-import { optionsSchema } from '@portcullis/security'
+import { optionsSchema, routeSchemas, tlsOptionsSchema } from '@portcullis/security'
 
 const seconds = (description: string, preset: number, minimum = 0): Schema => ({
   type: 'integer',
@@ -116,6 +116,13 @@ const OF_CODE: Readonly<Record<string, readonly string[]>> = {
   'rateLimit.store': ['redis', 'memcached'],
   'auth.revocation': ['redis'],
   auth: ['basic', 'session'],
+  tls: ['refresh'],
+  'tls.names.*': ['refresh'],
+}
+
+/** Whether `false` is a word for that section. */
+export function mayBeOff(key: string): boolean {
+  return Object.hasOwn(optionsSchema.properties ?? {}, key) && key !== 'gateway' && key !== 'reportOnly'
 }
 
 type WithProperties = Schema & { readonly properties: Readonly<Record<string, Schema>> }
@@ -128,6 +135,8 @@ const room = (key: string): Schema => optionsSchema.properties?.[key] as Schema
 function written<S extends Schema>(schema: S, path: string, byCode: boolean): S {
   const { items } = schema
   if (typeof items === 'object') return { ...schema, items: written(items as Schema, `${path}[]`, byCode) }
+  const { additionalProperties: each } = schema
+  if (typeof each === 'object') return { ...schema, additionalProperties: written(each as Schema, `${path}.*`, byCode) }
   if (!isObject(schema)) return schema
   const without = [...(OPENED[path] ?? []), ...(byCode ? [] : (OF_CODE[path] ?? []))]
   const kept = Object.entries(schema.properties)
@@ -153,16 +162,53 @@ const openapi: Schema = {
     'A file with an OpenAPI 3.1 document of the public API, YAML or JSON: what its operations say, requests of the routes must match.',
 }
 
+/** A route's words are laid over the rooms' options: what it leaves out is not to be filled in. */
+function withoutDefaults(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(withoutDefaults)
+  if (typeof schema !== 'object' || schema === null) return schema
+  return Object.fromEntries(
+    Object.entries(schema)
+      .filter(([name, one]) => name !== 'default' || typeof one === 'object')
+      .map(([name, one]) => [name, name === 'examples' || name === 'enum' ? one : withoutDefaults(one)]),
+  )
+}
+
+/** What the rooms are asked of a route: an object, or `false`. */
+function policyOf(given: Schema, byCode: boolean): Schema {
+  const properties = Object.entries(routeSchemas)
+    .filter(([key]) => !WITHOUT_ROOMS.includes(key))
+    .map(([key, schema]) => {
+      const { type: _, ...rest } = withoutDefaults(written(schema, key, byCode)) as Schema
+      return [key, { accepts: ['object', 'boolean'], ...rest, examples: [false] }]
+    })
+  const { accepts: _, ...rest } = given
+  return { ...rest, type: 'object', additionalProperties: false, properties: Object.fromEntries(properties) }
+}
+
+/** Key and certificate, word for word. */
+function withTls(key: 'listen' | 'operation', byCode: boolean): Schema {
+  const own = ownSettings[key] as WithProperties
+  const { accepts: _, ...told } = own.properties['tls'] as Schema
+  const tls = { ...written(tlsOptionsSchema, 'tls', byCode), ...told }
+  return { ...own, properties: { ...own.properties, tls } }
+}
+
 function schemaOf(byCode: boolean): ObjectSchema {
   const auth = written(room('auth'), 'auth', byCode) as WithProperties
   const apiKeys = auth.properties['apiKeys'] as WithProperties
   const gateway = written(room('gateway'), 'gateway', byCode) as WithProperties
+  const routes = gateway.properties['routes'] as Schema & { readonly items: WithProperties }
+  const route = routes.items.properties
+  const policy = policyOf(route['policy'] as Schema, byCode)
+  const items = { ...routes.items, properties: { ...route, policy } }
   return {
     type: 'object',
     additionalProperties: false,
     required: ['gateway'],
     properties: {
       ...ownSettings,
+      listen: withTls('listen', byCode),
+      operation: withTls('operation', byCode),
       ...Object.fromEntries(
         Object.keys(optionsSchema.properties ?? {})
           .filter((key) => !WITHOUT_ROOMS.includes(key))
@@ -175,7 +221,11 @@ function schemaOf(byCode: boolean): ObjectSchema {
           apiKeys: { ...apiKeys, properties: { ...apiKeys.properties, file: keysFile } },
         },
       },
-      gateway: { ...gateway, properties: { ...gateway.properties, openapi }, examples: [gatewayExample()] },
+      gateway: {
+        ...gateway,
+        properties: { ...gateway.properties, openapi, routes: { ...routes, items } },
+        examples: [gatewayExample()],
+      },
     },
   }
 }

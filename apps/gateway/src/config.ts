@@ -1,12 +1,14 @@
 import { resolve } from 'node:path'
 import type { ApiKeyOptions } from '@portcullis/auth'
-import { compileOptions, type Finding, type Inspection, type Mistake } from '@portcullis/kernel'
+import { compileOptions, type Finding, type Inspection } from '@portcullis/kernel'
 import type { InternalTokenOptions } from '@portcullis/gateway'
 import { checkOptions, type SecurityOptions } from '@portcullis/security'
-import { ConfigError, type ConfigFile, type Fault, readConfigFile } from './config-file.ts'
-import { configSchema, extendedSchema } from './config-schema.ts'
-import { extended, isAdded, wordsOfCode } from './extension.ts'
-import { faultInOpenapi, type OpenapiFile, readOpenapi } from './openapi-file.ts'
+import { ConfigError, type ConfigFile, readConfigFile } from './config-file.ts'
+import { configSchema, extendedSchema, mayBeOff } from './config-schema.ts'
+import { extended, wordsOfCode } from './extension.ts'
+import { type ApiKeys, faultsIn, located } from './faults.ts'
+import { checkListening } from './listening.ts'
+import { readOpenapi } from './openapi-file.ts'
 import type { Surroundings } from './references.ts'
 import { resolveFiles } from './tls-files.ts'
 import { printOf, type Prints } from './watch.ts'
@@ -33,6 +35,8 @@ export interface ReadConfig {
   readonly config: Config
   /** The file, and whatever is read with it. */
   readonly files: Prints
+  /** What the rooms refuse to boot with, with its lines; any other error as it is. */
+  readonly locate: (error: unknown) => unknown
 }
 
 const OWN = ['$schema', 'listen', 'operation', 'drain', 'redis', 'logLevel'] as const
@@ -57,7 +61,7 @@ export function internalTokenOf({ gateway }: Config): InternalTokenOptions {
 
 const check = (given: Readonly<Config>): Finding[] => [
   ...checkOptions(roomsOf(given) as never),
-  ...(['listen', 'operation'] as const).flatMap((key) => checkTls(key, given[key].tls)),
+  ...checkListening(given),
 ]
 
 // Schemas of all rooms take a third of a second each: whoever needs one compiles it.
@@ -67,16 +71,6 @@ let inspectExtended: ReturnType<typeof compileOptions<Config>> | undefined
 function inspect(file: unknown, added: object | undefined): Inspection<Config> {
   if (added === undefined) return (inspectFile ??= compileOptions(configSchema, check))(file)
   return (inspectExtended ??= compileOptions(extendedSchema, check))(extended(file, added))
-}
-
-/** A certificate authority asks on a port of the app, and the process opens its ports itself. */
-function checkTls(key: 'listen' | 'operation', tls: object | undefined): Finding[] {
-  if (tls === undefined || !('acme' in tls)) return []
-  const message = 'is not for this process: get the certificate by a client of its own; write keyFile and certFile'
-  const fix = [
-    { op: 'replace', path: `/${key}/tls`, value: { keyFile: 'server.key', certFile: 'server.pem' } } as const,
-  ]
-  return [{ at: `/${key}/tls/acme`, rule: 'acme-in-file', message, fix }]
 }
 
 /**
@@ -96,13 +90,23 @@ export function readConfig(
   for (const one of certificatesOf(file)) onFile(one)
   const keys = readApiKeys(file, env, onFile)
   const openapi = readOpenapi(file, onFile)
-  const { options, mistakes } = inspect(file.data, added)
+  const [data, off] = withoutRoomsThatAreOff(file.data)
+  const { options: on, mistakes } = inspect(data, added)
+  const options = on === undefined ? undefined : Object.freeze({ ...on, ...off })
   // What code may say is no option of the file for it.
   const misplaced = added === undefined ? [] : wordsOfCode(file.data, configSchema, extendedSchema)
-  if (options === undefined || misplaced.length > 0) {
-    throw new ConfigError(path, faultsIn({ file, keys, openapi, added, misplaced }, mistakes))
-  }
-  return { config: options, files }
+  const sources = { path, file, keys, openapi, added }
+  if (options === undefined || misplaced.length > 0) throw faultsIn(sources, mistakes, misplaced)
+  return { config: options, files, locate: (error) => located(error, sources, options) }
+}
+
+/** `false` is no policy: a room that is off has no options to judge. */
+function withoutRoomsThatAreOff(data: unknown): [on: unknown, off: Record<string, false>] {
+  if (typeof data !== 'object' || data === null || Array.isArray(data)) return [data, {}]
+  const isOff = ([key, value]: [string, unknown]): boolean => value === false && mayBeOff(key)
+  const entries: [string, unknown][] = Object.entries(data)
+  const off = entries.filter(isOff).map(([key]) => [key, false as const])
+  return [Object.fromEntries(entries.filter((one) => !isOff(one))), Object.fromEntries(off)]
 }
 
 /** Files that a reload reads; those of clients' connections are looked after by the room, where there is one. */
@@ -112,13 +116,6 @@ function certificatesOf({ data, folder }: ConfigFile): string[] {
   >
   const [ofClients, ofOperators] = [resolveFiles(listen?.tls, folder), resolveFiles(operation?.tls, folder)]
   return typeof https === 'object' ? ofOperators : [...ofClients, ...ofOperators]
-}
-
-/** The file of API keys, and where its entries begin in `auth.apiKeys.keys`. */
-interface ApiKeys {
-  readonly name: string
-  readonly file: ConfigFile
-  readonly from: number
 }
 
 /** Puts the entries of `auth.apiKeys.file` behind those of `keys`. */
@@ -137,33 +134,4 @@ function readApiKeys(
     throw new ConfigError(name, [{ line: 1, column: 1, message: 'is not a list of entries' }])
   given.keys = [...(keys as unknown[]), ...(entries as unknown[])]
   return { name, file, from: keys.length }
-}
-
-const API_KEY = /^auth\.apiKeys\.keys\[(\d+)\]/
-
-/** Where mistakes may stand. */
-interface Sources {
-  readonly file: ConfigFile
-  readonly keys: ApiKeys | undefined
-  readonly openapi: OpenapiFile | undefined
-  readonly added: object | undefined
-  /** Paths of what the file says and only code may. */
-  readonly misplaced: readonly string[]
-}
-
-/** As they stand in the file, from its top; those of other files, and of code, after them. */
-function faultsIn({ file, keys, openapi, added, misplaced }: Sources, mistakes: readonly Mistake[]): Fault[] {
-  const faults: Fault[] = mistakes.map(({ path, message }) => {
-    if (isAdded(added, path)) return { file: 'extend.options', path, message }
-    const inDocument = openapi === undefined ? null : faultInOpenapi(openapi, path, message)
-    if (inDocument !== null) return inDocument
-    const at = Number(API_KEY.exec(path)?.[1] ?? -1)
-    if (keys === undefined || at < keys.from) return { ...file.locate(path), path, message }
-    const within = path.replace(API_KEY, `[${at - keys.from}]`)
-    return { ...keys.file.locate(within), file: keys.name, path: within, message }
-  })
-  const message = 'is no option of a file: only code can give it'
-  faults.push(...misplaced.map((path) => ({ ...file.locate(path), path, message })))
-  const order = ({ file: other, line = 0 }: Fault): number => (other === undefined ? line : 1_000_000 + line)
-  return faults.toSorted((one, other) => order(one) - order(other))
 }

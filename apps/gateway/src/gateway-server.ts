@@ -65,8 +65,11 @@ export async function startGateway(options: StartOptions): Promise<GatewayServer
   const first = read(new Map())
   let { config } = first
   const logger = options.logger ?? loggerOf(config)
-  const serving: Serving =
-    workers === 0 ? await Gateway.open(config, logger, extend.routes) : await Workers.open(config, workers, logger)
+  const serving: Serving = await (
+    workers === 0 ? Gateway.open(config, logger, extend.routes) : Workers.open(config, workers, logger)
+  ).catch((error: unknown) => {
+    throw first.locate(error)
+  })
   let closing = false
   let keySet = internalKeySet(internalTokenOf(config))
   const own = new Registry()
@@ -110,7 +113,9 @@ export async function startGateway(options: StartOptions): Promise<GatewayServer
       // Before the first token that a new key signs.
       keySet = internalKeySet(internalTokenOf(next.config))
       operation.renew(next.config.operation)
-      await serving.replace(next.config)
+      await serving.replace(next.config).catch((error: unknown) => {
+        throw next.locate(error)
+      })
       published = keySet
       config = next.config
       watching?.follow(files)

@@ -45,7 +45,10 @@ async function serve(args: string[]): Promise<void> {
     process.stderr.write(USAGE)
     process.exitCode = values.help === true ? 0 : 2
   } else if (values.check === true) {
-    await tryOut(readConfig(file, process.env).config)
+    const { config, locate } = readConfig(file, process.env)
+    await tryOut(config).catch((error: unknown) => {
+      throw locate(error)
+    })
     process.stdout.write(`${file} is valid\n`)
   } else await run(file, values.watch, workers)
 }

@@ -1,3 +1,4 @@
+import type { Mistake } from '@portcullis/kernel'
 import type { Config } from './config.ts'
 import type { Snapshot } from './metrics.ts'
 import type { Ports, Revoked } from './serving.ts'
@@ -30,4 +31,6 @@ export interface Answer {
   readonly gives?: unknown
   /** Why there is none. */
   readonly error?: string
+  /** Of a boot that was refused. */
+  readonly mistakes?: readonly Pick<Mistake, 'path' | 'message' | 'route'>[]
 }

@@ -24,6 +24,13 @@ const acts: { readonly [Name in CallName]: (given: Calls[Name]['given']) => Prom
   snapshot: () => opened().snapshot(),
 }
 
+/** Fixes may hold what does not travel. */
+const told = ({ path, message, route }: NonNullable<Answer['mistakes']>[number]) => ({
+  path,
+  message,
+  ...(route === undefined ? {} : { route }),
+})
+
 const nothing = (): null => null
 
 process.on('message', ({ id, call, given }: Call) => {
@@ -32,7 +39,11 @@ process.on('message', ({ id, call, given }: Call) => {
     .then((): Promise<unknown> => acts[call](given as Config & null))
     .then(
       (gives) => answer({ gives }),
-      (error: Error) => answer({ error: error.message }),
+      ({ message, mistakes }: Error & Pick<Answer, 'mistakes'>) =>
+        answer({
+          error: message,
+          ...(mistakes === undefined ? {} : { mistakes: mistakes.map(told) }),
+        }),
     )
 })
 

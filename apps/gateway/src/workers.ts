@@ -133,11 +133,11 @@ export class Workers implements Serving {
   async #start(): Promise<void> {
     const worker = cluster.fork()
     const member: Member = { worker, waiting: new Map(), since: performance.now(), last: [] }
-    worker.on('message', ({ id, gives, error }: Answer) => {
+    worker.on('message', ({ id, gives, error, mistakes }: Answer) => {
       const waiting = member.waiting.get(id)
       member.waiting.delete(id)
       if (error === undefined) waiting?.resolve(gives as never)
-      else waiting?.reject(new Error(error))
+      else waiting?.reject(Object.assign(new Error(error), mistakes === undefined ? {} : { mistakes }))
     })
     worker.on('error', (error) => {
       for (const { reject } of member.waiting.values()) reject(error)

@@ -45,11 +45,17 @@ describe('a file', () => {
     const { faults } = faultsOf(
       configFor(1, { more })
         .replace('operation: { port: 0 }\n', '')
-        .replace('port: 0 }', 'port: 0, tls: { acme: {} } }'),
+        .replace('port: 0 }', 'port: 0, tls: { acme: { agreeToTerms: true, folder: a } } }'),
     )
     expect(faults.map(({ path }) => path)).toContain('https.plaintext.port')
-    const acme = configFor(1).replace('port: 0 }', 'port: 0, tls: { acme: {} } }')
+    const acme = configFor(1).replace('port: 0 }', 'port: 0, tls: { acme: { agreeToTerms: true, folder: a } } }')
     expect(faultsOf(acme).faults).toMatchObject([{ path: 'listen.tls.acme', line: 2 }])
+  })
+
+  it('switches rooms off by false, and the gateway by nothing', () => {
+    const { config } = readConfig(writeConfig(configFor(1, { more: 'headers: false\ncors: false\n' })).file, {})
+    expect(config).toMatchObject({ headers: false, cors: false })
+    expect(faultsOf('gateway: false\n').faults).toMatchObject([{ line: 1, path: 'gateway' }])
   })
 
   it('may be JSON', () => {
@@ -104,9 +110,12 @@ describe('a reference', () => {
 
 describe('gateway-server --check', () => {
   it('tells what only the rooms can judge', async () => {
-    const wrong = command(['--check', writeConfig(configFor(1, { policy: '{ headers: { profil: app } }' })).file])
+    const wrong = command([
+      '--check',
+      writeConfig(configFor(1, { policy: '{ headers: {} }', more: 'headers: false\n' })).file,
+    ])
     expect(await wrong.ended).toBe(1)
-    expect(wrong.output()).toMatch(/GET \/a.*profil/s)
+    expect(wrong.output()).toMatch(/gateway\.yaml:12:\d+ {2}gateway\.routes\[0\]\.policy\.headers has no effect/)
   })
 
   it('opens no socket, and ends', async () => {

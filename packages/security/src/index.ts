@@ -1,4 +1,5 @@
 export { describeSecurity, onSecurityEvent, reconfigure } from '@portcullis/kernel'
-export { check as checkOptions, optionsSchema, type SecurityOptions } from './options.ts'
+export { tlsOptionsSchema } from '@portcullis/https'
+export { check as checkOptions, optionsSchema, routeSchemas, type SecurityOptions } from './options.ts'
 export { default } from './plugin.ts'
 export { serverOptions, type ServerOptions } from './server-options.ts'

@@ -47,6 +47,18 @@ export const optionsSchema: ObjectSchema = {
   },
 }
 
+/** What a route may say of each room in `config.security`, by the room's key; rooms without a word of it are absent. */
+export const routeSchemas: Readonly<Record<string, ObjectSchema>> = Object.fromEntries(
+  Object.entries(rooms).flatMap(
+    ([
+      key,
+      {
+        definition: { routeSchema },
+      },
+    ]) => (routeSchema === undefined ? [] : [[key, routeSchema]]),
+  ),
+)
+
 /** The rooms' own rules between fields, with the room's key before each place. */
 export function check(options: Readonly<Record<string, unknown>>): Finding[] {
   return Object.entries(rooms).flatMap(([key, { definition }]) => {

@@ -1,0 +1,83 @@
+import type { Mistake } from '@portcullis/kernel'
+import type { Config } from './config.ts'
+import { ConfigError, type ConfigFile, type Fault } from './config-file.ts'
+import { isAdded } from './extension.ts'
+import { faultInOpenapi, type OpenapiFile } from './openapi-file.ts'
+
+/** The file of API keys, and where its entries begin in `auth.apiKeys.keys`. */
+export interface ApiKeys {
+  readonly name: string
+  readonly file: ConfigFile
+  readonly from: number
+}
+
+/** Where mistakes may stand. */
+export interface Sources {
+  readonly path: string
+  readonly file: ConfigFile
+  readonly keys: ApiKeys | undefined
+  readonly openapi: OpenapiFile | undefined
+  readonly added: object | undefined
+}
+
+type Told = Pick<Mistake, 'path' | 'message' | 'route'>
+
+const API_KEY = /^auth\.apiKeys\.keys\[(\d+)\]/
+
+/**
+ * As they stand in the file, from its top; those of other files, and of code, after them.
+ * @param misplaced paths of what the file says and only code may
+ */
+export function faultsIn(
+  { path: name, file, keys, openapi, added }: Sources,
+  mistakes: readonly Told[],
+  misplaced: readonly string[] = [],
+): ConfigError {
+  const faults: Fault[] = mistakes.map(({ path, message }) => {
+    if (isAdded(added, path)) return { file: 'extend.options', path, message }
+    const inDocument = openapi === undefined ? null : faultInOpenapi(openapi, path, message)
+    if (inDocument !== null) return inDocument
+    const at = Number(API_KEY.exec(path)?.[1] ?? -1)
+    if (keys === undefined || at < keys.from)
+      return { ...file.locate(path), path, message: withoutYaml11(message, file.textAt(path)) }
+    const within = path.replace(API_KEY, `[${at - keys.from}]`)
+    return { ...keys.file.locate(within), file: keys.name, path: within, message }
+  })
+  const message = 'is no option of a file: only code can give it'
+  faults.push(...misplaced.map((path) => ({ ...file.locate(path), path, message })))
+  const order = ({ file: other, line = 0 }: Fault): number => (other === undefined ? line : 1_000_000 + line)
+  return new ConfigError(
+    name,
+    faults.toSorted((one, other) => order(one) - order(other)),
+  )
+}
+
+const YAML_1_1: Readonly<Record<string, boolean>> = { yes: true, on: true, y: true, no: false, off: false, n: false }
+
+/** `auth: no` was a switch once, and looks like one. */
+function withoutYaml11(message: string, text: string | undefined): string {
+  const meant = YAML_1_1[text?.toLowerCase() ?? '']
+  if (meant === undefined || !message.includes('not a string')) return message
+  return `is the text '${text}', for YAML 1.2 knows true and false alone; write ${meant}`
+}
+
+/**
+ * What the rooms refused to boot with, where it stands in the file; any other error as it is.
+ * @param error told of policies by their routes
+ */
+export function located(error: unknown, sources: Sources, { gateway }: Config): unknown {
+  const { mistakes } = error as { mistakes?: readonly Told[] }
+  if (mistakes === undefined || mistakes.length === 0 || gateway === undefined || gateway === false) return error
+  const told = new Map<string, Told>()
+  for (const { route, path, message } of mistakes) {
+    const at = gateway.routes.findIndex(({ match: { method = 'GET', path: url } }) => {
+      const methods: readonly string[] = [method].flat()
+      const [asked, askedUrl] = route?.split(' ') ?? []
+      return askedUrl === url && (methods.includes(asked ?? '') || (asked === 'HEAD' && methods.includes('GET')))
+    })
+    if (at === -1) return error
+    const within = `gateway.routes[${at}].policy.${path}`
+    told.set(`${within} ${message}`, { path: within, message })
+  }
+  return faultsIn(sources, [...told.values()])
+}

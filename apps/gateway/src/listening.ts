@@ -1,0 +1,88 @@
+import type { Finding, Mistake, Operation } from '@portcullis/kernel'
+import { serverOptions } from '@portcullis/security'
+import type { Config } from './config.ts'
+
+type Place = 'listen' | 'operation'
+
+/** What is wrong with the sockets that a file asks for: their ports, and the certificates that they would show. */
+export function checkListening(config: Readonly<Config>): Finding[] {
+  return [
+    ...checkPorts(config),
+    ...checkTls('listen', config.listen.tls),
+    ...checkTls('operation', config.operation.tls),
+  ]
+}
+
+const EVERY_ADDRESS: ReadonlySet<string> = new Set(['0.0.0.0', '::'])
+
+/** Ports that exclude each other; 0 is any that is free. */
+function checkPorts({ listen, operation }: Readonly<Config>): Finding[] {
+  const { host, port, plaintextPort } = listen
+  const together = host === operation.host || [host, operation.host].some((one) => EVERY_ADDRESS.has(one))
+  const findings: Finding[] = []
+  const taken = (at: string, mine: number | undefined, others: readonly (number | undefined)[]): void => {
+    if (mine === undefined || mine === 0 || !others.includes(mine)) return
+    const value = mine === 65_535 ? 1024 : mine + 1
+    const message = `is the port of another socket here; write ${at.split('/').at(-1)}: ${value}`
+    findings.push({ at, rule: 'ports', message, fix: [{ op: 'replace', path: at, value }] })
+  }
+  taken('/listen/plaintextPort', plaintextPort, [port])
+  if (together) taken('/operation/port', operation.port, [port, plaintextPort])
+  return findings
+}
+
+interface Refused {
+  readonly code?: string
+  readonly message: string
+  readonly mistakes?: readonly Mistake[]
+}
+
+const ABOUT: Readonly<Record<string, readonly string[]>> = {
+  PTC_HTTPS_KEY_UNUSABLE: ['key', 'keyFile'],
+  PTC_HTTPS_CERTIFICATE_UNUSABLE: ['cert', 'certFile'],
+  PTC_HTTPS_CLIENT_AUTHORITY_UNUSABLE: ['clientCertificates'],
+}
+
+function checkTls(place: Place, tls: object | undefined): Finding[] {
+  const at = `/${place}/tls`
+  if (tls === undefined) return []
+  if ('acme' in tls) return [acmeInFile(at)]
+  try {
+    serverOptions({ https: tls })
+    return []
+  } catch (error) {
+    const { code = '', message, mistakes } = error as Refused
+    if (mistakes !== undefined) {
+      return mistakes.map(({ rule, message: told, fix }) => ({
+        at: `${at}${fix[0]?.path ?? ''}`,
+        rule,
+        message: told,
+        fix: fix.map((one) => under(at, one)),
+      }))
+    }
+    const about = ABOUT[code]?.find((name) => Object.hasOwn(tls, name))
+    const what = message.replace(/^PTC_\w+: /, '')
+    return [
+      {
+        at: about === undefined ? at : `${at}/${about}`,
+        rule: 'certificate',
+        message: `does not do: ${what}`,
+        fix: [],
+      },
+    ]
+  }
+}
+
+function under(at: string, one: Operation): Operation {
+  return one.op === 'move'
+    ? { ...one, from: `${at}${one.from}`, path: `${at}${one.path}` }
+    : { ...one, path: `${at}${one.path}` }
+}
+
+/** Workers and generations come and go; an account and its orders are one. */
+function acmeInFile(at: string): Finding {
+  const message =
+    'is not for this process: have a client that proves names over DNS, such as lego or certbot, write the files, which are read again when they change; write keyFile and certFile'
+  const value = { keyFile: 'server.key', certFile: 'server.pem' }
+  return { at: `${at}/acme`, rule: 'acme-in-file', message, fix: [{ op: 'replace', path: at, value }] }
+}
