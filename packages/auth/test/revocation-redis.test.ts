@@ -1,7 +1,8 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import Fastify, { type FastifyInstance } from 'fastify'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { Redis } from 'ioredis'
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { hasRedis, RedisServer } from '@portcullis/testing/redis'
 import auth, { revoke, revokeSubject } from '../src/index.ts'
 import { get, jwt } from './apps.ts'
@@ -25,11 +26,15 @@ describe.skipIf(!hasRedis)('over Redis', () => {
     await server.stop()
   })
 
-  async function appOf(onStoreError: 'closed' | 'open' = 'closed', prefix = 'ptc:auth:') {
+  async function appOf(
+    onStoreError: 'closed' | 'open' = 'closed',
+    prefix = 'ptc:auth:',
+    client: Redis = server.client(),
+  ) {
     const lines: string[] = []
     const stream = { write: (line: string) => void lines.push(String((JSON.parse(line) as { msg: unknown }).msg)) }
     const app = Fastify({ logger: { level: 'info', stream } })
-    await app.register(auth, { jwt, revocation: { redis: server.client(), onStoreError, prefix } })
+    await app.register(auth, { jwt, revocation: { redis: client, onStoreError, prefix } })
     app.get('/any', { config: { security: { auth: {} } } }, async () => 'ok')
     await app.ready()
     open.push(app)
@@ -66,6 +71,18 @@ describe.skipIf(!hasRedis)('over Redis', () => {
     expect([await codeOf(two), await other(two)]).toEqual([200, 200])
     const late = await processOf('closed')
     expect([await late(one), await late(two), await late(three)]).toEqual([401, 200, 401])
+  })
+
+  it('a client without a queue, connected: the app that another one replaces begins without an outage', async () => {
+    const redis = new Redis(server.url, { enableOfflineQueue: false, maxRetriesPerRequest: 0 })
+    redis.on('error', () => {})
+    onTestFinished(() => redis.disconnect())
+    await once(redis, 'ready')
+    for (let time = 0; time < 5; time++) {
+      const { codeOf, lines } = await appOf('closed', 'ptc:auth:', redis)
+      expect(await codeOf(tokenOf('a'))).toBe(200)
+      expect(lines.filter((line) => line.includes('away'))).toEqual([])
+    }
   })
 
   it('a registration with another prefix hears nothing', async () => {

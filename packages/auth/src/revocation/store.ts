@@ -74,9 +74,19 @@ export class RevocationStore {
     // Whoever listens for no errors is ended by them.
     subscriber.on('error', () => {})
     subscriber.on('close', () => this.#lost(new Error('the connection closed')))
+    await this.#connected(subscriber)
     subscriber.on('ready', () => void this.#sync())
     await this.#sync()
     this.#beat()
+  }
+
+  /** A client without a queue refuses what it is told before it is connected: an app would begin with an outage. */
+  async #connected(subscriber: RevocationSubscriber): Promise<void> {
+    if (subscriber.status !== 'connecting' && subscriber.status !== 'connect') return
+    const settled = new Promise<void>((resolve) => {
+      for (const event of ['ready', 'close']) subscriber.on(event, () => resolve())
+    })
+    await this.#within(settled).catch(() => {})
   }
 
   close(): void {
