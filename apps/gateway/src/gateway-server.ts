@@ -108,16 +108,16 @@ export async function startGateway(options: StartOptions): Promise<GatewayServer
     const files: Prints = new Map()
     let published = keySet
     try {
-      const next = read(files)
-      tellOfRestart(config, next.config, logger)
+      const { config: given, locate } = read(files)
+      const next = asStarted(given, first.config, logger)
       // Before the first token that a new key signs.
-      keySet = internalKeySet(internalTokenOf(next.config))
-      operation.renew(next.config.operation)
-      await serving.replace(next.config).catch((error: unknown) => {
-        throw next.locate(error)
+      keySet = internalKeySet(internalTokenOf(next))
+      operation.renew(next.operation)
+      await serving.replace(next).catch((error: unknown) => {
+        throw locate(error)
       })
       published = keySet
-      config = next.config
+      config = next
       watching?.follow(files)
       reloads.inc({ outcome: 'done' })
       logger.info('gateway: reloaded')
@@ -158,13 +158,22 @@ export async function startGateway(options: StartOptions): Promise<GatewayServer
   }
 }
 
-/** What is read at the start alone. */
-function tellOfRestart(old: Config, next: Config, logger: FastifyBaseLogger): void {
+/** A reading with what is read at the start alone as it was then: workers that follow begin where the others are. */
+function asStarted(next: Config, first: Config, logger: FastifyBaseLogger): Config {
   const readOnce = ({ listen: { host, port, plaintextPort }, operation, redis, logLevel }: Config) =>
-    ({ listen: [host, port, plaintextPort], operation, redis, logLevel }) as const
-  const [was, is] = [readOnce(old), readOnce(next)]
+    ({ listen: [host, port, plaintextPort], operation: [operation.host, operation.port], redis, logLevel }) as const
+  const [was, is] = [readOnce(first), readOnce(next)]
   for (const key of ['listen', 'operation', 'redis', 'logLevel'] as const) {
     if (JSON.stringify(was[key]) !== JSON.stringify(is[key]))
       logger.warn(`gateway: ${key} has changed: it is read at the start alone`)
+  }
+  const { host, port, plaintextPort } = first.listen
+  const { plaintextPort: _later, ...listen } = next.listen
+  const { redis: _other, ...rest } = next
+  return {
+    ...rest,
+    listen: { ...listen, host, port, ...(plaintextPort === undefined ? {} : { plaintextPort }) },
+    ...(first.redis === undefined ? {} : { redis: first.redis }),
+    logLevel: first.logLevel,
   }
 }

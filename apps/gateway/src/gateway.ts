@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { setTimeout as wait } from 'node:timers/promises'
 import Fastify, { type FastifyBaseLogger } from 'fastify'
 import { Redis } from 'ioredis'
 import { openKeySets, openRevocations, revoke, revokeSubject } from '@portcullis/auth'
@@ -31,7 +33,7 @@ export class Gateway implements Serving {
 
   /** @throws what the rooms refuse to boot with, and what the sockets say */
   static async open(config: Config, logger: FastifyBaseLogger, routes?: Extension['routes']): Promise<Gateway> {
-    const redis = config.redis === undefined ? undefined : openRedis(config.redis, logger)
+    const redis = config.redis === undefined ? undefined : await openRedis(config.redis, logger)
     const metrics: Metrics = new Metrics(() => (front as Front).current.app)
     const outside: Outside = {
       logger,
@@ -138,7 +140,10 @@ export function loggerOf({ logLevel: level }: Config): FastifyBaseLogger {
   return Fastify({ logger: { level } }).log
 }
 
-function openRedis(url: string, logger: FastifyBaseLogger): Redis {
+/** Milliseconds that the first connection may take: without it the first requests would meet an outage. */
+const CONNECTED = 2_000
+
+async function openRedis(url: string, logger: FastifyBaseLogger): Promise<Redis> {
   const redis = new Redis(url, { enableOfflineQueue: false, maxRetriesPerRequest: 0 })
   let told = false
   redis.on('error', (error: NodeJS.ErrnoException) => {
@@ -149,5 +154,10 @@ function openRedis(url: string, logger: FastifyBaseLogger): Redis {
     if (told) logger.info('gateway: Redis is back')
     told = false
   })
+  await Promise.race([
+    once(redis, 'ready').catch(() => {}),
+    once(redis, 'close').catch(() => {}),
+    wait(CONNECTED, undefined, { ref: false }),
+  ])
   return redis
 }

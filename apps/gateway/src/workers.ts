@@ -104,7 +104,7 @@ export class Workers implements Serving {
     if (this.#config.redis === undefined)
       throw new TypeError('workers know of what is revoked by `redis` alone: set it')
     if (member === undefined) throw new Error('no worker answers')
-    await this.#call(member, 'revoke', revoked)
+    await this.#call(member, 'revoke', revoked, OVERTIME)
   }
 
   async leave(): Promise<void> {
