@@ -1,5 +1,6 @@
 import { areUnique } from '@portcullis/kernel'
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
+import { compileOneByOne } from './chains.ts'
 import { addKnownFormats } from './formats.ts'
 import { followed, isObject, membersOf, type Place, placeIn } from './pointer.ts'
 import { type Keywords, walk } from './walk.ts'
@@ -35,6 +36,7 @@ export class Compiler {
       readonly seen: Set<string>
       readonly told: WeakSet<object>
       readonly names: Set<string>
+      readonly references: Set<string>
     }
   >()
 
@@ -71,7 +73,8 @@ export class Compiler {
   /** Compiles what stands somewhere. */
   compile(place: Place): Judge {
     // By its place, not by a schema of its own that refers to it: so others find it made.
-    const validate = this.#ajv.getSchema(this.#reference(place)) as ValidateFunction
+    const reference = this.#reference(place)
+    const validate = this.#chained(() => this.#ajv.getSchema(reference) as ValidateFunction)
     return { validate, names: this.#wholes.get(place.root)?.names ?? new Set() }
   }
 
@@ -81,9 +84,20 @@ export class Compiler {
     const schema = { type: 'object', additionalProperties: false, required, properties: Object.fromEntries(named) }
     // Most operations have the parameters of others, or none.
     const key = JSON.stringify(schema)
-    const validate = this.#members.get(key) ?? this.#ajv.compile(schema)
+    const validate = this.#members.get(key) ?? this.#chained(() => this.#ajv.compile(schema))
     this.#members.set(key, validate)
     return { validate, names: new Set(Object.keys(properties)) }
+  }
+
+  /** Compiles what may refer to more, in longer chains, than a stack holds. */
+  #chained(compile: () => ValidateFunction): ValidateFunction {
+    try {
+      return compile()
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error
+      for (const { name, references } of this.#wholes.values()) compileOneByOne(this.#ajv, name, references)
+      return compile()
+    }
   }
 
   /** A schema that refers to nothing, as it is written: it stands in many places. */
@@ -96,11 +110,18 @@ export class Compiler {
     let whole = this.#wholes.get(place.root)
     if (whole === undefined) {
       const name = `whole-${this.#wholes.size}`
-      whole = { name, clone: structuredClone(place.root), seen: new Set(), told: new WeakSet(), names: new Set() }
+      whole = {
+        name,
+        clone: structuredClone(place.root),
+        seen: new Set(),
+        told: new WeakSet(),
+        names: new Set(),
+        references: new Set(),
+      }
       this.#wholes.set(place.root, whole)
       this.#ajv.addSchema(whole.clone, name)
     }
-    const { clone, seen, told, name, names } = whole
+    const { clone, seen, told, name, names, references } = whole
     walk(
       placeIn(clone, place),
       (schema, here) => {
@@ -108,6 +129,7 @@ export class Compiler {
         if (told.has(schema)) return
         told.add(schema)
         if (isObject(schema['properties'])) for (const member of Object.keys(schema['properties'])) names.add(member)
+        if (typeof schema['$ref'] === 'string') references.add(schema['$ref'])
         hideMarked(schema, here, this.#direction)
         tellApart(schema)
       },

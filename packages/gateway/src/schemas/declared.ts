@@ -49,13 +49,21 @@ export function declarationOf(
   return declared
 }
 
-/** A schema with its references followed. */
-function expanded(place: Place, made: Map<string, unknown>): unknown {
+/** A schema with its references followed: without recursion, for they may be many. */
+function expanded(start: Place, made: Map<string, unknown>): unknown {
+  const left: (() => void)[] = []
+  const value = shell(start, made, left)
+  for (let fill = left.pop(); fill !== undefined; fill = left.pop()) fill()
+  return value
+}
+
+/** A schema whose inner schemas are still to be filled in. */
+function shell(place: Place, made: Map<string, unknown>, left: (() => void)[]): unknown {
   const written = place.value
   if (isObject(written) && written['$ref'] !== undefined) {
     const target = followed(place)
     const { $ref: _reference, ...beside } = written
-    const meant = target === null ? {} : expanded(target, made)
+    const meant = target === null ? {} : shell(target, made, left)
     return Object.keys(beside).length === 0 ? meant : { ...beside, allOf: [meant] }
   }
   if (!isObject(written)) return written
@@ -63,17 +71,19 @@ function expanded(place: Place, made: Map<string, unknown>): unknown {
   if (known !== undefined) return known
   const schema: Record<string, unknown> = { ...written }
   made.set(inOptions(place), schema)
-  for (const word of NAMED) {
-    const { [word]: named } = written
-    if (!isObject(named)) continue
-    schema[word] = Object.fromEntries(
-      Object.keys(named).map((name) => [name, expanded(within(place, word, name), made)]),
-    )
-  }
-  for (const word of LISTED) {
-    const { [word]: list } = written
-    if (Array.isArray(list)) schema[word] = [...list.keys()].map((i) => expanded(within(place, word, i), made))
-  }
-  for (const word of SINGLE) if (isObject(written[word])) schema[word] = expanded(within(place, word), made)
+  const inner = (...names: (string | number)[]): unknown => shell(within(place, ...names), made, left)
+  left.push(() => {
+    for (const word of NAMED) {
+      const { [word]: named } = written
+      if (isObject(named)) {
+        schema[word] = Object.fromEntries(Object.keys(named).map((name) => [name, inner(word, name)]))
+      }
+    }
+    for (const word of LISTED) {
+      const { [word]: list } = written
+      if (Array.isArray(list)) schema[word] = [...list.keys()].map((i) => inner(word, i))
+    }
+    for (const word of SINGLE) if (isObject(written[word])) schema[word] = inner(word)
+  })
   return schema
 }

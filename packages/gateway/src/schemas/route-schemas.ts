@@ -40,11 +40,11 @@ export function schemaCompiler(
       const output = compileOutput(described.responses, responses, validateResponses, validatedResponseLimit as number)
       return { input, output, declaration }
     } catch (error) {
-      // Ajv goes from reference to reference, as deep as the stack is: some 250.
-      const why = error instanceof RangeError ? 'refer to one another in too long a chain' : 'cannot be compiled'
+      // Ajv goes into schemas as deep as the stack is: some 300.
+      const why = error instanceof RangeError ? 'are nested too deep' : 'cannot be compiled'
       const path = `routes[${index}]`
       const fix = [{ op: 'add', path: `/routes/${index}/schema`, value: false } as const]
-      const message = `has schemas that ${why}; write shorter ones, or schema: false`
+      const message = `has schemas that ${why}; write flatter ones, or schema: false`
       return refuseToBoot('the schemas of routes', [{ path, rule: 'schema-uncompilable', message, fix }])
     }
   }
