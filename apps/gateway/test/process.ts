@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
+import type { Over } from './stage.ts'
 
 const MAIN = join(import.meta.dirname, '../src/main.ts')
 
@@ -15,7 +16,11 @@ export interface Command {
 }
 
 /** Runs `gateway-server` as its users do; whatever is left of it ends with the test. */
-export function command(args: readonly string[], env: Record<string, string> = {}): Command {
+export function command(
+  args: readonly string[],
+  env: Record<string, string> = {},
+  over: Over = onTestFinished,
+): Command {
   const child = spawn(process.execPath, [MAIN, ...args], { env: { ...process.env, NODE_OPTIONS: '', ...env } })
   const lines: Command['lines'] = []
   let output = ''
@@ -30,7 +35,7 @@ export function command(args: readonly string[], env: Record<string, string> = {
   child.stdout.on('data', read)
   child.stderr.on('data', read)
   const ended = once(child, 'close').then(([code]) => code as number | null)
-  onTestFinished(async () => {
+  over(async () => {
     if (child.exitCode === null) child.kill('SIGKILL')
     await ended
   })

@@ -10,6 +10,9 @@ import { type GatewayServer, startGateway } from '../src/index.ts'
 
 const key = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' })
 
+/** Takes what is to be done once a test is over, or whatever else shares it. */
+export type Over = (act: () => void | Promise<void>) => void
+
 type Handler = (request: IncomingMessage, response: ServerResponse) => void
 
 /** A private service that remembers what it was asked. */
@@ -21,6 +24,7 @@ export interface Service {
 
 export async function startService(
   answer: Handler = (request, response) => response.end(JSON.stringify(request.url)),
+  over: Over = onTestFinished,
 ): Promise<Service> {
   const asked: string[] = []
   const server = createServer((request, response) => {
@@ -28,7 +32,7 @@ export async function startService(
     answer(request, response)
   })
   await once(server.listen(0, '127.0.0.1'), 'listening')
-  onTestFinished(() => {
+  over(() => {
     server.closeAllConnections()
     server.close()
   })
@@ -36,9 +40,12 @@ export async function startService(
 }
 
 /** A folder with a file of that text, and the key that it names. */
-export function writeConfig(text: string): { folder: string; file: string; write: (text: string) => void } {
+export function writeConfig(
+  text: string,
+  over: Over = onTestFinished,
+): { folder: string; file: string; write: (text: string) => void } {
   const folder = mkdtempSync(join(tmpdir(), 'gateway-server-'))
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  over(() => rmSync(folder, { recursive: true, force: true }))
   const file = join(folder, 'gateway.yaml')
   writeFileSync(join(folder, 'gateway.key'), key)
   const write = (next: string): void => writeFileSync(file, next)
