@@ -11,6 +11,7 @@ import {
   type Node,
   visit,
 } from 'yaml'
+import { Concealed } from './concealed.ts'
 import { follow, hasReferences, type Surroundings } from './references.ts'
 import { readText } from './text-file.ts'
 
@@ -48,6 +49,8 @@ export interface ConfigFile {
   readonly folder: string
   /** Where a readable path such as `gateway.routes[0].upstream` stands; what is absent: its nearest holder. */
   locate(path: string): { readonly line: number; readonly column: number } | undefined
+  /** A text with the references of the file in the place of what they brought. */
+  conceal(text: string): string
   /** The scalar that stands there, as it is written. */
   textAt(path: string): string | undefined
 }
@@ -62,12 +65,15 @@ export function readConfigFile(file: string, env: Surroundings['env'], onFile: (
   onFile(resolve(file))
   const { document, lines } = parseFile(file, file)
   const folder = dirname(resolve(file))
-  const faults = followAll(document, lines, { env, folder, onFile })
+  const concealed = new Concealed()
+  const onValue = concealed.add.bind(concealed)
+  const faults = followAll(document, lines, { env, folder, onFile, onValue })
   if (faults.length > 0) throw new ConfigError(file, faults)
   return {
     data: dataOf(document, file),
     folder,
     locate: (path) => locate(document, lines, path),
+    conceal: (text) => concealed.conceal(text),
     textAt: (path) => {
       const node: unknown = document.getIn(keysOf(path), true)
       return isScalar(node) ? node.source : undefined

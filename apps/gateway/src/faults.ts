@@ -33,7 +33,8 @@ export function faultsIn(
   mistakes: readonly Told[],
   misplaced: readonly string[] = [],
 ): ConfigError {
-  const faults: Fault[] = mistakes.map(({ path, message }) => {
+  const faults: Fault[] = mistakes.map(({ path, message: told }) => {
+    const message = file.conceal(keys?.file.conceal(told) ?? told)
     if (isAdded(added, path)) return { file: 'extend.options', path, message }
     const inDocument = openapi === undefined ? null : faultInOpenapi(openapi, path, message)
     if (inDocument !== null) return inDocument
@@ -66,10 +67,11 @@ function withoutYaml11(message: string, text: string | undefined): string {
  * @param error told of policies by their routes
  */
 export function located(error: unknown, sources: Sources, { gateway }: Config): unknown {
-  const { mistakes } = error as { mistakes?: readonly Told[] }
+  const { mistakes, message } = error as Error & { mistakes?: readonly Told[] }
+  if (error instanceof Error) error.message = sources.file.conceal(message)
   if (mistakes === undefined || mistakes.length === 0 || gateway === undefined || gateway === false) return error
   const told = new Map<string, Told>()
-  for (const { route, path, message } of mistakes) {
+  for (const { route, path, message: why } of mistakes) {
     const at = gateway.routes.findIndex(({ match: { method = 'GET', path: url } }) => {
       const methods: readonly string[] = [method].flat()
       const [asked, askedUrl] = route?.split(' ') ?? []
@@ -77,7 +79,7 @@ export function located(error: unknown, sources: Sources, { gateway }: Config): 
     })
     if (at === -1) return error
     const within = `gateway.routes[${at}].policy.${path}`
-    told.set(`${within} ${message}`, { path: within, message })
+    told.set(`${within} ${why}`, { path: within, message: why })
   }
   return faultsIn(sources, [...told.values()])
 }

@@ -12,6 +12,8 @@ export interface Surroundings {
   readonly folder: string
   /** Told of each file before it is read. */
   readonly onFile?: (path: string) => void
+  /** Told of each value, and of the reference that it stands behind. */
+  readonly onValue?: (value: string, reference: string) => void
 }
 
 /** A text with its references followed, or what is wrong with them. */
@@ -25,7 +27,7 @@ export function hasReferences(text: string): boolean {
 }
 
 /** Follows the references of a text. No value is ever part of a fault. */
-export function follow(text: string, { env, folder, onFile }: Surroundings): Followed {
+export function follow(text: string, { env, folder, onFile, onValue }: Surroundings): Followed {
   const faults: string[] = []
   let whole: 'variable' | 'file' | null = null
   const followed = text.replaceAll(REFERENCE, (match, _inner, _file, _name, _at, _all, groups: Groups) => {
@@ -44,6 +46,7 @@ export function follow(text: string, { env, folder, onFile }: Surroundings): Fol
         const content = readText(path).replace(/\r?\n$/, '')
         // As a variable: nobody means it, and a file that is just being written is read so.
         if (content === '') faults.push(`the file ${name} is empty`)
+        onValue?.(content, match)
         return content
       } catch (error) {
         faults.push(`the file ${name} cannot be read: ${(error as NodeJS.ErrnoException).code ?? 'unknown reason'}`)
@@ -56,6 +59,7 @@ export function follow(text: string, { env, folder, onFile }: Surroundings): Fol
     }
     const value = env[name]
     if (value === undefined || value === '') faults.push(`the variable ${name} is not set`)
+    onValue?.(value ?? '', match)
     return value ?? ''
   })
   return faults.length > 0 ? { fault: faults.join('; ') } : { text: followed, whole }
