@@ -54,6 +54,8 @@ export interface Demo {
   readonly issuerSecret: string
   /** Lets the next key sign access tokens. They rotate by age without it. */
   rotateKeys(options?: { readonly compromised?: boolean }): Promise<unknown>
+  /** For tests: reads `gateway.yaml` again, as it happens by itself when the file changes. */
+  reload(): Promise<void>
   /** Stops everything, in the opposite order. */
   close(): Promise<void>
 }
@@ -155,6 +157,7 @@ async function start(options: StartOptions, closers: (() => unknown)[]): Promise
         : `PostgreSQL of its own, data in ${database.dataFolder}`,
     limits: redis === undefined ? 'in memory' : 'in Redis',
     issuerSecret: database.issuerSecret,
+    reload: () => gateway.reload(),
     rotateKeys: (rotation) => rotateKeys(userService, rotation),
     databaseUrls: {
       admin: database.adminUrl,

@@ -25,11 +25,39 @@ describe('gateway.yaml', () => {
   })
 })
 
-describe('the operation address', () => {
-  let demo: StandingDemo
-  beforeAll(async () => void (demo = await standDemo()))
-  afterAll(() => demo?.close())
+let demo: StandingDemo
+beforeAll(async () => void (demo = await standDemo()))
+afterAll(() => demo?.close())
 
+describe('a reload', () => {
+  it('admits no token of a session that has ended, and every API key', async () => {
+    const { token } = await demo.signIn()
+    const { json } = await demo.call('POST', '/api-keys', {
+      token,
+      json: { name: 'shell', scopes: ['users:read'], days: 1 },
+    })
+    expect((await demo.call('POST', '/logout/everywhere', { token })).status).toBe(204)
+    await demo.reload()
+    expect((await demo.call('GET', '/users/profile', { token })).status).toBe(401)
+    const key = json.key as string
+    expect((await demo.call('GET', '/users', { headers: { 'x-api-key': key } })).status).toBe(200)
+    expect((await demo.call('GET', '/openapi.json')).json.paths['/users'].get.security).toEqual([
+      { bearer: ['users:read'] },
+      { apiKey: ['users:read'] },
+    ])
+  })
+
+  it('gives nobody a quota again', async () => {
+    const from = '127.7.7.7'
+    const left = async (): Promise<number> =>
+      Number(/r=(\d+)/.exec(String((await demo.call('GET', '/csrf-token', { from })).headers['ratelimit']))?.[1])
+    const before = await left()
+    await demo.reload()
+    expect(await left()).toBe(before - 1)
+  })
+})
+
+describe('the operation address', () => {
   it('says that the gateway is ready, and counts its requests by the routes of the file', async () => {
     const { token } = await demo.signIn()
     await demo.call('GET', '/users/profile', { token })

@@ -56,6 +56,7 @@ export interface GatewayServer {
 /**
  * Starts a gateway from a file.
  * @throws ConfigError with every mistake, each with its line; what the rooms refuse to boot with
+ * @example const gateway = await startGateway({ file: 'gateway.yaml', extend: { options: { auth: { apiKeys: { find } } } } })
  */
 export async function startGateway(options: StartOptions): Promise<GatewayServer> {
   const { file, env = process.env, watch = true, workers = 0, extend = {} } = options
