@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
+import { createSecureServer } from 'node:http2'
 import { createServer } from 'node:https'
 import { type AddressInfo, connect } from 'node:net'
 import Fastify, { type FastifyInstance } from 'fastify'
@@ -95,6 +96,26 @@ describe('a WebSocket', () => {
     await once(socket, 'open')
     expect(socket.protocol).toBe('chat.2')
     socket.terminate()
+  })
+
+  it('is opened at a service that speaks HTTP/2 with everybody who can', async () => {
+    const server = createSecureServer({
+      ...(await (await authority()).issue('user-service.local')),
+      allowHTTP1: true,
+    })
+    const chat = new WebSocketServer({ noServer: true })
+    server.on('upgrade', (request, socket, head) =>
+      chat.handleUpgrade(request, socket, head, (one) => one.on('message', (data) => one.send(String(data)))),
+    )
+    onTestFinished(() => {
+      for (const one of chat.clients) one.terminate()
+      server.close()
+    })
+    const { url } = await stageChat(await listen(server), {}, { upstream: { http2: true } })
+    const socket = client(url)
+    await once(socket, 'open')
+    socket.send('hello')
+    expect(await said(socket)).toBe('hello')
   })
 
   it('is opened behind the prefix of a child scope, and two scopes have their own', async () => {

@@ -50,14 +50,15 @@ export class Target {
     this.#release = release
     this.circuit = state.circuit
     this.#origin = way.origin
-    this.#connect = connectorTo(way)
+    // A WebSocket is opened in HTTP/1.1 (RFC 6455 §4.1).
+    this.#connect = connectorTo({ ...way, http2: false })
     // Whatever has an address of its own stays where it is.
     const lifetime = way.address === null && way.socketPath === null ? CONNECTION_LIFETIME : null
     const { origin, http2 } = way
     const connect = this.#connect
     this.#connections = http2
       ? new Pool(origin, {
-          connect,
+          connect: connectorTo(way),
           allowH2: true,
           pipelining: 100,
           headersTimeout: timeouts.headers,
