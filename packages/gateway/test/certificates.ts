@@ -21,7 +21,7 @@ const day = 86_400_000
 /** A certificate authority for one test. */
 export interface TestAuthority {
   readonly ca: string
-  issue(host: string): Promise<{ cert: string; key: string }>
+  issue(host: string, validity?: { notBefore?: Date; notAfter?: Date }): Promise<{ cert: string; key: string }>
 }
 
 /** Makes an authority, and certificates for hosts. */
@@ -43,10 +43,11 @@ export async function createAuthority(): Promise<TestAuthority> {
   })
   return {
     ca: root.toString('pem'),
-    async issue(host) {
+    async issue(host, validity = {}) {
       const own = (await subtle.generateKey(algorithm, true, usages)) as { publicKey: never; privateKey: never }
       const leaf = await X509CertificateGenerator.create({
         ...dates,
+        ...validity,
         serialNumber: Buffer.from(webcrypto.getRandomValues(new Uint8Array(8))).toString('hex'),
         subject: `CN=${host}`,
         issuer: root.subject,

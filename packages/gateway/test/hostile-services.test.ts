@@ -1,6 +1,7 @@
+import { createServer as createTlsServer } from 'node:https'
 import { createServer, type Socket } from 'node:net'
-import { expect, it, onTestFinished } from 'vitest'
-import { listen, send, stage, type Staged } from './stage.ts'
+import { expect, it, onTestFinished, vi } from 'vitest'
+import { authority, listen, send, stage, type Staged, startBackend } from './stage.ts'
 
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 const EVIL = 'HTTP/1.1 200 OK\r\nX-Evil: 1\r\nContent-Length: 4\r\n\r\nevil'
@@ -95,4 +96,56 @@ it('a service cannot hold a request with interim answers without end', async () 
   expect((await send(open)).status).toBe(504)
   expect(events).toMatchObject([{ type: 'gateway.upstream-timed-out', detail: { reason: 'UND_ERR_HEADERS_TIMEOUT' } }])
   expect((await send(open)).status).toBe(200)
+})
+
+it('a service that failed is asked by one request at a time, however many come at once', async () => {
+  let fails = true
+  let asked = 0
+  const { port } = await startBackend((_request, response) => {
+    asked++
+    if (fails) response.writeHead(503).end()
+    else setTimeout(() => response.end('ok'), 100)
+  })
+  const { app } = await stage(port, { upstream: { circuit: { failures: 2, openFor: 1 } } })
+  const statuses = async (count: number): Promise<number[]> =>
+    (await Promise.all(Array.from({ length: count }, () => app.inject('/users/profile')))).map((one) => one.statusCode)
+  await statuses(2)
+  fails = false
+  asked = 0
+  await vi.waitFor(async () => expect(await statuses(50)).toContain(200), { timeout: 5_000 })
+  expect(asked).toBe(1)
+  expect(await statuses(5)).toEqual([200, 200, 200, 200, 200])
+})
+
+it('a service that never ends its answer to a check is given up, and its answers do not pile up', async () => {
+  const open = new Set<object>()
+  const { port } = await startBackend((request, response) => {
+    if (request.url !== '/health') return void response.end('ok')
+    open.add(response)
+    response.on('close', () => open.delete(response))
+    response.writeHead(200).write('.')
+    setInterval(() => response.write('.'), 20).unref()
+  })
+  const health = { path: '/health', interval: 1, timeout: 1, unhealthyAfter: 2 }
+  const { app, events } = await stage(port, { upstream: { health } })
+  await vi.waitFor(() => expect(events).toMatchObject([{ type: 'gateway.target-ejected' }]), { timeout: 10_000 })
+  expect(open.size).toBeLessThanOrEqual(1)
+  expect((await app.inject('/users/profile')).statusCode).toBe(503)
+})
+
+it.each([
+  ['has expired', { notAfter: new Date(Date.now() - 1000) }],
+  ['is not valid yet', { notBefore: new Date(Date.now() + 3_600_000) }],
+])('a service whose certificate %s is not spoken to', async (_what, validity) => {
+  const hits: unknown[] = []
+  const { cert, key } = await (await authority()).issue('user-service.local', validity)
+  const server = createTlsServer({ cert, key }, (request, response) => {
+    hits.push(request)
+    response.end('ok')
+  })
+  const port = await listen(server)
+  onTestFinished(() => void server.close())
+  const { app } = await stage(port)
+  expect((await app.inject('/users/profile')).statusCode).toBe(502)
+  expect(hits).toEqual([])
 })

@@ -105,7 +105,7 @@ describe('a WebSocket', () => {
     })
     const chat = new WebSocketServer({ noServer: true })
     server.on('upgrade', (request, socket, head) =>
-      chat.handleUpgrade(request, socket, head, (one) => one.on('message', (data) => one.send(String(data)))),
+      chat.handleUpgrade(request, socket, head, (one) => one.on('message', (data) => one.send(data))),
     )
     onTestFinished(() => {
       for (const one of chat.clients) one.terminate()
