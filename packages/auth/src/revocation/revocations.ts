@@ -20,7 +20,7 @@ export class Revocations {
   version = 0
   readonly #held = new Map<string, Revocation>()
   #swept = 0
-  #maxTokenAge: number | undefined
+  #longest = 0
 
   get size(): number {
     return this.#held.size
@@ -49,11 +49,16 @@ export class Revocations {
     return [...this.#held.values()]
   }
 
-  /** Tokens are accepted for so many seconds: where an earlier app accepted them for fewer, what it revoked lasts longer. */
+  /** Seconds for which the app that accepts the oldest tokens accepts them: what is revoked lasts as long, whichever was told. */
+  get longest(): number {
+    return this.#longest
+  }
+
+  /** An app accepts tokens for so many seconds: what was revoked where they were fewer lasts longer. */
   lastFor(maxTokenAge: number): void {
-    const more = maxTokenAge - (this.#maxTokenAge ?? maxTokenAge)
-    this.#maxTokenAge = Math.max(maxTokenAge, this.#maxTokenAge ?? 0)
+    const more = maxTokenAge - this.#longest
     if (more <= 0) return
+    this.#longest = maxTokenAge
     for (const [key, one] of this.#held) this.#held.set(key, { ...one, expires: one.expires + more })
   }
 

@@ -84,7 +84,7 @@ export interface RevokedSubject {
  */
 export async function revoke(app: FastifyInstance, { issuer, tokenId, expires }: RevokedToken): Promise<void> {
   const { now, list } = revokingOf(app)
-  const end = Math.min(expires ?? Infinity, now() + list.maxTokenAge)
+  const end = Math.min(expires ?? Infinity, now() + list.keptFor)
   await carryOut(app, { kind: 'token', issuer, id: tokenId, expires: end + TOLERANCE })
 }
 
@@ -101,7 +101,7 @@ export async function revokeSubject(app: FastifyInstance, { issuer, subject, bef
     issuer,
     id: subject,
     before: from,
-    expires: Math.max(from, now()) + list.maxTokenAge + TOLERANCE,
+    expires: Math.max(from, now()) + list.keptFor + TOLERANCE,
   })
 }
 

@@ -21,6 +21,11 @@ export class RevokedTokens implements RevocationList {
     return this.#memory.version
   }
 
+  /** Seconds for which a revocation is kept. */
+  get keptFor(): number {
+    return this.#memory.longest
+  }
+
   get size(): number {
     return this.#memory.size
   }
