@@ -1,6 +1,7 @@
 import { areUnique } from '@portcullis/kernel'
-import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
+import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js'
 import { compileOneByOne } from './chains.ts'
+import { COUNTED, Effort } from './effort.ts'
 import { addKnownFormats } from './formats.ts'
 import { followed, isObject, membersOf, type Place, placeIn } from './pointer.ts'
 import { type Keywords, walk } from './walk.ts'
@@ -10,8 +11,10 @@ export type Direction = 'request' | 'response'
 
 /** A validator, and the names that its whole gives to members: those alone are told of. */
 export interface Judge {
-  /** Says whether a value is admitted; why not stands in `errors`. */
+  /** Says whether a value is admitted; why not stands in `errors`. Takes the time that it takes. */
   readonly validate: ValidateFunction
+  /** The same, in bounds. @param size bytes of what the value was read from */
+  readonly admits: (value: unknown, size: number) => boolean
   readonly names: ReadonlySet<string>
 }
 
@@ -21,6 +24,15 @@ export interface Members {
   readonly required: readonly string[]
 }
 
+/** Why a value is not admitted that takes too long to judge. */
+const TOO_COMPLEX: ErrorObject = {
+  keyword: 'complexity',
+  instancePath: '',
+  schemaPath: '',
+  params: {},
+  message: 'must be simpler',
+}
+
 /** Words by which a schema is more than what is written in it. */
 const OF_A_WHOLE = /"(?:\$ref|discriminator|readOnly|writeOnly)":/
 
@@ -28,6 +40,7 @@ const OF_A_WHOLE = /"(?:\$ref|discriminator|readOnly|writeOnly)":/
 export class Compiler {
   readonly #direction: Direction
   readonly #ajv: Ajv2020
+  readonly #effort: Effort
   readonly #wholes = new Map<
     object,
     {
@@ -58,6 +71,7 @@ export class Compiler {
       addUsedSchema: false,
       logger: false,
     })
+    this.#effort = new Effort(this.#ajv)
     addKnownFormats(this.#ajv)
     // Ajv's own compares each with each: 100,000 objects in a list would take minutes.
     this.#ajv.removeKeyword('uniqueItems')
@@ -75,7 +89,7 @@ export class Compiler {
     // By its place, not by a schema of its own that refers to it: so others find it made.
     const reference = this.#reference(place)
     const validate = this.#chained(() => this.#ajv.getSchema(reference) as ValidateFunction)
-    return { validate, names: this.#wholes.get(place.root)?.names ?? new Set() }
+    return this.#judge(validate, this.#wholes.get(place.root)?.names ?? new Set())
   }
 
   /** Compiles an object that has those members, and no others. */
@@ -86,7 +100,16 @@ export class Compiler {
     const key = JSON.stringify(schema)
     const validate = this.#members.get(key) ?? this.#chained(() => this.#ajv.compile(schema))
     this.#members.set(key, validate)
-    return { validate, names: new Set(Object.keys(properties)) }
+    return this.#judge(validate, new Set(Object.keys(properties)))
+  }
+
+  #judge(validate: ValidateFunction, names: ReadonlySet<string>): Judge {
+    const admits = (value: unknown, size: number): boolean => {
+      const verdict = this.#effort.within(size, () => validate(value))
+      if (verdict === null) validate.errors = [TOO_COMPLEX]
+      return verdict === true
+    }
+    return { validate, names, admits }
   }
 
   /** Compiles what may refer to more, in longer chains, than a stack holds. */
@@ -132,6 +155,7 @@ export class Compiler {
         if (typeof schema['$ref'] === 'string') references.add(schema['$ref'])
         hideMarked(schema, here, this.#direction)
         tellApart(schema)
+        if (schema['$ref'] !== undefined) Object.assign(schema, { [COUNTED]: true })
       },
       seen,
     )

@@ -80,9 +80,10 @@ const withCommas = (readers: ReadonlyMap<string, TextReader>): boolean =>
 
 const commas = (text: string): string[] => text.split(',').map((one) => one.trim())
 
-function judged(part: MessagePart, judge: TextsJudge, values: Named | string): Fault | null {
+/** @param size characters of the texts */
+function judged(part: MessagePart, judge: TextsJudge, values: Named | string, size: number): Fault | null {
   if (typeof values === 'string') return { part, rule: values, asks: null }
-  return judge.validate(values) ? null : faultOf(part, judge)
+  return judge.admits(values, size) ? null : faultOf(part, judge)
 }
 
 function judgeParams(judge: TextsJudge, { params, url }: TextParts): Fault | null {
@@ -93,12 +94,13 @@ function judgeParams(judge: TextsJudge, { params, url }: TextParts): Fault | nul
     'params',
     judge,
     readTexts(pairs, judge.readers, (text) => text.split(',')),
+    url.length,
   )
 }
 
 function judgeQuery(judge: TextsJudge, url: string): Fault | null {
   const at = url.indexOf('?')
-  return judged('query', judge, readQuery(at === -1 ? '' : url.slice(at + 1), judge.readers))
+  return judged('query', judge, readQuery(at === -1 ? '' : url.slice(at + 1), judge.readers), url.length)
 }
 
 /** Judges the fields that travel: those that Connection names stay behind (RFC 9110 §7.6.1). */
@@ -113,12 +115,15 @@ export function judgeFields(
 ): Fault | null {
   const named = namedByConnection(fields.connection)
   const pairs: [string, string][] = []
+  let size = 0
   for (const name of judge.readers.keys()) {
     const value = fields[name]
     if (value === undefined || named?.has(name) === true) continue
-    pairs.push([name, typeof value === 'string' ? value : value.join(', ')])
+    const text = typeof value === 'string' ? value : value.join(', ')
+    size += text.length
+    pairs.push([name, text])
   }
-  return judged(part, judge, readTexts(pairs, judge.readers, commas))
+  return judged(part, judge, readTexts(pairs, judge.readers, commas), size)
 }
 
 /** Judges the cookies that have a schema; others are nobody's business here. */
@@ -130,7 +135,7 @@ function judgeCookies(judge: TextsJudge, field: string | undefined): Fault | nul
     const name = pair.slice(0, at).trim()
     if (at !== -1 && judge.readers.has(name)) pairs.push([name, pair.slice(at + 1).trim()])
   }
-  return judged('cookies', judge, readTexts(pairs, judge.readers, commas))
+  return judged('cookies', judge, readTexts(pairs, judge.readers, commas), field?.length ?? 0)
 }
 
 // RFC 9110 §8.3.1. Of texts, no other charset than UTF-8: who reads another reads something else.
@@ -153,8 +158,8 @@ function compileBody({ required, contents }: NonNullable<Described['body']>, com
 
 function compileTaking({ kind, place, spellings = {} }: Content, compiler: Compiler): Taking {
   const judge = place === null ? null : compiler.compile(place)
-  const admitted = (value: unknown): { value: unknown } | Fault =>
-    judge === null || judge.validate(value) ? { value } : faultOf('body', judge)
+  const admitted = (value: unknown, { length }: Buffer): { value: unknown } | Fault =>
+    judge === null || judge.admits(value, length) ? { value } : faultOf('body', judge)
   if (kind === 'form') {
     const readers = compileTexts(membersOf(place as Place), (name) => spellings[name] ?? 'repeated')
     return {
@@ -162,7 +167,7 @@ function compileTaking({ kind, place, spellings = {} }: Content, compiler: Compi
       read(bytes) {
         // Percent-encoding leaves ASCII alone.
         const values = readQuery(bytes.toString('latin1'), readers)
-        return typeof values === 'string' ? { part: 'body', rule: values, asks: null } : admitted(values)
+        return typeof values === 'string' ? { part: 'body', rule: values, asks: null } : admitted(values, bytes)
       },
     }
   }
@@ -170,7 +175,7 @@ function compileTaking({ kind, place, spellings = {} }: Content, compiler: Compi
     kind,
     read(bytes) {
       const reading = readJson(bytes)
-      return 'fault' in reading ? { part: 'body', rule: reading.fault, asks: null } : admitted(reading.value)
+      return 'fault' in reading ? { part: 'body', rule: reading.fault, asks: null } : admitted(reading.value, bytes)
     },
   }
 }

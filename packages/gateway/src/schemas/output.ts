@@ -98,7 +98,7 @@ function compileContents(contents: Contents, compiler: Compiler): Readings {
         (bytes) => {
           const reading = readJson(bytes)
           if ('fault' in reading) return fault(reading.fault)
-          return judge === null || judge.validate(reading.value) ? null : faultOf('answer', judge)
+          return judge === null || judge.admits(reading.value, bytes.length) ? null : faultOf('answer', judge)
         },
       ]
     }),

@@ -41,7 +41,8 @@ function readOne(
     const holder = readers.get(base)
     if (holder?.spelling === 'members') return putMember(values, base, member, text, holder.members.get(member))
     const { [name]: before } = values
-    values[name] = before === undefined ? text : [before, text].flat()
+    if (Array.isArray(before)) before.push(text)
+    else values[name] = before === undefined ? text : [before, text]
     return null
   }
   if (reader.of !== undefined) return putMember(values, reader.of, name, text, reader)

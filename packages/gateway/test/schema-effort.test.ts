@@ -1,0 +1,59 @@
+import { expect, it } from 'vitest'
+import { Compiler } from '../src/schemas/compiler.ts'
+import { wholeOf, within } from '../src/schemas/pointer.ts'
+import { readQuery } from '../src/schemas/texts.ts'
+import { stage, startBackend } from './stage.ts'
+
+const branch = (op: string): object => ({
+  type: 'object',
+  required: ['args', 'op'],
+  properties: { args: { type: 'array', items: { $ref: '#/components/schemas/Node' } }, op: { const: op } },
+})
+
+/** Filters of many an API: each branch is known by a member that is looked at last. */
+const components = {
+  schemas: {
+    Node: { oneOf: [{ $ref: '#/components/schemas/And' }, { $ref: '#/components/schemas/Or' }] },
+    And: branch('and'),
+    Or: branch('or'),
+  },
+}
+
+const deep = (depth: number): object => {
+  let value = { args: [] as object[], op: 'and' }
+  for (let i = 0; i < depth; i++) value = { args: [value], op: 'and' }
+  return value
+}
+
+it('a body of some hundred bytes does not take hours to judge', async () => {
+  const { port, hits } = await startBackend()
+  const content = { 'application/json': { schema: { $ref: '#/components/schemas/Node' } } }
+  const openapi = { openapi: '3.1.1', paths: { '/a': { post: { requestBody: { content } } } }, components }
+  const match = { method: 'POST', path: '/a' } as const
+  const { app } = await stage(port, { routes: [{ match, upstream: 'user-service' }], options: { openapi } })
+  const post = (payload: object) => app.inject({ method: 'POST', url: '/a', payload })
+  expect((await post(deep(8))).statusCode).toBe(200)
+  const answer = await post(deep(45))
+  expect(answer.statusCode).toBe(400)
+  expect(answer.json()).toMatchObject({ error: 'Invalid request: body must be simpler.' })
+  expect(hits).toHaveLength(1)
+  // It says nothing of the next one.
+  expect((await post(deep(8))).statusCode).toBe(200)
+})
+
+it('a long list of what is referred to is judged whole', () => {
+  const schemas = {
+    List: { type: 'array', items: { $ref: '#/Item' } },
+    Item: { oneOf: ['A', 'B', 'C'].map((name) => ({ $ref: `#/${name}` })) },
+  }
+  const kinds = { A: { const: 1 }, B: { const: 2 }, C: { type: 'string' } }
+  const judge = new Compiler('request').compile(within(wholeOf({ ...schemas, ...kinds }, ''), 'List'))
+  const text = JSON.stringify(Array.from({ length: 100_000 }, () => 1))
+  expect(judge.admits(JSON.parse(text), text.length)).toBe(true)
+})
+
+it('a name that comes a hundred thousand times is read once each', () => {
+  const values = readQuery('a=1&'.repeat(100_000), new Map())
+  expect(values).toMatchObject({ a: expect.any(Array) as unknown })
+  expect((values as { a: unknown[] }).a).toHaveLength(100_000)
+})
