@@ -41,6 +41,19 @@ it('a body of some hundred bytes does not take hours to judge', async () => {
   expect((await post(deep(8))).statusCode).toBe(200)
 })
 
+it('a discriminator chooses one branch, however deep', () => {
+  const part = {
+    type: 'object',
+    required: ['args'],
+    properties: { args: { type: 'array', items: { $ref: '#/Node' } } },
+  }
+  const oneOf = [{ $ref: '#/and' }, { $ref: '#/or' }]
+  const whole = { Node: { oneOf, discriminator: { propertyName: 'op' } }, and: part, or: part }
+  const judge = new Compiler('request').compile(within(wholeOf(whole, ''), 'Node'))
+  expect(judge.admits(deep(49), 1_000)).toBe(true)
+  expect(judge.admits({ args: [], op: 'not' }, 20)).toBe(false)
+})
+
 it('a long list of what is referred to is judged whole', () => {
   const schemas = {
     List: { type: 'array', items: { $ref: '#/Item' } },

@@ -182,6 +182,9 @@ describe('a body', () => {
     expect(await pay({ by: 'card', iban: 'DE02' })).toBe(400)
     expect(await pay({ by: 'Transfer', number: '4111111111111111' })).toBe(400)
     expect(await pay({ iban: 'DE02' })).toBe(400)
+    const type = { 'content-type': 'application/vnd.shop+json' }
+    const answer = await ask('POST', '/payments', '{"by":"Transfer","iban":7}', type)
+    expect(answer.json()).toMatchObject({ error: 'Invalid request: body.iban must be string.' })
     expect(backend.hits).toHaveLength(3)
   })
 })

@@ -208,7 +208,10 @@ function tellApart(schema: Keywords): void {
       const reference = String(branch['$ref'])
       const own = reference.slice(reference.lastIndexOf('/') + 1)
       const mapped = mapping.filter(([, to]) => to === reference || to === own).map(([value]) => value)
-      return { ...branch, required: [name], properties: { [name]: { enum: [...new Set([...mapped, own])] } } }
+      const named = { required: [name], properties: { [name]: { enum: [...new Set([...mapped, own])] } } }
+      // The name is looked at first: of branches that contain themselves, only one is gone into.
+      // oxlint-disable-next-line unicorn/no-thenable -- a keyword
+      return { if: named, then: branch, else: named }
     })
     Object.assign(schema, { [word]: told })
   }

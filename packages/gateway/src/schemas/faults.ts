@@ -15,9 +15,15 @@ export interface Fault {
 /** Ajv's words of what a schema asks never hold what came. */
 const OF_THE_SCHEMA = /^must (?:be|have|NOT|match|contain|pass) /
 
+/** Keywords that only say that branches were not admitted. */
+const OF_BRANCHES: ReadonlySet<string> = new Set(['oneOf', 'anyOf', 'if'])
+
 /** Why a validator has not admitted a value. */
 export function faultOf(part: MessagePart, { validate, names }: Judge): Fault {
-  const [error] = validate.errors ?? []
+  const errors = validate.errors ?? []
+  // Of branches that a discriminator tells apart, the chosen one is meant: the others ask for their names.
+  const chosen = errors.find(({ schemaPath, keyword }) => !schemaPath.includes('/else/') && !OF_BRANCHES.has(keyword))
+  const error = chosen ?? errors[0]
   if (error === undefined) return { part, rule: 'schema', asks: null }
   const { instancePath, keyword, message = '' } = error
   const steps = instancePath.split('/').slice(1)
