@@ -1,6 +1,7 @@
 export type {} from './types.ts'
 
 export { certificateStatus } from './certificates/attach.ts'
+export { obtainCertificate, type Obtained, type Obtaining, type Pair } from './certificates/obtain.ts'
 export type { MadeTlsOptions } from './certificates/plan.ts'
 export type { CertificateStatus } from './certificates/keeper.ts'
 export type { AcmeOptions, CertificateSource } from './certificates/source-options.ts'

@@ -1,5 +1,5 @@
 export { describeSecurity, onSecurityEvent, reconfigure } from '@portcullis/kernel'
-export { tlsOptionsSchema } from '@portcullis/https'
+export { type AcmeOptions, obtainCertificate, type Obtained, tlsOptionsSchema } from '@portcullis/https'
 export { check as checkOptions, optionsSchema, routeSchemas, type SecurityOptions } from './options.ts'
 export { default } from './plugin.ts'
 export { serverOptions, type ServerOptions } from './server-options.ts'

@@ -7,6 +7,7 @@ import { errors } from '../errors.ts'
 import { events } from '../events.ts'
 import { parseDestination } from '../host.ts'
 import type { HttpsOptions } from '../options.ts'
+import { CHALLENGES } from './challenge-path.ts'
 import { systemClock } from './clock.ts'
 import { keepCertificates, type Keeping } from './keeping.ts'
 import type { CertificateFact, CertificateStatus } from './keeper.ts'
@@ -15,9 +16,6 @@ import { planOf, refuseFlaws } from './plan.ts'
 /** What an app keeps, by its main server: all scopes share it. */
 const kept = new WeakMap<object, Keeping>()
 const examined = new WeakSet<object>()
-
-/** RFC 8555 §8.3. */
-const CHALLENGES = '/.well-known/acme-challenge/'
 
 const LOG: Readonly<Record<CertificateFact, 'info' | 'warn' | 'error'>> = {
   replaced: 'info',
