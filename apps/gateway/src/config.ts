@@ -22,6 +22,8 @@ export interface Config extends SecurityOptions {
     readonly tls?: object
     readonly http2: boolean
     readonly trustProxy: readonly string[]
+    /** Where what a certificate authority asks is answered, on this machine; said by the process, not by the file. */
+    readonly challenges?: number
   }
   readonly operation: { readonly host: string; readonly port: number; readonly tls?: object }
   /** Seconds. */

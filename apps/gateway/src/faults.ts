@@ -22,6 +22,12 @@ export interface Sources {
 
 type Told = Pick<Mistake, 'path' | 'message' | 'route'>
 
+/** What rooms are told elsewhere in an app that listens itself. */
+const ELSEWHERE: Readonly<Record<string, string>> = {
+  'https.plaintext.port': 'is for apps that listen themselves; write it as listen.plaintextPort',
+  'https.plaintext.host': 'is for apps that listen themselves: listen.host is the address of all ports; remove it',
+}
+
 const API_KEY = /^auth\.apiKeys\.keys\[(\d+)\]/
 
 /**
@@ -34,7 +40,7 @@ export function faultsIn(
   misplaced: readonly string[] = [],
 ): ConfigError {
   const faults: Fault[] = mistakes.map(({ path, message: told }) => {
-    const message = file.conceal(keys?.file.conceal(told) ?? told)
+    const message = ELSEWHERE[path] ?? file.conceal(keys?.file.conceal(told) ?? told)
     if (isAdded(added, path)) return { file: 'extend.options', path, message }
     const inDocument = openapi === undefined ? null : faultInOpenapi(openapi, path, message)
     if (inDocument !== null) return inDocument

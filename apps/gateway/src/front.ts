@@ -1,6 +1,7 @@
 import { createServer as createPlainServer, type Server as PlainServer } from 'node:http'
 import { type AddressInfo, createServer, type Server } from 'node:net'
 import { once } from 'node:events'
+import { relayChallenge } from './challenges.ts'
 import type { Config } from './config.ts'
 import type { Generation } from './generation.ts'
 
@@ -34,7 +35,8 @@ export class Front {
     front.#listener.listen({ host: listen.host, port: listen.port })
     await once(front.#listener, 'listening')
     try {
-      if (listen.plaintextPort !== undefined) await front.#listenInTheClear(listen.host, listen.plaintextPort)
+      if (listen.plaintextPort !== undefined)
+        await front.#listenInTheClear(listen.host, listen.plaintextPort, listen.challenges)
     } catch (error) {
       front.#listener.close()
       throw error
@@ -42,12 +44,15 @@ export class Front {
     return front
   }
 
-  async #listenInTheClear(host: string, port: number): Promise<void> {
+  async #listenInTheClear(host: string, port: number, challenges: number | undefined): Promise<void> {
     // Answers here are final: there is no conversation to keep open.
     const times = { requestTimeout: 30_000, headersTimeout: 10_000, connectionsCheckingInterval: 1_000 }
     const server = createPlainServer(
       { ...times, keepAliveTimeout: 1_000, requireHostHeader: false },
-      (request, response) => this.#current.app.routing(request, response),
+      (request, response) => {
+        if (challenges !== undefined && relayChallenge(challenges, request, response)) return
+        this.#current.app.routing(request, response)
+      },
     )
     server.on('checkContinue', (request, response) => this.#current.app.routing(request, response))
     for (const event of ['checkExpectation', 'clientError'] as const) {

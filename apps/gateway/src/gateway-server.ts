@@ -3,6 +3,7 @@ import type { RevokedSubject, RevokedToken } from '@portcullis/auth'
 import { internalKeySet } from '@portcullis/gateway'
 import { Counter, Registry } from '@prometheus-io/client'
 import type { FastifyBaseLogger } from 'fastify'
+import { Acme, acmeOf } from './acme.ts'
 import { type Config, internalTokenOf, type ReadConfig, readConfig } from './config.ts'
 import type { Extension } from './extension.ts'
 import { Gateway, loggerOf } from './gateway.ts'
@@ -66,12 +67,18 @@ export async function startGateway(options: StartOptions): Promise<GatewayServer
   const first = read(new Map())
   let { config } = first
   const logger = options.logger ?? loggerOf(config)
+  const acme = await Acme.open(config, logger, () => renew())
+  const certified = (one: Config): Config => acme?.certified(one) ?? one
   const serving: Serving = await (
-    workers === 0 ? Gateway.open(config, logger, extend.routes) : Workers.open(config, workers, logger)
+    workers === 0
+      ? Gateway.open(certified(config), logger, extend.routes)
+      : Workers.open(certified(config), workers, logger)
   ).catch((error: unknown) => {
+    acme?.close()
     throw first.locate(error)
   })
   let closing = false
+  const isReady = async (): Promise<boolean> => !closing && acme?.hasCertificate !== false && (await serving.isReady())
   let keySet = internalKeySet(internalTokenOf(config))
   const own = new Registry()
   const reloads = new Counter({
@@ -83,7 +90,7 @@ export async function startGateway(options: StartOptions): Promise<GatewayServer
   const operation = await Operation.listen(
     {
       '/live': () => ({ type: 'text/plain', body: 'live\n' }),
-      '/ready': async () => (!closing && (await serving.isReady()) ? { type: 'text/plain', body: 'ready\n' } : null),
+      '/ready': async () => ((await isReady()) ? { type: 'text/plain', body: 'ready\n' } : null),
       '/metrics': async () => ({
         type: own.contentType,
         body: `${await own.metrics()}\n${await serving.metrics()}`,
@@ -92,6 +99,7 @@ export async function startGateway(options: StartOptions): Promise<GatewayServer
     },
     config.operation,
   ).catch(async (error: unknown) => {
+    acme?.close()
     await serving.close()
     throw error
   })
@@ -114,7 +122,7 @@ export async function startGateway(options: StartOptions): Promise<GatewayServer
       // Before the first token that a new key signs.
       keySet = internalKeySet(internalTokenOf(next))
       operation.renew(next.operation)
-      await serving.replace(next).catch((error: unknown) => {
+      await serving.replace(certified(next)).catch((error: unknown) => {
         throw locate(error)
       })
       published = keySet
@@ -139,6 +147,13 @@ export async function startGateway(options: StartOptions): Promise<GatewayServer
     reloading = waiting.catch(() => {})
     return waiting
   }
+  /** Another certificate, the same reading. */
+  const renew = (): void => {
+    reloading = reloading
+      .then(() => (closing ? undefined : serving.replace(certified(config))))
+      .catch((error: Error) => logger.error(`gateway: not served by the next certificate: ${error.message}`))
+  }
+  acme?.begin()
 
   let closed: Promise<void> | undefined
   return {
@@ -150,6 +165,7 @@ export async function startGateway(options: StartOptions): Promise<GatewayServer
       (closed ??= (async () => {
         closing = true
         watching?.stop()
+        acme?.close()
         await serving.leave()
         await wait(config.drain.delay * 1000)
         await Promise.race([reloading, wait(LAST_RELOAD, undefined, { ref: false })])
@@ -164,6 +180,8 @@ function asStarted(next: Config, first: Config, logger: FastifyBaseLogger): Conf
   const readOnce = ({ listen: { host, port, plaintextPort }, operation, redis, logLevel }: Config) =>
     ({ listen: [host, port, plaintextPort], operation: [operation.host, operation.port], redis, logLevel }) as const
   const [was, is] = [readOnce(first), readOnce(next)]
+  if (acmeOf(first) === undefined && acmeOf(next) !== undefined)
+    throw new Error('listen.tls.acme is read at the start alone: start again')
   for (const key of ['listen', 'operation', 'redis', 'logLevel'] as const) {
     if (JSON.stringify(was[key]) !== JSON.stringify(is[key]))
       logger.warn(`gateway: ${key} has changed: it is read at the start alone`)

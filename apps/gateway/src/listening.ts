@@ -1,14 +1,17 @@
 import type { Finding, Mistake, Operation } from '@portcullis/kernel'
 import { serverOptions } from '@portcullis/security'
+import { namesFor } from './acme.ts'
 import type { Config } from './config.ts'
 
 type Place = 'listen' | 'operation'
 
 /** What is wrong with the sockets that a file asks for: their ports, and the certificates that they would show. */
 export function checkListening(config: Readonly<Config>): Finding[] {
+  const ofAcme = checkAcme(config)
   return [
     ...checkPorts(config),
-    ...checkTls('listen', config.listen.tls),
+    ...ofAcme,
+    ...(ofAcme.length > 0 ? [] : checkTls('listen', config.listen.tls)),
     ...checkTls('operation', config.operation.tls),
   ]
 }
@@ -46,7 +49,7 @@ const ABOUT: Readonly<Record<string, readonly string[]>> = {
 function checkTls(place: Place, tls: object | undefined): Finding[] {
   const at = `/${place}/tls`
   if (tls === undefined) return []
-  if ('acme' in tls) return [acmeInFile(at)]
+  if (place === 'operation' && 'acme' in tls) return [notForOperators(at)]
   try {
     serverOptions({ https: tls })
     return []
@@ -79,10 +82,34 @@ function under(at: string, one: Operation): Operation {
     : { ...one, path: `${at}${one.path}` }
 }
 
-/** Workers and generations come and go; an account and its orders are one. */
-function acmeInFile(at: string): Finding {
-  const message =
-    'is not for this process: have a client that proves names over DNS, such as lego or certbot, write the files, which are read again when they change; write keyFile and certFile'
-  const value = { keyFile: 'server.key', certFile: 'server.pem' }
-  return { at: `${at}/acme`, rule: 'acme-in-file', message, fix: [{ op: 'replace', path: at, value }] }
+/** A private address has no name that an authority could ask. */
+function notForOperators(at: string): Finding {
+  const message = 'is for names that the authority can ask; write keyFile and certFile'
+  const value = { keyFile: 'operation.key', certFile: 'operation.pem' }
+  return { at: `${at}/acme`, rule: 'acme-for-operators', message, fix: [{ op: 'replace', path: at, value }] }
+}
+
+/** What an authority needs to prove the names: the names, and a port to ask on. */
+function checkAcme(config: Readonly<Config>): Finding[] {
+  const { plaintextPort, tls } = config.listen
+  const { acme, names = {} } = (tls ?? {}) as { acme?: { hosts?: string[] }; names?: Record<string, object> }
+  const findings = Object.entries(names).flatMap(([name, source]): Finding[] => {
+    if (!('acme' in source)) return []
+    const at = `/listen/tls/names/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`
+    const message = 'is for all names at once here; write them in listen.tls.acme.hosts, and remove it'
+    return [{ at, rule: 'acme-by-name', message, fix: [{ op: 'remove', path: at }] }]
+  })
+  if (acme === undefined) return findings
+  if (plaintextPort === undefined) {
+    const at = '/listen/plaintextPort'
+    const message = 'is where the authority asks, as port 80 of each name; write plaintextPort: 80'
+    findings.push({ at, rule: 'acme-port', message, fix: [{ op: 'add', path: at, value: 80 }] })
+  }
+  if (namesFor(acme, config).length === 0) {
+    const at = '/listen/tls/acme/hosts'
+    const value = ['api.example.com']
+    const message = "names nobody, and neither does https.hosts; write hosts: ['api.example.com']"
+    findings.push({ at, rule: 'acme-hosts', message, fix: [{ op: 'add', path: at, value }] })
+  }
+  return findings
 }

@@ -3,6 +3,7 @@ import type { TargetStates } from '@portcullis/gateway'
 import type { QuotaMemory } from '@portcullis/rate-limit'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import type { Redis } from 'ioredis'
+import { acmeOf } from './acme.ts'
 import { type Config, roomsOf } from './config.ts'
 import type { Extension } from './extension.ts'
 
@@ -27,7 +28,7 @@ export interface Outside {
 /** The rooms' options, with what outlives them put in. */
 export function optionsOf(config: Config, { redis, quotas, keySets, revocations, targetStates }: Outside): object {
   const rooms = roomsOf(config)
-  const { rateLimit, auth, gateway } = rooms
+  const { rateLimit, auth, gateway, https } = rooms
   const shared = redis === undefined ? {} : { redis }
   if (rateLimit !== undefined && rateLimit !== false)
     rooms.rateLimit = { ...rateLimit, store: { ...shared, ...rateLimit.store, memory: quotas } }
@@ -40,5 +41,8 @@ export function optionsOf(config: Config, { redis, quotas, keySets, revocations,
       ...(revocation === undefined ? {} : { revocation: { ...shared, ...revocation, memory: revocations } }),
     }
   }
+  // It knows a certificate only from an authority that asks on a port of its own; that one never listens.
+  if (https !== undefined && https !== false && acmeOf(config) !== undefined)
+    rooms.https = { ...https, plaintext: { ...https.plaintext, port: 0 } }
   return rooms
 }

@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 
 /**
  * Has the paths of a TLS section begin at the file's folder, wherever the process was started.
- * @returns them, absolute
+ * @returns its files, absolute
  */
 export function resolveFiles(tls: unknown, folder: string): string[] {
   if (typeof tls !== 'object' || tls === null) return []
@@ -11,6 +11,6 @@ export function resolveFiles(tls: unknown, folder: string): string[] {
     if (!/(?:File|[Ff]older)$/.test(name)) return []
     const path = resolve(folder, value)
     Object.assign(tls, { [name]: path })
-    return [path]
+    return name.endsWith('File') ? [path] : []
   })
 }

@@ -40,16 +40,46 @@ describe('a file', () => {
     expect(() => readConfig('nowhere.yaml', {})).toThrow(/cannot be read: ENOENT/)
   })
 
-  it('has no place for what only an app that listens itself can do', () => {
-    const more = 'https: { hosts: [a.example], plaintext: { port: 80 } }\noperation: { port: 0 }\n'
-    const { faults } = faultsOf(
-      configFor(1, { more })
-        .replace('operation: { port: 0 }\n', '')
-        .replace('port: 0 }', 'port: 0, tls: { acme: { agreeToTerms: true, folder: a } } }'),
-    )
-    expect(faults.map(({ path }) => path)).toContain('https.plaintext.port')
-    const acme = configFor(1).replace('port: 0 }', 'port: 0, tls: { acme: { agreeToTerms: true, folder: a } } }')
-    expect(faultsOf(acme).faults).toMatchObject([{ path: 'listen.tls.acme', line: 2 }])
+  it('has no place for what only an app that listens itself can do, and says where it is said', () => {
+    const more = 'https: { hosts: [a.example], plaintext: { port: 80, host: 127.0.0.1 } }\n'
+    expect(faultsOf(configFor(1, { more })).faults).toMatchObject([
+      { path: 'https.plaintext.port', line: 13, message: expect.stringContaining('listen.plaintextPort') },
+      { path: 'https.plaintext.host', line: 13, message: expect.stringContaining('listen.host') },
+    ])
+  })
+
+  it.each([
+    ['no port to ask on', '', 'hosts: [a.example], ', 'listen.plaintextPort', 'write plaintextPort: 80'],
+    ['no name', 'plaintextPort: 0, ', '', 'listen.tls.acme.hosts', "write hosts: ['"],
+    [
+      'a name that cannot be proved',
+      'plaintextPort: 0, ',
+      'hosts: ["*.a.example"], ',
+      'listen.tls.acme.hosts[0]',
+      "write '",
+    ],
+    [
+      'no consent',
+      'plaintextPort: 0, ',
+      'agreeToTerms: false, hosts: [a.example], ',
+      'listen.tls.acme.agreeToTerms',
+      'write agreeToTerms: true',
+    ],
+  ])('that asks an authority for a certificate with %s says what is missing', (_what, ports, terms, path, message) => {
+    const acme = `tls: { acme: { ${terms.includes('agree') ? '' : 'agreeToTerms: true, '}${terms}folder: acme } }`
+    const text = configFor(1).replace('port: 0 }', `port: 0, ${ports}${acme} }`)
+    expect(faultsOf(text).faults).toMatchObject([{ line: 2, path, message: expect.stringContaining(message) }])
+  })
+
+  it('asks an authority neither for operators nor name by name', () => {
+    const acme = '{ agreeToTerms: true, folder: acme, hosts: [a.example] }'
+    const text = configFor(1)
+      .replace('operation: { port: 0 }', `operation: { port: 0, tls: { acme: ${acme} } }`)
+      .replace('port: 0 }', `port: 0, plaintextPort: 0, tls: { names: { b.example: { acme: ${acme} } } } }`)
+    expect(faultsOf(text).faults.map(({ line, path }) => [line, path])).toEqual([
+      [2, 'listen.tls.names["b.example"]'],
+      [3, 'operation.tls.acme'],
+    ])
   })
 
   it('switches rooms off by false, and the gateway by nothing', () => {
