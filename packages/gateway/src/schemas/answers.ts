@@ -1,5 +1,6 @@
 import { pipeline, type Readable, Transform, type TransformCallback } from 'node:stream'
 import type { Fault } from './faults.ts'
+import { Gathered } from './gathered.ts'
 import { type Head, type Output, TOO_LONG } from './output.ts'
 
 /** Where an answer goes once it is judged. */
@@ -50,42 +51,35 @@ export function judgeAnswer<Body extends Readable>(
 
 /** Reads an answer whole. One that breaks off is told of by whoever breaks it off. */
 function hold(body: Readable, limit: number, done: (bytes: Buffer | null) => void): void {
-  const chunks: Buffer[] = []
-  let length = 0
+  const gathered = new Gathered(limit)
   const onData = (chunk: Buffer): void => {
-    chunks.push(chunk)
-    length += chunk.length
-    if (length <= limit) return
+    if (gathered.add(chunk)) return
     body.off('data', onData).off('end', onEnd)
     done(null)
   }
-  const onEnd = (): void => done(Buffer.concat(chunks))
+  const onEnd = (): void => done(gathered.bytes)
   body.on('error', () => {})
   body.on('data', onData).on('end', onEnd)
 }
 
 /** Passes on what comes, and keeps a copy of it up to a limit. */
 class Copy extends Transform {
-  readonly #limit: number
+  readonly #gathered: Gathered
   readonly #done: (bytes: Buffer | null) => void
-  #chunks: Buffer[] = []
-  #length = 0
 
   constructor(limit: number, done: (bytes: Buffer | null) => void) {
     super()
-    this.#limit = limit
+    this.#gathered = new Gathered(limit)
     this.#done = done
   }
 
   override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
-    this.#length += chunk.length
-    if (this.#length <= this.#limit) this.#chunks.push(chunk)
-    else this.#chunks = []
+    this.#gathered.add(chunk)
     done(null, chunk)
   }
 
   override _flush(done: TransformCallback): void {
-    this.#done(this.#length > this.#limit ? null : Buffer.concat(this.#chunks))
+    this.#done(this.#gathered.bytes)
     done()
   }
 }

@@ -3,6 +3,7 @@ import { bringsBody, emit, type Refusal, refuse } from '@portcullis/kernel'
 import type { FastifyReply, FastifyRequest, RequestPayload } from 'fastify'
 import { errors } from '../errors.ts'
 import type { Fault } from './faults.ts'
+import { Gathered } from './gathered.ts'
 import type { Input, Taking } from './input.ts'
 
 type Next = (error?: null, payload?: RequestPayload) => void
@@ -137,18 +138,17 @@ export function parseBody(request: FastifyRequest, payload: RequestPayload, done
   })
 }
 
+const NO_BYTES = Buffer.alloc(0)
+
 /** Reads a body whole. */
 function collect(source: Readable, limit: number, done: (bytes: Buffer, refusal: Refusal | null) => void): void {
-  const chunks: Buffer[] = []
-  let length = 0
+  const gathered = new Gathered(limit)
   const settle = (refusal: Refusal | null): void => {
     source.off('data', onData).off('end', onEnd).off('close', onGone)
-    done(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks), refusal)
+    done(gathered.bytes ?? NO_BYTES, refusal)
   }
   const onData = (chunk: Buffer): void => {
-    length += chunk.length
-    if (length > limit) settle(TOO_LARGE)
-    else chunks.push(chunk)
+    if (!gathered.add(chunk)) settle(TOO_LARGE)
   }
   const onEnd = (): void => settle(null)
   const onGone = (): void => settle(BROKE_OFF)
