@@ -9,13 +9,16 @@ export interface Extension {
    * What no file can say, in its words: functions, clients of stores. Laid over the file (objects deeply, lists replace),
    * and checked with it, at each reload too.
    */
-  readonly options?: { readonly [Key in keyof Config]?: Partial<Exclude<Config[Key], false>> } | undefined
+  readonly options?: { readonly [Key in keyof Config]?: Part<Config[Key]> } | undefined
   /**
    * Declares routes that the gateway answers itself, on the app of every reading, in a scope of their own. They pass the
    * rooms of the file as any route does: what they may be asked, and by whom, stands in their `config.security`.
    */
   readonly routes?: ((scope: FastifyInstance) => void | Promise<void>) | undefined
 }
+
+/** Objects in part, everything else whole. */
+type Part<T> = T extends object ? Partial<T> : T
 
 type Node = Readonly<Record<string, unknown>>
 

@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { createApiKey } from '@portcullis/auth'
 import Fastify from 'fastify'
 import { SignJWT } from 'jose'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { keys, start as startExample } from '../example/in-code.ts'
 import { ConfigError, type Extension, type GatewayServer, startGateway, type StartOptions } from '../src/index.ts'
 import { configFor, startService, writeConfig } from './stage.ts'
@@ -89,6 +89,20 @@ describe('options of code', () => {
   })
 })
 
+describe('a file that means to reach beside its options, with code beside it', () => {
+  it.each(['__proto__: { reportOnly: true }', 'auth: { __proto__: { enabled: false }, apiKeys: {} }'])(
+    'is refused: %s',
+    async (line) => {
+      const text = guarded(1, '{ apiKeys: {} }').replace(/^auth:.*\n/m, line.startsWith('auth') ? '' : '$&')
+      const { file } = writeConfig(`${text}${line}\n`)
+      const options: Extension['options'] = { auth: { apiKeys: { find: () => null } } }
+      const found = await faults(start({ file, extend: { options } }))
+      expect(found).toEqual([expect.stringContaining('__proto__')])
+      expect(({} as { reportOnly?: boolean }).reportOnly).toBeUndefined()
+    },
+  )
+})
+
 describe('a route of code', () => {
   const find: Extension['options'] = { auth: { apiKeys: { find: () => null } } }
 
@@ -135,6 +149,25 @@ describe('a route of code', () => {
     config.write(configFor(service.port, { rewrite: '/new', more: limited }))
     await gateway.reload()
     expect([await (await ask(gateway)).text(), await (await ask(gateway, '/b')).text()]).toEqual(['"/new"', 'b'])
+  })
+
+  it('closes what it opened for a reading that is not admitted, and for one that is replaced', async () => {
+    const config = writeConfig(configFor(1))
+    let opened = 0
+    const routes: Extension['routes'] = (scope) => {
+      opened++
+      scope.addHook('onClose', async () => void opened--)
+      scope.get('/b', async () => 'b')
+    }
+    const gateway = await start({ file: config.file, extend: { routes } })
+    config.write(configFor(1, { path: '/b' }))
+    await expect(gateway.reload()).rejects.toThrow(/already declared/)
+    expect(opened).toBe(1)
+    config.write(configFor(1, { path: '/c' }))
+    await gateway.reload()
+    await vi.waitFor(() => expect(opened).toBe(1))
+    await gateway.close()
+    expect(opened).toBe(0)
   })
 
   it('has hooks of its own: none of them sees what the file forwards', async () => {
