@@ -23,10 +23,10 @@ export interface Sources {
 type Told = Pick<Mistake, 'path' | 'message' | 'route'>
 
 /** What rooms are told elsewhere in an app that listens itself. */
-const ELSEWHERE: Readonly<Record<string, string>> = {
-  'https.plaintext.port': 'is for apps that listen themselves; write it as listen.plaintextPort',
-  'https.plaintext.host': 'is for apps that listen themselves: listen.host is the address of all ports; remove it',
-}
+const ELSEWHERE: ReadonlyMap<string, string> = new Map([
+  ['https.plaintext.port', 'is for apps that listen themselves; write it as listen.plaintextPort'],
+  ['https.plaintext.host', 'is for apps that listen themselves: listen.host is the address of all ports; remove it'],
+])
 
 const API_KEY = /^auth\.apiKeys\.keys\[(\d+)\]/
 
@@ -40,7 +40,7 @@ export function faultsIn(
   misplaced: readonly string[] = [],
 ): ConfigError {
   const faults: Fault[] = mistakes.map(({ path, message: told }) => {
-    const message = ELSEWHERE[path] ?? file.conceal(keys?.file.conceal(told) ?? told)
+    const message = ELSEWHERE.get(path) ?? file.conceal(keys?.file.conceal(told) ?? told)
     if (isAdded(added, path)) return { file: 'extend.options', path, message }
     const inDocument = openapi === undefined ? null : faultInOpenapi(openapi, path, message)
     if (inDocument !== null) return inDocument
@@ -59,11 +59,14 @@ export function faultsIn(
   )
 }
 
-const YAML_1_1: Readonly<Record<string, boolean>> = { yes: true, on: true, y: true, no: false, off: false, n: false }
+const YAML_1_1: ReadonlyMap<string | undefined, boolean> = new Map([
+  ...['yes', 'on', 'y'].map((word) => [word, true] as const),
+  ...['no', 'off', 'n'].map((word) => [word, false] as const),
+])
 
 /** `auth: no` was a switch once, and looks like one. */
 function withoutYaml11(message: string, text: string | undefined): string {
-  const meant = YAML_1_1[text?.toLowerCase() ?? '']
+  const meant = YAML_1_1.get(text?.toLowerCase())
   if (meant === undefined || !message.includes('not a string')) return message
   return `is the text '${text}', for YAML 1.2 knows true and false alone; write ${meant}`
 }

@@ -20,7 +20,7 @@ function faultsOf(text: string, env: Record<string, string> = {}, more: Record<s
   return []
 }
 
-const bomb = [...'abcdefghi'].map((name, index, all) =>
+const bomb = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i'].map((name, index, all) =>
   index === 0
     ? 'a: &a [1,1,1,1,1,1,1,1,1]'
     : `${name}: &${name} [${Array(9)
