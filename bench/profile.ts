@@ -18,12 +18,19 @@ interface Profile {
 export async function profile(
   comparison: string,
   subject: string,
-  { setup, load, seconds, expected }: { setup: Setup; load: Load; seconds: number; expected: Expected },
+  {
+    setup,
+    load,
+    seconds,
+    expected,
+    path,
+  }: { setup: Setup; load: Load; seconds: number; expected: Expected; path?: string },
 ): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'portcullis-profile-'))
   try {
     const server = await Server.start(comparison, subject, setup, {
       execArgv: ['--cpu-prof', `--cpu-prof-dir=${folder}`],
+      ...(path === undefined ? {} : { path }),
     })
     let requests = 0
     try {

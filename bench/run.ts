@@ -71,7 +71,14 @@ try {
   if (constantOf !== undefined && subjects.includes(constantOf))
     setup = { ...setup, constantFields: await served(constantOf, constantFields) }
   if (values.profile === undefined) await compare()
-  else await profile(name, values.profile, { setup, load, seconds, expected: expectedOf(values.profile) })
+  else
+    await profile(name, values.profile, {
+      setup,
+      load,
+      seconds,
+      expected: expectedOf(values.profile),
+      ...place(undefined),
+    })
 } finally {
   load.close()
   await backend?.stop()
