@@ -13,7 +13,7 @@ export function acmeOf({ listen: { tls } }: Config): AcmeOptions | undefined {
 }
 
 /** The names to ask for: its own, or those of `https`. */
-export function namesFor(acme: Pick<AcmeOptions, 'hosts'>, { https }: Pick<Config, 'https'>): readonly string[] {
+function namesFor(acme: AcmeOptions, { https }: Config): readonly string[] {
   const { hosts = [] } = https === undefined || https === false ? {} : https
   return acme.hosts ?? hosts.map((host) => host.replace(/:\d+$/, '')).filter((host) => !host.startsWith('*.'))
 }

@@ -39,7 +39,9 @@ export const ownSettings: Readonly<Record<string, Schema>> = {
     properties: {
       host: host('0.0.0.0', 'The address.'),
       port: port('The port.', 8443),
-      plaintextPort: port('A port of plain HTTP, where `https` says what becomes of requests; absent: none.'),
+      plaintextPort: port(
+        'A port of plain HTTP, where `https`, which it needs, says what becomes of requests; absent: none.',
+      ),
       tls: {
         accepts: ['object'],
         examples: [{ keyFile: 'server.key', certFile: 'server.pem' }],

@@ -1,6 +1,5 @@
 import type { Finding, Mistake, Operation } from '@portcullis/kernel'
 import { serverOptions } from '@portcullis/security'
-import { namesFor } from './acme.ts'
 import type { Config } from './config.ts'
 
 type Place = 'listen' | 'operation'
@@ -10,6 +9,7 @@ export function checkListening(config: Readonly<Config>): Finding[] {
   const ofAcme = checkAcme(config)
   return [
     ...checkPorts(config),
+    ...checkPlaintext(config),
     ...ofAcme,
     ...(ofAcme.length > 0 ? [] : checkTls('listen', config.listen.tls)),
     ...checkTls('operation', config.operation.tls),
@@ -32,6 +32,22 @@ function checkPorts({ listen, operation }: Readonly<Config>): Finding[] {
   taken('/listen/plaintextPort', plaintextPort, [port])
   if (together) taken('/operation/port', operation.port, [port, plaintextPort])
   return findings
+}
+
+/** Without the room every route would answer in the clear, and take credentials so. */
+function checkPlaintext({ listen: { plaintextPort }, https }: Readonly<Config>): Finding[] {
+  if (plaintextPort === undefined || (https !== undefined && https !== false)) return []
+  const value = { hosts: ['api.example.com'] }
+  const message =
+    "is for `https` to say what becomes of plaintext; write https: { hosts: ['api.example.com'] }, or remove it"
+  return [
+    {
+      at: '/listen/plaintextPort',
+      rule: 'plaintext-without-https',
+      message,
+      fix: [{ op: 'add', path: '/https', value }],
+    },
+  ]
 }
 
 interface Refused {
@@ -89,7 +105,7 @@ function notForOperators(at: string): Finding {
   return { at: `${at}/acme`, rule: 'acme-for-operators', message, fix: [{ op: 'replace', path: at, value }] }
 }
 
-/** What an authority needs to prove the names: the names, and a port to ask on. */
+/** What an authority needs to prove the names: a port to ask on. */
 function checkAcme(config: Readonly<Config>): Finding[] {
   const { plaintextPort, tls } = config.listen
   const { acme, names = {} } = (tls ?? {}) as { acme?: { hosts?: string[] }; names?: Record<string, object> }
@@ -104,12 +120,6 @@ function checkAcme(config: Readonly<Config>): Finding[] {
     const at = '/listen/plaintextPort'
     const message = 'is where the authority asks, as port 80 of each name; write plaintextPort: 80'
     findings.push({ at, rule: 'acme-port', message, fix: [{ op: 'add', path: at, value: 80 }] })
-  }
-  if (namesFor(acme, config).length === 0) {
-    const at = '/listen/tls/acme/hosts'
-    const value = ['api.example.com']
-    const message = "names nobody, and neither does https.hosts; write hosts: ['api.example.com']"
-    findings.push({ at, rule: 'acme-hosts', message, fix: [{ op: 'add', path: at, value }] })
   }
   return findings
 }

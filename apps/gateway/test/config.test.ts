@@ -49,8 +49,7 @@ describe('a file', () => {
   })
 
   it.each([
-    ['no port to ask on', '', 'hosts: [a.example], ', 'listen.plaintextPort', 'write plaintextPort: 80'],
-    ['no name', 'plaintextPort: 0, ', '', 'listen.tls.acme.hosts', "write hosts: ['"],
+    ['no port to ask on', '', '', 'listen.plaintextPort', 'write plaintextPort: 80'],
     [
       'a name that cannot be proved',
       'plaintextPort: 0, ',
@@ -61,19 +60,30 @@ describe('a file', () => {
     [
       'no consent',
       'plaintextPort: 0, ',
-      'agreeToTerms: false, hosts: [a.example], ',
+      'agreeToTerms: false, ',
       'listen.tls.acme.agreeToTerms',
       'write agreeToTerms: true',
     ],
   ])('that asks an authority for a certificate with %s says what is missing', (_what, ports, terms, path, message) => {
     const acme = `tls: { acme: { ${terms.includes('agree') ? '' : 'agreeToTerms: true, '}${terms}folder: acme } }`
-    const text = configFor(1).replace('port: 0 }', `port: 0, ${ports}${acme} }`)
-    expect(faultsOf(text).faults).toMatchObject([{ line: 2, path, message: expect.stringContaining(message) }])
+    const text = configFor(1, { more: 'https: { hosts: [a.example] }\n' })
+    expect(faultsOf(text.replace('port: 0 }', `port: 0, ${ports}${acme} }`)).faults).toMatchObject([
+      { line: 2, path, message: expect.stringContaining(message) },
+    ])
+  })
+
+  it('that would answer everything in the clear is refused', () => {
+    const text = configFor(1).replace('port: 0 }', 'port: 0, plaintextPort: 0 }')
+    for (const more of ['', 'https: false\n']) {
+      expect(faultsOf(`${text}${more}`).faults).toMatchObject([
+        { line: 2, path: 'listen.plaintextPort', message: expect.stringContaining('write https: {') },
+      ])
+    }
   })
 
   it('asks an authority neither for operators nor name by name', () => {
     const acme = '{ agreeToTerms: true, folder: acme, hosts: [a.example] }'
-    const text = configFor(1)
+    const text = configFor(1, { more: 'https: { hosts: [a.example] }\n' })
       .replace('operation: { port: 0 }', `operation: { port: 0, tls: { acme: ${acme} } }`)
       .replace('port: 0 }', `port: 0, plaintextPort: 0, tls: { names: { b.example: { acme: ${acme} } } } }`)
     expect(faultsOf(text).faults.map(({ line, path }) => [line, path])).toEqual([

@@ -155,7 +155,10 @@ describe('the end', () => {
 
 it('a port that somebody has ends the start, and leaves nothing open', async () => {
   const service = await startService()
-  const text = configFor(service.port).replace('port: 0 }', `port: 0, plaintextPort: ${service.port} }`)
+  const text = configFor(service.port, { more: 'https: { hosts: [a.example] }\n' }).replace(
+    'port: 0 }',
+    `port: 0, plaintextPort: ${service.port}, trustProxy: [10.0.0.1] }`,
+  )
   await expect(start(writeConfig(text).file)).rejects.toThrow(/EADDRINUSE/)
   const operation = configFor(service.port).replace('operation: { port: 0 }', `operation: { port: ${service.port} }`)
   await expect(start(writeConfig(operation).file)).rejects.toThrow(/EADDRINUSE/)
