@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import { Download, GivenUp, type Patience } from './bodies.ts'
-import { AnswerTooLarge, type Failure, failureOf, HeadersTimeout, NoAnswer, TotalTimeout } from './failures.ts'
+import { AnswerTooLarge, type Failure, failureOf, faultOfAnswer, HeadersTimeout, TotalTimeout } from './failures.ts'
 import type { Target } from './upstreams/target.ts'
 import type { Upstream } from './upstreams/upstream.ts'
 
@@ -120,14 +120,10 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number, fields: Fields): void {
-    // Interim answers (RFC 9110 §15.2) are not passed on, and there are none beyond 599 (§15).
+    // Interim answers (RFC 9110 §15.2) are not passed on.
     if (status < 200) return this.#wait()
-    if (status > 599) return controller.abort(new NoAnswer('not a status code'))
-    const { 'transfer-encoding': coding } = fields
-    // RFC 9112 §6.1: the field stays behind, and what it says of the content with it.
-    if (coding !== undefined && String(coding).toLowerCase() !== 'chunked') {
-      return controller.abort(new NoAnswer('a coding that nobody undoes', 'UNKNOWN_TRANSFER_CODING'))
-    }
+    const fault = faultOfAnswer(status, fields['transfer-encoding'])
+    if (fault !== null) return controller.abort(fault)
     clearTimeout(this.#deadline)
     this.#status = status
     this.#fields = fields

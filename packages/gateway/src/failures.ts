@@ -15,12 +15,21 @@ export class TotalTimeout extends Error {
 
 /** Why an answer is refused that is none in HTTP. */
 export class NoAnswer extends Error {
-  readonly code: string
+  readonly code: 'NOT_A_STATUS_CODE' | 'UNKNOWN_TRANSFER_CODING'
 
-  constructor(message: string, code = 'NOT_A_STATUS_CODE') {
-    super(message)
+  constructor(code: NoAnswer['code']) {
+    super('the answer is none')
     this.code = code
   }
+}
+
+/** What makes a final answer none, or null. @param coding its Transfer-Encoding */
+export function faultOfAnswer(status: number, coding: string | string[] | undefined): NoAnswer | null {
+  // RFC 9110 §15
+  if (status < 200 || status > 599) return new NoAnswer('NOT_A_STATUS_CODE')
+  // RFC 9112 §6.1: the field stays behind, and what it says of the content with it.
+  const known = coding === undefined || String(coding).toLowerCase() === 'chunked'
+  return known ? null : new NoAnswer('UNKNOWN_TRANSFER_CODING')
 }
 
 /** Why an answer is cut that is longer than it may be. */

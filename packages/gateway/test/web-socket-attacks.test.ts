@@ -166,6 +166,23 @@ describe('a service', () => {
     expect(events).toMatchObject([{ type: 'gateway.cut', detail: { reason: 'upstream-breach' } }])
   })
 
+  it.each([
+    ['a status that nobody knows', 'HTTP/1.1 999 Odd\r\nContent-Length: 2\r\n\r\nno'],
+    ['a status below all', 'HTTP/1.1 099 Odd\r\nContent-Length: 2\r\n\r\nno'],
+    ['a status of zeros', 'HTTP/1.1 000 Odd\r\nContent-Length: 2\r\n\r\nno'],
+    ['no HTTP', 'SSH-2.0-OpenSSH\r\n'],
+    ['too many fields', `HTTP/1.1 200 OK\r\n${'a: b\r\n'.repeat(20_000)}\r\n`],
+    ['a coding that nobody undoes', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n'],
+    ['two framings', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n0\r\n\r\n'],
+  ])('that refuses with %s is answered 502 for', async (_what, answer) => {
+    const { open, app } = await inFrontOf((socket) => socket.write(Buffer.from(answer, 'latin1')))
+    const { socket, text } = dial(open)
+    socket.write(opening())
+    await once(socket, 'close')
+    expect(text()).toMatch(/^HTTP\/1\.1 502 /)
+    expect((await app.inject('/nowhere')).statusCode).toBe(404)
+  })
+
   it('that refuses and then does not end holds nobody', async () => {
     const { open } = await inFrontOf((socket) =>
       socket.write('HTTP/1.1 403 Forbidden\r\nContent-Length: 200\r\n\r\nno'),

@@ -5,6 +5,7 @@ import { emit, refuse, type Refusal } from '@portcullis/kernel'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { errors } from '../errors.ts'
 import { events } from '../events.ts'
+import { faultOfAnswer } from '../failures.ts'
 import { writeResponseFields } from '../response-fields.ts'
 import type { RoutePolicy } from '../policy.ts'
 import type { Target } from '../upstreams/target.ts'
@@ -165,6 +166,8 @@ class Opening {
 
   /** The upstream does not want to: its answer is the answer. */
   #answer(answer: IncomingMessage): void {
+    const fault = faultOfAnswer(answer.statusCode as number, answer.headers['transfer-encoding'])
+    if (fault !== null) return this.#fail('upstream', fault.code)
     if (!this.#settle('answered')) return
     const reply = this.#reply
     reply.code(answer.statusCode as number)
