@@ -261,6 +261,21 @@ describe('a mistake in a document', () => {
     expect(await boot({ ...(await optionsFor(1, { routes: [orders as never] })), openapi })).toEqual([])
   })
 
+  it('is a body that GET requires, and none one that it may have', async () => {
+    const routes = [{ ...orders, match: { path: '/orders' } }]
+    const requestBody = { required: true, content: { 'application/json': { schema: {} } } }
+    const reading = (body: object): object => ({
+      openapi: '3.1.0',
+      paths: { '/orders': { get: { requestBody: body } } },
+    })
+    const options = { ...(await optionsFor(1, { routes: routes as never })), openapi: reading(requestBody) }
+    const mistakes = await boot(options)
+    expect(mistakes).toMatchObject([{ path: 'openapi.paths["/orders"].get.requestBody', rule: 'body-of-get' }])
+    const fixes = mistakes.flatMap(({ fix }) => fix)
+    expect(await boot(patched(options, fixes))).toEqual([])
+    expect(await boot({ ...options, openapi: reading({ ...requestBody, required: false }) })).toEqual([])
+  })
+
   it('of answers is one where answers are judged', async () => {
     const answer = { content: { 'application/json': { schema: { type: 'string', nullable: true } } } }
     const options = {

@@ -302,6 +302,10 @@ it('finds operations behind the paths of servers', async () => {
   const get = async (url: string) => (await app.inject(url)).statusCode
   expect([await get('/v1/orders/1'), await get('/v2/orders/1'), await get('/orders/1')]).toEqual([200, 200, 200])
   expect([await get('/v1/orders/a'), await get('/v2/orders/a'), await get('/orders/a')]).toEqual([400, 400, 400])
+  const { '/orders/{orderId}': item, ...paths } = document.paths
+  const moved = { ...options.openapi, paths: { ...paths, '/orders/{orderId}': { ...item, servers: [{ url: '/v4' }] } } }
+  const other = await stage(backend.port, { routes: routesOf('/v4'), options: { openapi: moved } })
+  expect((await other.app.inject('/v4/orders/a')).statusCode).toBe(400)
   const strange = stage(backend.port, { routes: routesOf('/v3'), options })
   await expect(strange).rejects.toThrow(/has no GET \/v3\/orders\/:id/)
 })

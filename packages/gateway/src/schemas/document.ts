@@ -16,20 +16,37 @@ const inCommon = (path: string): string =>
 const namesIn = (path: string): string[] =>
   path.split('/').flatMap((segment) => (/^(?::(\w+)|\{([^{}]*)\})$/.exec(segment) ?? []).slice(1).filter(Boolean))
 
-/** Paths of documents by what they have in common with routes. */
-const paths = new WeakMap<object, ReadonlyMap<string, readonly string[]>>()
+/** The templates of a document, by what they have in common with the paths of routes. */
+interface Templates {
+  /** Behind the paths of their servers. */
+  readonly served: ReadonlyMap<string, readonly string[]>
+  readonly plain: ReadonlyMap<string, readonly string[]>
+}
 
-function pathsOf(document: object): ReadonlyMap<string, readonly string[]> {
-  const known = paths.get(document)
-  if (known !== undefined) return known
-  const written = (document as { paths?: unknown }).paths
-  const made = Map.groupBy(isObject(written) ? Object.keys(written) : [], inCommon)
-  paths.set(document, made)
+const known = new WeakMap<object, Templates>()
+
+function templatesIn(document: Place): Templates {
+  const before = known.get(document.root)
+  if (before !== undefined) return before
+  const { paths } = document.root as Json
+  const all = isObject(paths) ? Object.keys(paths) : []
+  const served = all.flatMap((template) => {
+    const { servers } = objectAt(within(document, 'paths', template))?.value ?? {}
+    const bases = basesOf(servers ?? (document.root as Json)['servers'])
+    return bases.map((base) => ({ template, key: inCommon(base + template) }))
+  })
+  const made: Templates = {
+    served: new Map(
+      [...Map.groupBy(served, ({ key }) => key)].map(([key, some]) => [key, some.map(({ template }) => template)]),
+    ),
+    plain: Map.groupBy(all, inCommon),
+  }
+  known.set(document.root, made)
   return made
 }
 
-/** The paths that a document's servers begin with, variables as they are by default. */
-function basesOf({ servers }: Json): string[] {
+/** The paths that servers begin with, variables as they are by default. */
+function basesOf(servers: unknown): string[] {
   const bases = (Array.isArray(servers) ? servers : []).flatMap((server: unknown) => {
     const { url: written, variables } = isObject(server) ? server : {}
     if (typeof written !== 'string') return []
@@ -45,13 +62,9 @@ function basesOf({ servers }: Json): string[] {
 
 /** The templates of a document that a route's path may be: behind a server's path, or as it stands. */
 function templatesOf(document: Place, path: string): readonly string[] {
-  const behind = basesOf(document.root as Json).filter((base) => path.startsWith(`${base}/`))
-  const known = pathsOf(document.root)
-  for (const one of [...behind.map((base) => path.slice(base.length)), path]) {
-    const templates = known.get(inCommon(one))
-    if (templates !== undefined) return templates
-  }
-  return []
+  const { served, plain } = templatesIn(document)
+  const key = inCommon(path)
+  return served.get(key) ?? plain.get(key) ?? []
 }
 
 /** What is wrong with a document as a whole. */
@@ -118,9 +131,18 @@ export function describeOperation(
     query: textsOf(all, 'query', (one) => one),
     headers: textsOf(all, 'header', (one) => one.toLowerCase()),
     cookies: textsOf(all, 'cookie', (one) => one),
-    body: readBody(within(operation.place, 'requestBody'), notes),
+    body: name === 'get' ? bodyOfGet(operation.place, notes) : readBody(within(operation.place, 'requestBody'), notes),
     responses: answers ? readResponses(within(operation.place, 'responses'), notes) : null,
   }
+}
+
+/** A body of GET means nothing (RFC 9110 §9.3.1), and does not travel: none can be required. */
+function bodyOfGet(operation: Place, notes: Notes): null {
+  const written = within(operation, 'requestBody')
+  if (objectAt(written)?.value['required'] === true) {
+    notes.remove(written, 'body-of-get', 'is of a body, which GET has none of; remove it')
+  }
+  return null
 }
 
 function readBody(written: Place, notes: Notes): Described['body'] {
