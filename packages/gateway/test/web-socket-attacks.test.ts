@@ -20,7 +20,11 @@ interface Raw extends Staged {
 }
 
 /** A gateway in front of a service that reads bytes and answers them with bytes. */
-async function inFrontOf(answer: (socket: Socket, text: string) => void, webSocket: object = {}): Promise<Raw> {
+async function inFrontOf(
+  answer: (socket: Socket, text: string) => void,
+  webSocket: object = {},
+  server: object = {},
+): Promise<Raw> {
   const heard: string[] = []
   const sockets = new Set<Socket>()
   const service = createServer((socket) => {
@@ -39,6 +43,7 @@ async function inFrontOf(answer: (socket: Socket, text: string) => void, webSock
   const port = await listen(service)
   const targets = [`http://user-service.local:${port}`]
   const staged = await stage(port, {
+    server,
     routes: [
       { match: { path: '/chat' }, upstream: 'user-service', rewrite: '/ws', webSocket },
       { match: { path: '/plain' }, upstream: 'user-service' },
@@ -115,6 +120,18 @@ describe('a client', () => {
     await once(socket, 'close')
     expect(text()).toMatch(/^HTTP\/1\.1 (?:400|403|426|501) /)
     expect(heard).toEqual([])
+  })
+
+  it('is one caller from all the addresses that are its own', async () => {
+    const { open } = await inFrontOf(switches, { connectionsPerCaller: 1 }, { trustProxy: true })
+    const heard: string[] = []
+    for (const address of ['2001:db8::1', '2001:db8:0:0:ffff::2', '2001:db8:0:1::1']) {
+      const { socket, text } = dial(open)
+      socket.write(opening('/chat', `X-Forwarded-For: ${address}\r\n`))
+      await vi.waitFor(() => expect(text()).toContain('\r\n\r\n'))
+      heard.push(text().slice(9, 12))
+    }
+    expect(heard).toEqual(['101', '429', '101'])
   })
 
   it('leaves nothing behind when it comes and goes many times', async () => {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { type ClientRequest, type IncomingMessage, request as ask } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { emit, refuse, type Refusal } from '@portcullis/kernel'
+import { addressKey, emit, refuse, type Refusal } from '@portcullis/kernel'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { errors } from '../errors.ts'
 import { events } from '../events.ts'
@@ -82,7 +82,7 @@ export class WebSockets {
 }
 
 const callerOf = ({ security: { identity }, ip }: FastifyRequest): string =>
-  identity === null ? `ip ${ip}` : `${identity.scheme} ${identity.subject}`
+  identity === null ? `ip ${addressKey(ip)}` : `${identity.scheme} ${identity.subject}`
 
 /** What an opening is made of. */
 export interface OpeningParts {
