@@ -78,6 +78,11 @@ export class Download extends Readable {
     this.#now = now
   }
 
+  /** Whether the service has waited for the client. */
+  get hasWaited(): boolean {
+    return this.#waited > 0 || this.#controller.paused
+  }
+
   /** A piece from the service. */
   feed(chunk: Buffer): void {
     this.#fed += chunk.length

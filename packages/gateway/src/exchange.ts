@@ -179,8 +179,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (this.#over) return
     const reason = (error as NodeJS.ErrnoException).code ?? error.name
     const failure = failureOf(error)
-    // What is too large for us says nothing about the target, nor does a client that reads too slowly, or has left.
-    const blameless = error instanceof GivenUp || error instanceof AnswerTooLarge
+    // What is too large for us says nothing about the target, nor does a client that is too slow, or has left.
+    const blameless =
+      error instanceof GivenUp || error instanceof AnswerTooLarge || (error instanceof TotalTimeout && this.#waited())
     const outcome = !blameless && (failure === 'upstream' || failure === 'time-out') ? 'failed' : 'gone'
     if (this.#body !== null) {
       this.#finish(outcome, reason)
@@ -191,6 +192,12 @@ export class Exchange implements Dispatcher.DispatchHandler {
       this.#answered = true
       this.#client.fail(failure, this.#asked, reason)
     }
+  }
+
+  /** Whether the service had to wait for the client: for the end of its body, or until it had read. */
+  #waited(): boolean {
+    const { body } = this.#outgoing
+    return (body !== null && !Buffer.isBuffer(body) && !body.readableEnded) || this.#body?.hasWaited === true
   }
 
   #sendAgain(failure: Failure, reason: string): boolean {
