@@ -4,7 +4,7 @@ import { connect } from 'node:net'
 import { expect, it, onTestFinished, vi } from 'vitest'
 import { closing, send, stage, startBackend } from './stage.ts'
 
-const upstream = { timeouts: { total: 1 }, circuit: { failures: 2, openFor: 60 } }
+const upstream = { timeouts: { total: 2 }, circuit: { failures: 2, openFor: 60 } }
 
 it('clients that send slowly do not have a service given up', async () => {
   const { port } = await startBackend((incoming, response) => {
@@ -26,12 +26,13 @@ it('clients that send slowly do not have a service given up', async () => {
 })
 
 it('clients that read slowly do not have a service given up', async () => {
+  const large = Buffer.alloc(20_000_000)
   const { port } = await startBackend((incoming, response) => {
-    if (incoming.url === '/api/profile?small') response.end('ok')
-    else response.end(Buffer.alloc(50_000_000))
+    response.end(incoming.url === '/api/profile?small' ? 'ok' : large)
   })
   const { listen, events } = await stage(port, { upstream })
   const open = await listen()
+  await send(open, { path: '/users/profile?small' })
   const slow = Array.from({ length: 4 }, () => {
     const socket = connect(open, '127.0.0.1')
     onTestFinished(() => void socket.destroy())
@@ -39,7 +40,7 @@ it('clients that read slowly do not have a service given up', async () => {
     socket.write('GET /users/profile HTTP/1.1\r\nHost: a\r\n\r\n')
     return socket
   })
-  await vi.waitFor(() => expect(events.filter(({ type }) => type === 'gateway.cut')).toHaveLength(4), 5_000)
+  await vi.waitFor(() => expect(events.filter(({ type }) => type === 'gateway.cut')).toHaveLength(4), 20_000)
   expect(events.map(({ type }) => type)).not.toContain('gateway.target-ejected')
   expect((await send(open, { path: '/users/profile?small' })).status).toBe(200)
   await Promise.all(slow.map((socket) => closing(socket.destroy())))
