@@ -85,6 +85,7 @@ export class Front {
     this.#current = next
     this.#alive.add(next)
     old.handOver(() => this.#current)
+    for (const one of this.#alive) if (one.admission !== next.admission) one.endWebSockets()
     const retiring = old
       .retire(deadline)
       .catch((error: unknown) => old.app.log.error({ err: error }, 'gateway: an old generation did not close well'))

@@ -12,6 +12,7 @@ import { RequestLog } from './request-log.ts'
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void
 
+const ELSEWHERE = 'HTTP/1.1 421 Misdirected Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n'
 const NOT_HERE = 'HTTP/1.1 501 Not Implemented\r\nconnection: close\r\ncontent-length: 0\r\n\r\n'
 
 /** Milliseconds for which Fastify keeps a connection without a request. */
@@ -24,6 +25,8 @@ const KEEP_ALIVE = 72_000
 export class Generation {
   readonly app: FastifyInstance
   readonly server: Server
+  /** What decided on connections when they began: TLS or none, its versions, whose certificates clients must show. */
+  readonly admission: string
   readonly #sessions = new Set<ServerHttp2Session>()
   readonly #sockets = new Set<Socket>()
   #underWay = 0
@@ -32,9 +35,10 @@ export class Generation {
   readonly #changed = new Set<() => void>()
   #empty: (() => void) | null = null
 
-  private constructor(app: FastifyInstance, server: Server) {
+  private constructor(app: FastifyInstance, server: Server, admission: string) {
     this.app = app
     this.server = server
+    this.admission = admission
   }
 
   /**
@@ -60,7 +64,7 @@ export class Generation {
       ...(config.audit === false ? {} : { logController: new RequestLog() }),
       serverFactory,
     } as never) as unknown as FastifyInstance
-    const generation = new Generation(app, server as unknown as Server)
+    const generation = new Generation(app, server as unknown as Server, admissionOf(tls, options.https))
     try {
       outside.observe(app)
       await app.register(security, optionsOf(config, outside))
@@ -118,14 +122,23 @@ export class Generation {
     this.server.emit('connection', socket)
   }
 
-  /** Hands all further requests of its connections to whichever generation answers then. */
+  /**
+   * Hands all further requests of its connections to whichever generation answers then; where that one would not have
+   * admitted them, they are answered 421 and closed.
+   */
   handOver(current: () => Generation): void {
     for (const event of ['request', 'checkContinue', 'checkExpectation', 'upgrade', 'clientError'] as const) {
       if (this.server.listenerCount(event) === 0) continue
       this.server.removeAllListeners(event)
       this.server.on(event, (...given: unknown[]) => {
+        const next = current()
+        if (next.admission !== this.admission && event !== 'clientError') {
+          if (event === 'upgrade') (given[1] as Duplex).end(ELSEWHERE)
+          else misdirect(given[0] as IncomingMessage, given[1] as ServerResponse)
+          return
+        }
         // A later generation may have no WebSockets at all; nobody else would ever answer.
-        if (!current().server.emit(event, ...given) && event === 'upgrade') (given[1] as Duplex).end(NOT_HERE)
+        if (!next.server.emit(event, ...given) && event === 'upgrade') (given[1] as Duplex).end(NOT_HERE)
       })
     }
   }
@@ -198,6 +211,19 @@ export class Generation {
     for (const socket of this.#sockets) (socket as Duplex).destroy()
     this.server.close()
   }
+}
+
+/** RFC 9110 §15.5.20: clients may ask again on another connection. */
+function misdirect(request: IncomingMessage, response: ServerResponse): void {
+  const overHttp2 = request.httpVersionMajor === 2
+  response.writeHead(421, { 'cache-control': 'no-store', ...(overHttp2 ? {} : { connection: 'close' }) }).end()
+  if (overHttp2) notify((request as unknown as Http2ServerRequest).stream.session)
+}
+
+/** Not the certificates that are shown: connections that stand outlive those. */
+function admissionOf(tls: object | undefined, made: { readonly ca?: unknown } | undefined): string {
+  const { policy, clientCertificates } = (tls ?? {}) as Readonly<Record<string, unknown>>
+  return JSON.stringify([tls !== undefined, policy, clientCertificates, String(made?.ca ?? '')])
 }
 
 /** The greatest identifier of a stream: nothing that is on its way is refused. */
