@@ -223,7 +223,7 @@ function misdirect(request: IncomingMessage, response: ServerResponse): void {
 /** Not the certificates that are shown: connections that stand outlive those. */
 function admissionOf(tls: object | undefined, made: { readonly ca?: unknown } | undefined): string {
   const { policy, clientCertificates } = (tls ?? {}) as Readonly<Record<string, unknown>>
-  return JSON.stringify([tls !== undefined, policy, clientCertificates, String(made?.ca ?? '')])
+  return JSON.stringify([tls !== undefined, policy, clientCertificates, made?.ca])
 }
 
 /** The greatest identifier of a stream: nothing that is on its way is refused. */
