@@ -15,6 +15,12 @@ type Handler = (request: IncomingMessage, response: ServerResponse) => void
 const ELSEWHERE = 'HTTP/1.1 421 Misdirected Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n'
 const NOT_HERE = 'HTTP/1.1 501 Not Implemented\r\nconnection: close\r\ncontent-length: 0\r\n\r\n'
 
+/** Node has let go of a connection that asks for an upgrade: what goes wrong with it, nobody else hears. */
+function endWith(socket: Duplex, answer: string): void {
+  socket.on('error', () => {})
+  socket.end(answer)
+}
+
 /** Milliseconds for which Fastify keeps a connection without a request. */
 const KEEP_ALIVE = 72_000
 
@@ -133,12 +139,12 @@ export class Generation {
       this.server.on(event, (...given: unknown[]) => {
         const next = current()
         if (next.admission !== this.admission && event !== 'clientError') {
-          if (event === 'upgrade') (given[1] as Duplex).end(ELSEWHERE)
+          if (event === 'upgrade') endWith(given[1] as Duplex, ELSEWHERE)
           else misdirect(given[0] as IncomingMessage, given[1] as ServerResponse)
           return
         }
         // A later generation may have no WebSockets at all; nobody else would ever answer.
-        if (!next.server.emit(event, ...given) && event === 'upgrade') (given[1] as Duplex).end(NOT_HERE)
+        if (!next.server.emit(event, ...given) && event === 'upgrade') endWith(given[1] as Duplex, NOT_HERE)
       })
     }
   }

@@ -1,9 +1,23 @@
 import { Agent, request as ask } from 'node:http'
 import { connect } from 'node:net'
 import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
+import { developmentCertificates } from '@portcullis/https'
 import { describe, expect, it, vi } from 'vitest'
 import { configFor, start, startService, writeConfig } from './stage.ts'
+
+/** What a client sends that wants a WebSocket. */
+const OPENING = [
+  'GET /a HTTP/1.1',
+  'Host: a',
+  'Upgrade: websocket',
+  'Connection: Upgrade',
+  'Sec-WebSocket-Version: 13',
+  `Sec-WebSocket-Key: ${'A'.repeat(22)}==`,
+  '\r\n',
+].join('\r\n')
 
 const url = (port: number, path = '/a'): string => `http://127.0.0.1:${port}${path}`
 
@@ -69,15 +83,40 @@ describe('a reload', () => {
     config.write(configFor(service.port))
     await gateway.reload()
     heard = ''
-    const opening = [
-      'Upgrade: websocket',
-      'Connection: Upgrade',
-      'Sec-WebSocket-Version: 13',
-      `Sec-WebSocket-Key: ${'A'.repeat(22)}==`,
-    ]
-    socket.write(`GET /a HTTP/1.1\r\nHost: a\r\n${opening.join('\r\n')}\r\n\r\n`)
+    socket.write(OPENING)
     await vi.waitFor(() => expect(heard).toMatch(/^HTTP\/1\.1 501 /))
     socket.destroy()
+  })
+
+  it.each([
+    ['takes WebSockets away', ''],
+    ['admits other clients', 'tls'],
+  ])('that %s survives clients that open one and reset', async (_what, tls) => {
+    const service = await startService()
+    const withSockets = configFor(service.port).replace('upstream: service,', 'upstream: service, webSocket: {},')
+    const config = writeConfig(withSockets)
+    const gateway = await start(config.file)
+    const sockets = await Promise.all(
+      Array.from({ length: 20 }, async () => {
+        const socket = connect(gateway.ports.public, '127.0.0.1')
+        socket.on('error', () => {})
+        socket.write('GET /a HTTP/1.1\r\nHost: a\r\n\r\n')
+        await once(socket, 'data')
+        return socket
+      }),
+    )
+    const { key, cert } = await developmentCertificates(join(config.folder, 'authority'), { hosts: ['localhost'] })
+    writeFileSync(join(config.folder, 'server.key'), key)
+    writeFileSync(join(config.folder, 'server.pem'), cert)
+    const next = configFor(service.port)
+    config.write(
+      tls === '' ? next : next.replace('port: 0 }', 'port: 0, tls: { keyFile: server.key, certFile: server.pem } }'),
+    )
+    await gateway.reload()
+    for (const socket of sockets) socket.write(OPENING, () => socket.resetAndDestroy())
+    // What nobody hears ends the process, and with it this test.
+    await wait(200)
+    expect((await fetch(`http://127.0.0.1:${gateway.ports.operation}/live`)).status).toBe(200)
   })
 
   it('happens by itself when the file changes', async () => {
