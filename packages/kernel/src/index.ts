@@ -9,6 +9,7 @@ export { defineErrors, type BootErrorEntry, type Errors, type ErrorTable, type R
 export { defineEvents, type Events, type Outcome, type SecurityEventKind, type Severity } from './event-kinds.ts'
 export { emit, onSecurityEvent, type SecurityEvent, type SecurityEventListener } from './events.ts'
 export type { Accepted, Finding, Mistake, ObjectSchema, Operation, Schema } from './options.ts'
+export { Gathered } from './gathered.ts'
 export type { Problem, Refusal, RefusalDetails } from './refusal.ts'
 export { apiKeyFieldSchema, checkApiKeyField, checkPartition, partitionSchema } from './partition-options.ts'
 export type { BodyKey, PartitionBy, PartitionKey } from './partition-options.ts'

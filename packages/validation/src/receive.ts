@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
 import { brotliDecompress, gunzip, inflate, type InputType } from 'node:zlib'
+import { Gathered } from '@portcullis/kernel'
 import type { BodyRates, Rate } from './body-rate.ts'
 
 /** A whole body, or what has come of one that is given up. */
@@ -32,12 +33,12 @@ export function receive(
   done: (received: Received) => void,
   slow?: (received: number) => void,
 ): void {
-  let first: Buffer | null = null
-  let chunks: Buffer[] | null = null
+  // One piece may be beyond the limit: whoever is to see that sees it.
+  const gathered = new Gathered(Infinity)
   let received = 0
   let settled = false
 
-  const whole = (): Buffer => (chunks === null ? (first ?? NOTHING) : Buffer.concat(chunks))
+  const whole = (): Buffer => gathered.bytes ?? NOTHING
 
   function settle(fault: Received['fault']): void {
     // What comes after the end, or goes wrong with it later, is nobody's any more.
@@ -49,9 +50,7 @@ export function receive(
   function onData(chunk: Buffer | string): void {
     const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk
     received += bytes.length
-    if (first === null) first = bytes
-    else if (chunks === null) chunks = [first, bytes]
-    else chunks.push(bytes)
+    gathered.add(bytes)
     if (received > limit) settle('too-large')
     else if (received === length) {
       // All of it is here, and the stream has not ended: it can have it back, and needs no stand-in.

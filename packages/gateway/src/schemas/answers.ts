@@ -1,6 +1,6 @@
 import { pipeline, type Readable, Transform, type TransformCallback } from 'node:stream'
+import { Gathered } from '@portcullis/kernel'
 import type { Fault } from './faults.ts'
-import { Gathered } from './gathered.ts'
 import { type Head, type Output, TOO_LONG } from './output.ts'
 
 /** Where an answer goes once it is judged. */

@@ -1,9 +1,8 @@
 import type { Readable } from 'node:stream'
-import { bringsBody, emit, type Refusal, refuse } from '@portcullis/kernel'
+import { bringsBody, emit, Gathered, type Refusal, refuse } from '@portcullis/kernel'
 import type { FastifyReply, FastifyRequest, RequestPayload } from 'fastify'
 import { errors } from '../errors.ts'
 import type { Fault } from './faults.ts'
-import { Gathered } from './gathered.ts'
 import type { Input, Taking } from './input.ts'
 
 type Next = (error?: null, payload?: RequestPayload) => void

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { Gathered } from '../src/schemas/gathered.ts'
+import { Gathered } from '../src/index.ts'
 
 it('what comes in pieces is what was sent, or nothing beyond the limit', () => {
   fc.assert(

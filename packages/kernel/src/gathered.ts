@@ -1,4 +1,7 @@
-/** Bytes that come in pieces, up to a limit: in one buffer, for a million pieces of one byte would weigh a hundred times as much. */
+/**
+ * Bytes that come in pieces, up to a limit: in one buffer, for each piece of one byte may hold on to the 64 KiB that it
+ * was read with.
+ */
 export class Gathered {
   readonly #limit: number
   #buffer: Buffer = Buffer.alloc(0)
