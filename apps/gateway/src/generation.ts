@@ -1,5 +1,5 @@
 import { createServer as createPlain, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { createSecureServer, type Http2ServerRequest, type Http2Session, type ServerHttp2Session } from 'node:http2'
+import { createSecureServer, type Http2ServerRequest, type ServerHttp2Session } from 'node:http2'
 import { createServer as createTls } from 'node:https'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -9,17 +9,9 @@ import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastif
 import type { Config } from './config.ts'
 import { optionsOf, type Outside } from './outside.ts'
 import { RequestLog } from './request-log.ts'
+import { misdirect, misdirectUpgrade, notify, refuseUpgrade } from './turned-away.ts'
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void
-
-const ELSEWHERE = 'HTTP/1.1 421 Misdirected Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n'
-const NOT_HERE = 'HTTP/1.1 501 Not Implemented\r\nconnection: close\r\ncontent-length: 0\r\n\r\n'
-
-/** Node has let go of a connection that asks for an upgrade: what goes wrong with it, nobody else hears. */
-function endWith(socket: Duplex, answer: string): void {
-  socket.on('error', () => {})
-  socket.end(answer)
-}
 
 /** Milliseconds for which Fastify keeps a connection without a request. */
 const KEEP_ALIVE = 72_000
@@ -139,12 +131,12 @@ export class Generation {
       this.server.on(event, (...given: unknown[]) => {
         const next = current()
         if (next.admission !== this.admission && event !== 'clientError') {
-          if (event === 'upgrade') endWith(given[1] as Duplex, ELSEWHERE)
+          if (event === 'upgrade') misdirectUpgrade(given[1] as Duplex)
           else misdirect(given[0] as IncomingMessage, given[1] as ServerResponse)
           return
         }
         // A later generation may have no WebSockets at all; nobody else would ever answer.
-        if (!next.server.emit(event, ...given) && event === 'upgrade') endWith(given[1] as Duplex, NOT_HERE)
+        if (!next.server.emit(event, ...given) && event === 'upgrade') refuseUpgrade(given[1] as Duplex)
       })
     }
   }
@@ -219,29 +211,10 @@ export class Generation {
   }
 }
 
-/** RFC 9110 §15.5.20: clients may ask again on another connection. */
-function misdirect(request: IncomingMessage, response: ServerResponse): void {
-  const overHttp2 = request.httpVersionMajor === 2
-  response.writeHead(421, { 'cache-control': 'no-store', ...(overHttp2 ? {} : { connection: 'close' }) }).end()
-  if (overHttp2) notify((request as unknown as Http2ServerRequest).stream.session)
-}
-
 /** Not the certificates that are shown: connections that stand outlive those. */
 function admissionOf(tls: object | undefined, made: { readonly ca?: unknown } | undefined): string {
   const { policy, clientCertificates } = (tls ?? {}) as Readonly<Record<string, unknown>>
   return JSON.stringify([tls !== undefined, policy, clientCertificates, made?.ca])
-}
-
-/** The greatest identifier of a stream: nothing that is on its way is refused. */
-const LAST_STREAM = 2 ** 31 - 1
-
-const notified = new WeakSet<Http2Session>()
-
-/** Says once to a client of HTTP/2 that it should open no further streams. */
-function notify(session: Http2Session | undefined): void {
-  if (session === undefined || session.destroyed || notified.has(session)) return
-  notified.add(session)
-  session.goaway(0, LAST_STREAM)
 }
 
 function createServer(options: { https?: object; http2?: boolean; http?: object }, handler: Handler): Server {
