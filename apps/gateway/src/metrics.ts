@@ -2,6 +2,7 @@ import { upstreamStatus } from '@portcullis/gateway'
 import { onSecurityEvent } from '@portcullis/security'
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from '@prometheus-io/client'
 import type { FastifyInstance } from 'fastify'
+import { Tally } from './tally.ts'
 
 /** From a cached answer to a slow report. */
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
@@ -17,11 +18,15 @@ export function aggregate(snapshots: readonly Snapshot[]): Registry {
 /** What is counted over all generations. Labels are names of the file, methods and status codes: nothing of a client's. */
 export class Metrics {
   readonly #registry: Registry = new Registry()
+  /** By method and route, a space between them. */
+  readonly #answered = new Tally<string>()
+  readonly #passedOn = new Tally<Readonly<Record<'upstream' | 'target', string>>>()
   readonly #requests = new Counter({
     name: 'gateway_requests_total',
     help: 'Requests that were answered, by route; no route: an unknown path.',
     labelNames: ['route', 'method', 'status'],
     registers: [this.#registry],
+    collect: () => this.#pour(),
   })
   readonly #durations = new Histogram({
     name: 'gateway_request_duration_seconds',
@@ -35,6 +40,7 @@ export class Metrics {
     help: 'Requests that a target was sent, by what the client was answered.',
     labelNames: ['upstream', 'target', 'status'],
     registers: [this.#registry],
+    collect: () => this.#pour(),
   })
   readonly #aborted = new Counter({
     name: 'gateway_aborted_total',
@@ -89,16 +95,26 @@ export class Metrics {
     return this.#registry.getMetricsAsJSON()
   }
 
+  #pour(): void {
+    this.#answered.pour((of, status, count) => {
+      const end = of.indexOf(' ')
+      this.#requests.inc({ route: of.slice(end + 1), method: of.slice(0, end), status }, count)
+    })
+    this.#passedOn.pour((to, status, count) => this.#forwarded.inc({ ...to, status }, count))
+  }
+
   /** Counts what a generation does. */
   observe(app: FastifyInstance): void {
+    // Nothing of those before it stays, though nobody asks.
+    this.#pour()
     app.addHook('onResponse', (request, reply, done) => {
       const route = request.routeOptions.url ?? ''
       const { method } = request
-      const status = String(reply.statusCode)
-      this.#requests.inc({ route, method, status })
+      const { statusCode } = reply
+      this.#answered.add(`${method} ${route}`, statusCode)
       this.#durations.observe({ route, method }, reply.elapsedTime / 1000)
       const to = request.security.forwardedTo
-      if (to !== undefined) this.#forwarded.inc({ ...to, status })
+      if (to !== undefined) this.#passedOn.add(to, statusCode)
       done()
     })
     app.addHook('onRequestAbort', (request, done) => {
