@@ -1,3 +1,4 @@
+import './ticks.ts'
 import { subscribe } from 'node:diagnostics_channel'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { Compiler } from './compile.ts'
