@@ -30,6 +30,8 @@ export interface Comparison {
   readonly subjects: Readonly<
     Record<string, (setup: Setup) => FastifyInstance | Program | Promise<FastifyInstance | Program>>
   >
+  /** Seconds of load before a process is measured; default 2. */
+  readonly warmUp?: number
   /** What is asked; default `/`. */
   readonly path?: string
   /** Apps get no route: they ask the service behind them, which a process of its own is. */

@@ -56,7 +56,7 @@ const headersWith = (credential: Credential = {}): Record<string, string> =>
     : { origin, ...credential, ...(post !== undefined && { 'content-type': 'application/json' }) }
 const headers = headersWith(credentials[0])
 /** Seconds of load before a process is measured: what runs often is compiled by then. */
-const WARM_UP = 2
+const warmUp = comparison.warmUp ?? 2
 // What is measured has a core to itself; the load and the service behind share another.
 const [own, other] = proxies && cpus().length > 1 ? [0, 1] : []
 const load = openLoad(credentials, origin, { preflights, post: post?.body, core: other })
@@ -135,7 +135,7 @@ async function compare(): Promise<void> {
     const turn = [...subjects.slice(shift), ...subjects.slice(0, shift)]
     for (const subject of round % 2 === 0 ? turn : turn.toReversed()) {
       await served(subject, async (server) => {
-        await load.run(server.url, WARM_UP, refusing.includes(subject) ? 'either' : 'admitted')
+        await load.run(server.url, warmUp, refusing.includes(subject) ? 'either' : 'admitted')
         const before = await server.cpu()
         const { answers: requests, p99 } = await load.run(server.url, seconds, expectedOf(subject))
         const after = await server.cpu()
