@@ -1,25 +1,15 @@
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { spawnDemo } from '../demo-process.ts'
 import type { Figure } from '../proof.ts'
 
 /** How long the demo takes from its command to its addresses, with everything installed. */
 export async function prove(): Promise<Figure[]> {
   const folder = mkdtempSync(join(tmpdir(), 'portcullis-proof-'))
   const started = performance.now()
-  const child = spawn(process.execPath, [join(import.meta.dirname, '../../apps/demo/src/main.ts')], {
-    env: {
-      ...process.env,
-      GATEWAY_PORT: '0',
-      PLAINTEXT_PORT: '0',
-      APP_PORT: '0',
-      OPERATION_PORT: '0',
-      CERTIFICATE_FOLDER: folder,
-    },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  const child = spawnDemo(folder)
   try {
     let output = ''
     const ready = new Promise<void>((resolve, reject) => {

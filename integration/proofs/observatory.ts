@@ -1,9 +1,10 @@
-import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import { execFile, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { spawnDemo } from '../demo-process.ts'
 import type { Figure } from '../proof.ts'
 
 const run = promisify(execFile)
@@ -94,17 +95,7 @@ export async function prove(): Promise<Figure[]> {
 }
 
 async function startDemo(certificates: string) {
-  const child = spawn(process.execPath, [join(import.meta.dirname, '../../apps/demo/src/main.ts')], {
-    env: {
-      ...process.env,
-      GATEWAY_PORT: '0',
-      PLAINTEXT_PORT: '0',
-      APP_PORT: '0',
-      OPERATION_PORT: '0',
-      CERTIFICATE_FOLDER: certificates,
-    },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  const child = spawnDemo(certificates)
   try {
     const output = await printed(child)
     const port = (word: string): number => Number(new RegExp(`${word} +https?://[^:]+:(\\d+)`).exec(output)?.[1])
