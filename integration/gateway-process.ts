@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { developmentCertificates } from '@portcullis/https'
+import { freePort } from '@portcullis/testing/free-port'
 
 const MAIN = join(import.meta.dirname, '../apps/gateway/src/main.ts')
 
@@ -18,14 +19,6 @@ export async function openBackend(answer: RequestListener): Promise<{ port: numb
   const server = createServer(answer)
   await once(server.listen(0, '127.0.0.1'), 'listening')
   return { port: (server.address() as AddressInfo).port, server }
-}
-
-/** A port that nobody has. */
-export async function freePort(): Promise<number> {
-  const { port, server } = await openBackend(() => {})
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 /** The gateway as operators run it: a process, a file, signals; TLS with a certificate of its own for each reading. */

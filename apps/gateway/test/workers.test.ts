@@ -1,18 +1,8 @@
-import { createServer } from 'node:net'
-import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
+import { freePort } from '@portcullis/testing/free-port'
 import { hasRedis, RedisServer } from '@portcullis/testing/redis'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { command, type Command } from './process.ts'
 import { configFor, startService, writeConfig } from './stage.ts'
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await once(server.listen(0, '127.0.0.1'), 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  return port
-}
 
 interface Started extends Command {
   readonly url: string
