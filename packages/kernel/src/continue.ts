@@ -15,12 +15,13 @@ export function continueLate(server: EventEmitter): void {
     const { 'content-length': length = '0', 'transfer-encoding': coding } = request.headers
     if (!('stream' in request) && coding === undefined && length === '0') response.writeContinue()
     else {
-      request._read = (size) => {
+      const askFirst = (size: number): void => {
         // What stands on the prototype is Node's own.
         delete (request as Partial<Body>)._read
         if (!response.headersSent) response.writeContinue()
         request._read(size)
       }
+      request._read = askFirst
     }
     server.emit('request', request, response)
   })

@@ -97,11 +97,12 @@ export class Stages {
         tell(request, stage, turn, reportOnly)
         if (reportOnly) continue
         return new Promise((resolve) => {
-          turn.settle = (ending) => {
+          const settle: Turn['settle'] = (ending) => {
             if (ending === 'go') resolve(pass(at + 1, request))
             else if (ending === 'late') resolve(stage.refusal(0))
             else if (ending === 'closing') resolve(stage.interrupted)
           }
+          turn.settle = settle
         })
       }
       return undefined
@@ -168,9 +169,10 @@ function tell(request: FastifyRequest, { rule, refusal }: Stage, turn: Turn, rep
     detail: { rule, expectedMs: Math.ceil(turn.expectedMs) },
   })
   if (!reportOnly) return
-  turn.settle = (ending) => {
+  const settle: Turn['settle'] = (ending) => {
     if (ending !== 'late') return
     const { code, event } = refusal(0)
     emit(request, event, { outcome: 'observed', code, detail: { rule } })
   }
+  turn.settle = settle
 }

@@ -49,10 +49,11 @@ function comesTwice({ rawHeaders }: IncomingMessage, name: string): boolean {
 function counted(raw: IncomingMessage): () => number {
   let bytes = 0
   const push = raw.push.bind(raw)
-  raw.push = (chunk: Buffer | null) => {
+  const counting = (chunk: Buffer | null): boolean => {
     bytes += chunk?.length ?? 0
     return push(chunk)
   }
+  raw.push = counting
   return () => bytes
 }
 

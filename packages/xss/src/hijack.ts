@@ -12,7 +12,7 @@ const hasNoBody = (status: number): boolean => status < 200 || status === 204 ||
  */
 export function guardHead(raw: ServerResponse, policy: Policy): void {
   const writeHead = raw.writeHead.bind(raw) as WriteHead
-  raw.writeHead = ((status: number, ...rest: unknown[]) => {
+  const guarded = (status: number, ...rest: unknown[]): ServerResponse => {
     // Node passes over a reason that is no text.
     const [reason, fields] = typeof rest[0] === 'string' ? rest : [undefined, rest[1] ?? rest[0]]
     if (!raw.headersSent) {
@@ -25,7 +25,8 @@ export function guardHead(raw: ServerResponse, policy: Policy): void {
       }
     }
     return typeof reason === 'string' ? writeHead(status, reason) : writeHead(status)
-  }) as ServerResponse['writeHead']
+  }
+  raw.writeHead = guarded as ServerResponse['writeHead']
 }
 
 type Field = [name: string, value: string | readonly string[]]
