@@ -15,6 +15,8 @@ export class UploadError extends Error {
 export class Upload extends Transform {
   readonly #limit: number
   #seen = 0
+  /** When a piece was last let through, in monotonic milliseconds. */
+  movedAt = 0
 
   /** @param limit bytes. */
   constructor(source: Readable, limit: number) {
@@ -27,6 +29,7 @@ export class Upload extends Transform {
   }
 
   override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
+    this.movedAt = performance.now()
     this.#seen += chunk.length
     if (this.#seen > this.#limit) done(new UploadError(true))
     else done(null, chunk)
@@ -66,6 +69,7 @@ export class Download extends Readable {
   /** Milliseconds that the service has waited for the client, pauses that are over. */
   #waited = 0
   #pausedAt = 0
+  #heldUntil = 0
   #timer: NodeJS.Timeout | undefined
   /** Called once, when the client's side has begun to read: what stands before the body is written by then. */
   onRead: (() => void) | null = null
@@ -81,6 +85,11 @@ export class Download extends Readable {
   /** Whether the service has waited for the client. */
   get hasWaited(): boolean {
     return this.#waited > 0 || this.#controller.paused
+  }
+
+  /** When it last waited, in monotonic milliseconds; 0: never; Infinity: it does now. */
+  get heldUntil(): number {
+    return this.#controller.paused ? Infinity : this.#heldUntil
   }
 
   /** A piece from the service. */
@@ -124,7 +133,8 @@ export class Download extends Readable {
     }
     if (!this.#controller.paused) return
     clearTimeout(this.#timer)
-    this.#waited += this.#now() - this.#pausedAt
+    this.#heldUntil = this.#now()
+    this.#waited += this.#heldUntil - this.#pausedAt
     this.#controller.resume()
   }
 

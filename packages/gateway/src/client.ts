@@ -92,7 +92,10 @@ export class Client implements Downstream {
       // RFC 9110 §8.6: a 204 declares no length, not even 0.
       if (status === 204) reply.removeHeader('content-length')
       // Before the first piece: the fields are written as soon as Fastify is done with them.
-      if (body instanceof Download && body.readableLength === 0) body.onRead = () => reply.raw.flushHeaders()
+      if (body instanceof Download && body.readableLength === 0) {
+        const flush = (): void => reply.raw.flushHeaders()
+        body.onRead = flush
+      }
       reply.send(Buffer.isBuffer(body) ? written(body, reply) : (body ?? undefined))
     } catch (error) {
       this.#request.log.error({ err: error, upstream: this.#upstream }, 'gateway: the answer could not be sent')

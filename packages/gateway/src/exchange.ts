@@ -1,7 +1,7 @@
-import type { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
-import { Download, GivenUp, type Patience } from './bodies.ts'
-import { AnswerTooLarge, type Failure, failureOf, faultOfAnswer, HeadersTimeout, TotalTimeout } from './failures.ts'
+import { Download, GivenUp, type Patience, Upload } from './bodies.ts'
+import { AnswerTooLarge, type Failure, failureOf, faultOfAnswer, TotalTimeout } from './failures.ts'
+import { Silence, type TimeLimits, type Watched } from './silence.ts'
 import type { Target } from './upstreams/target.ts'
 import type { Upstream } from './upstreams/upstream.ts'
 
@@ -22,13 +22,8 @@ export type Fields = Readonly<Record<string, string | string[] | undefined>>
 
 /** One request, ready to be sent to whichever target. */
 export interface Outgoing extends Dispatcher.DispatchOptions {
-  readonly body: Readable | Buffer | null
-  readonly headersTimeout: number | null
-  readonly bodyTimeout: number | null
-  /** Milliseconds until the answer's fields, from the request's last byte, connecting included; null: none. */
-  readonly deadline: number | null
-  /** Milliseconds until the answer's fields, from the first interim answer. */
-  readonly longestWait: number
+  readonly body: Upload | Buffer | null
+  readonly limits: TimeLimits
   /** Bytes of the answer's body; null: as many as come. */
   readonly responseLimit: number | null
 }
@@ -48,7 +43,7 @@ const UNWELL: ReadonlySet<number> = new Set([502, 503, 504])
  * What failed before any answer is tried again, at another target if there is one, if HTTP says that twice is as good as
  * once, there is no body, and the budget allows. An answer, whatever it says, is the answer.
  */
-export class Exchange implements Dispatcher.DispatchHandler {
+export class Exchange implements Dispatcher.DispatchHandler, Watched {
   readonly #client: Downstream
   readonly #upstream: Upstream
   readonly #outgoing: Outgoing
@@ -60,7 +55,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #controller: Dispatcher.DispatchController | null = null
   #abortedWith: Error | null = null
   #timer: NodeJS.Timeout | undefined
-  #deadline: NodeJS.Timeout | undefined
+  readonly #silence: Silence
   #status = 0
   #fields: Fields = {}
   #body: Download | null = null
@@ -73,21 +68,14 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#upstream = upstream
     this.#outgoing = outgoing
     this.#patience = patience
+    const { limits, body } = outgoing
+    this.#silence = new Silence(limits, body instanceof Upload ? body : null, this)
   }
 
   /** @param totalTimeout milliseconds; null: as long as both sides move. */
   start(target: Target, totalTimeout: number | null): void {
     if (totalTimeout !== null) {
       this.#timer = setTimeout(() => this.#abort(new TotalTimeout('took too long')), totalTimeout)
-    }
-    const { deadline, body } = this.#outgoing
-    if (deadline !== null) {
-      const begin = (): void => {
-        if (this.#over || this.#status !== 0) return
-        this.#deadline = setTimeout(() => this.#abort(new HeadersTimeout('no answer in time')), deadline)
-      }
-      if (body === null || Buffer.isBuffer(body)) begin()
-      else body.once('end', begin)
     }
     this.#send(target)
   }
@@ -96,6 +84,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#target = target
     this.#asked = target.name
     this.#upstream.begin(target)
+    this.#silence.connecting()
     this.#client.sent(target)
     target.send(this.#outgoing, this)
   }
@@ -105,6 +94,14 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (this.#over) return
     this.#finish('gone')
     this.#abort(new Error('the client has gone'))
+  }
+
+  get heldUntil(): number {
+    return this.#body?.heldUntil ?? 0
+  }
+
+  tooLate(error: Error): void {
+    this.#abort(error)
   }
 
   #abort(reason: Error): void {
@@ -117,14 +114,15 @@ export class Exchange implements Dispatcher.DispatchHandler {
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller
     if (this.#abortedWith !== null) controller.abort(this.#abortedWith)
+    else this.#silence.asked()
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number, fields: Fields): void {
     // Interim answers (RFC 9110 §15.2) are not passed on.
-    if (status < 200) return this.#wait()
+    if (status < 200) return
     const fault = faultOfAnswer(status, fields['transfer-encoding'])
     if (fault !== null) return controller.abort(fault)
-    clearTimeout(this.#deadline)
+    this.#silence.answering()
     this.#status = status
     this.#fields = fields
     const { responseLimit, method } = this.#outgoing
@@ -133,12 +131,6 @@ export class Exchange implements Dispatcher.DispatchHandler {
     }
     const type = fields['content-type']
     if (typeof type === 'string' && type.startsWith('text/event-stream')) this.#stream(controller, null)
-  }
-
-  /** To undici each interim answer is one, and its time-out begins anew. */
-  #wait(): void {
-    const { longestWait } = this.#outgoing
-    this.#deadline ??= setTimeout(() => this.#abort(new HeadersTimeout('no answer in time')), longestWait)
   }
 
   #stream(controller: Dispatcher.DispatchController, first: Buffer | null): void {
@@ -150,6 +142,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#silence.answering()
     this.#received += chunk.length
     const { responseLimit } = this.#outgoing
     if (responseLimit !== null && this.#received > responseLimit) {
@@ -197,7 +190,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   /** Whether the service had to wait for the client: for the end of its body, or until it had read. */
   #waited(): boolean {
     const { body } = this.#outgoing
-    return (body !== null && !Buffer.isBuffer(body) && !body.readableEnded) || this.#body?.hasWaited === true
+    return (body instanceof Upload && !body.readableEnded) || this.#body?.hasWaited === true
   }
 
   #sendAgain(failure: Failure, reason: string): boolean {
@@ -223,7 +216,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (this.#over) return
     this.#over = true
     clearTimeout(this.#timer)
-    clearTimeout(this.#deadline)
+    this.#silence.stop()
     if (this.#target !== null) this.#upstream.end(this.#target, outcome, performance.now(), reason)
     this.#upstream.leave()
   }

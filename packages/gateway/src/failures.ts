@@ -3,9 +3,14 @@ import { UploadError } from './bodies.ts'
 /** How an exchange with an upstream can fail. */
 export type Failure = 'upstream' | 'time-out' | 'body-too-large' | 'request-malformed'
 
-/** Why the answer did not come in time. undici's own time-outs are as exact as a second. */
+/** Why the answer did not come in time. */
 export class HeadersTimeout extends Error {
   readonly code = 'UND_ERR_HEADERS_TIMEOUT'
+}
+
+/** Why the answer's body broke off: nothing more came in time. */
+export class BodyTimeout extends Error {
+  readonly code = 'UND_ERR_BODY_TIMEOUT'
 }
 
 /** Why the exchange took too long as a whole. */

@@ -123,7 +123,7 @@ export function forward(
     // A body that somebody replaced on its way has another length.
     if (length !== null && source === raw) fields.push('content-length', declared as string)
   }
-  const { headersTimeout, bodyTimeout, totalTimeout, deadline, responseLimit } = route
+  const { limits, streamTimeouts, totalTimeout, responseLimit } = route
   const exchange = new Exchange(
     new Client(request, reply, lane, target, upload),
     upstream,
@@ -132,10 +132,9 @@ export function forward(
       method: request.method,
       headers: fields,
       body: read === null || read.length === 0 ? upload : read,
-      headersTimeout,
-      bodyTimeout,
-      deadline,
-      longestWait: route.openingTimeout,
+      headersTimeout: streamTimeouts.headers,
+      bodyTimeout: streamTimeouts.body,
+      limits,
       responseLimit,
     },
     policy.patience,

@@ -8,6 +8,7 @@ import { compileForwarded } from './request-fields.ts'
 import { compileRewrite, type Rewrite } from './rewrite.ts'
 import type { LocationMap } from './response-fields.ts'
 import { type RouteSchemas, schemaCompiler } from './schemas/route-schemas.ts'
+import type { TimeLimits } from './silence.ts'
 import { compileTwins, hostPattern, type Twins } from './twins.ts'
 import type { HealthTerms } from './upstreams/health.ts'
 import { compileNetworks, type MayReach } from './upstreams/networks.ts'
@@ -26,17 +27,14 @@ export interface RoutePolicy {
   readonly rewrite: Rewrite
   readonly cookies: ReadonlySet<string> | null
   readonly bodyLimit: number
-  /** Milliseconds until the answer's fields, connecting included; null: what the other time-outs say. */
-  readonly deadline: number | null
   /** Null: none. */
   readonly responseLimit: number | null
-  /** Milliseconds until the answer's fields; null: the upstream's. */
-  readonly headersTimeout: number | null
-  /** Milliseconds between two pieces of its body; null: the upstream's. */
-  readonly bodyTimeout: number | null
+  readonly limits: TimeLimits
+  /** undici's own time-outs, in milliseconds; 0: none. When one of HTTP/2 is over, it asks whether the connection lives. */
+  readonly streamTimeouts: { readonly headers: number; readonly body: number }
   /** Milliseconds until its last byte; null: the upstream's. */
   readonly totalTimeout: number | null
-  /** Milliseconds until the answer's fields, whoever says so. */
+  /** Milliseconds until a WebSocket is open. */
   readonly openingTimeout: number
   readonly webSocket: WebSocketPolicy | null
   readonly publicLocation: LocationMap
@@ -179,10 +177,15 @@ function compileRoute(
   { prefix, upstreams, schemasOf, twinsOf, waysBack }: OfAllRoutes,
 ): RoutePolicy {
   const { targets } = upstreams.get(route.upstream) as UpstreamPolicy
+  const { timeouts, way } = targets[0] as TargetTerms
   const { path, host } = route.match
-  const headersTimeout = milliseconds(route.timeouts?.headers)
+  const own = milliseconds(route.timeouts?.headers)
   const ofAll = options.upstreams[route.upstream]?.timeouts?.headersMs
-  const deadline = route.timeouts?.headersMs ?? (headersTimeout === null ? ofAll : undefined) ?? null
+  const limits: TimeLimits = {
+    headers: own ?? timeouts.headers,
+    deadline: route.timeouts?.headersMs ?? (own === null ? ofAll : undefined) ?? null,
+    body: milliseconds(route.timeouts?.body) ?? timeouts.body,
+  }
   const methods = methodsOf(route)
   const schemas = new Map(methods.map((one) => [one as string, schemasOf(route, index, one)]))
   const get = schemas.get('GET')
@@ -197,11 +200,10 @@ function compileRoute(
       route.forwardCookies === undefined || route.forwardCookies.length === 0 ? null : new Set(route.forwardCookies),
     bodyLimit: route.bodyLimit ?? (options.bodyLimit as number),
     responseLimit: route.responseLimit ?? options.responseLimit ?? null,
-    headersTimeout,
-    deadline,
-    bodyTimeout: milliseconds(route.timeouts?.body),
+    limits,
+    streamTimeouts: way.http2 ? limits : { headers: 0, body: 0 },
     totalTimeout: milliseconds(route.timeouts?.total),
-    openingTimeout: deadline ?? headersTimeout ?? (targets[0] as TargetTerms).timeouts.headers,
+    openingTimeout: limits.deadline ?? limits.headers,
     webSocket: route.webSocket === undefined ? null : compileWebSocket(route.webSocket),
     publicLocation: compileLocations(
       targets.map(({ way }) => way.origin.origin),

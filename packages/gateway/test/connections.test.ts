@@ -29,7 +29,7 @@ async function service(answer: RequestListener): Promise<{ port: number; server:
 const numbered: RequestListener = (request, response) =>
   response.end(String((request.socket as unknown as { number: number }).number))
 
-function open(port: number, lifetime: number | null = null, headers = 5000): Connections {
+function open(port: number, lifetime: number | null = null): Connections {
   const origin = new URL(`http://127.0.0.1:${port}`)
   const connect = connectorTo({
     origin,
@@ -41,7 +41,7 @@ function open(port: number, lifetime: number | null = null, headers = 5000): Con
     connectTimeout: 1000,
     mayReach: () => true,
   })
-  const connections = new Connections({ origin, connect, timeouts: { headers, body: 5000 }, lifetime })
+  const connections = new Connections({ origin, connect, lifetime })
   onTestFinished(() => connections.close())
   return connections
 }
@@ -122,10 +122,11 @@ describe('the connections to a target', () => {
   it('are not used again after an answer that came too late, which nobody else hears', async () => {
     const { port } = await service((request, response) => {
       const { number } = request.socket as unknown as { number: number }
-      setTimeout(() => response.end(String(number)), number === 1 ? 2500 : 0)
+      setTimeout(() => response.end(String(number)), number === 1 ? 500 : 0)
     })
-    const connections = open(port, null, 1000)
-    expect(await ask(connections)).toBe('UND_ERR_HEADERS_TIMEOUT')
+    const connections = open(port)
+    const late = ask(connections, (controller) => setTimeout(() => controller.abort(new Error('too late')), 100))
+    expect(await late).toBe('too late')
     expect(await ask(connections)).toBe('2')
   })
 
@@ -210,5 +211,9 @@ describe('a connection that has reached its age', () => {
       const count = await new Promise((resolve) => server.getConnections((_error, found) => resolve(found)))
       expect(count).toBe(1)
     })
+    // What was closed is not among those that serve the next requests.
+    for (let times = 0; times < 3; times++) {
+      expect(await Promise.all([ask(connections), ask(connections)])).not.toContain('UND_ERR_DESTROYED')
+    }
   })
 })

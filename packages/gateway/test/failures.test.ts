@@ -70,7 +70,7 @@ it('answers 504 within the milliseconds that are asked for', async () => {
   // Nobody takes the connection's handshake up.
   const deaf = createServer((socket) => socket.on('error', () => {}))
   onTestFinished(() => void deaf.close())
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
   onTestFinished(() => void vi.useRealTimers())
   for (const [port, staging] of [
     [backend.port, { upstream: { timeouts: { headersMs: 50 } } }],

@@ -4,18 +4,21 @@ import { type buildConnector, Client, type Dispatcher } from 'undici'
 export interface ConnectionTerms {
   readonly origin: URL
   readonly connect: buildConnector.connector
-  /** Milliseconds. */
-  readonly timeouts: { readonly headers: number; readonly body: number }
   /** Milliseconds after which a connection is not used again; null: none. */
   readonly lifetime: number | null
 }
 
-/** One connection: it serves one request at a time. */
+/** At most so many clients without a connection are kept for the next one. */
+const SPARE = 64
+
+/** One connection, or a client that opens one with the next request: it serves one request at a time. */
 interface Connection {
   readonly client: Client
-  /** When it was opened, in milliseconds of the monotonic clock. */
-  readonly since: number
-  gone: boolean
+  connected: boolean
+  /** When it was connected, in milliseconds of the monotonic clock. */
+  since: number
+  /** It has a request. */
+  lent: boolean
 }
 
 /** A request that has a connection to itself, until undici is done with it. */
@@ -56,11 +59,14 @@ class Loan implements Dispatcher.DispatchHandler {
 
 /**
  * The connections of HTTP/1.1 to one target. The one used last is used next: those that are needed no longer are closed
- * by time, and nobody looks through all of them for each request, as undici's own pool does.
+ * by time, and nobody looks through all of them for each request, as undici's own pool does. A client whose connection
+ * has ended opens the next: V8 keeps undici's clients until it collects the old generation (decision 0020), and
+ * services that reset connections would have it copy what hangs on each.
  */
 export class Connections {
   readonly #terms: ConnectionTerms
   readonly #idle: Connection[] = []
+  readonly #spare: Connection[] = []
   readonly #all = new Set<Connection>()
 
   constructor(terms: ConnectionTerms) {
@@ -69,6 +75,7 @@ export class Connections {
 
   dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void {
     const connection = this.#take()
+    connection.lent = true
     connection.client.dispatch(options, new Loan(handler, connection, this.giveBack))
   }
 
@@ -78,37 +85,53 @@ export class Connections {
       if (lifetime === null || performance.now() - idle.since < lifetime) return idle
       this.#drop(idle)
     }
-    return this.#open()
+    return this.#spare.pop() ?? this.#open()
   }
 
   #open(): Connection {
-    const { origin, connect, timeouts } = this.#terms
+    const { origin, connect } = this.#terms
     const client = new Client(origin, {
       connect,
       allowH2: false,
       pipelining: 1,
-      headersTimeout: timeouts.headers,
-      bodyTimeout: timeouts.body,
+      // Whoever asks watches the time.
+      headersTimeout: 0,
+      bodyTimeout: 0,
     })
-    const connection: Connection = { client, since: performance.now(), gone: false }
+    const connection: Connection = { client, connected: false, since: 0, lent: false }
     this.#all.add(connection)
-    client.on('disconnect', () => this.#drop(connection))
+    client.on('connect', () => {
+      connection.connected = true
+      connection.since = performance.now()
+    })
+    client.on('disconnect', () => {
+      connection.connected = false
+      const place = this.#idle.indexOf(connection)
+      if (place !== -1) this.#idle.splice(place, 1)
+      // A request that it still has is sent on its next connection.
+      if (!connection.lent) this.#keep(connection)
+    })
     return connection
   }
 
   /** @param again whether it may serve another request */
   readonly giveBack = (connection: Connection, again: boolean): void => {
-    if (again && !connection.gone) this.#idle.push(connection)
+    connection.lent = false
+    // Not before undici is done with what failed: another attempt may follow at once.
+    if (!connection.connected) queueMicrotask(() => this.#keep(connection))
+    else if (again) this.#idle.push(connection)
+    // Otherwise undici is about to end it, and says so.
+  }
+
+  /** Keeps a client that has no connection, unless it was dropped. */
+  #keep(connection: Connection): void {
+    if (!this.#all.has(connection)) return
+    if (this.#spare.length < SPARE) this.#spare.push(connection)
     else this.#drop(connection)
   }
 
   #drop(connection: Connection): void {
-    if (connection.gone) return
-    connection.gone = true
     this.#all.delete(connection)
-    const place = this.#idle.indexOf(connection)
-    if (place !== -1) this.#idle.splice(place, 1)
-    // A request that it still has goes to its end.
     connection.client.close(() => {})
   }
 

@@ -1,6 +1,6 @@
 import { lookup as lookUp, type LookupAddress } from 'node:dns'
-import { isIP, type LookupFunction } from 'node:net'
-import { buildConnector } from 'undici'
+import { isIP, type LookupFunction, type Socket } from 'node:net'
+import { buildConnector, errors } from 'undici'
 import type { MayReach } from './networks.ts'
 
 /** How a target is reached. */
@@ -54,7 +54,8 @@ export function connectorTo(way: Way): buildConnector.connector {
     // Written out, because NODE_TLS_REJECT_UNAUTHORIZED=0 only changes the default.
     rejectUnauthorized: true,
     minVersion: 'TLSv1.2',
-    timeout: connectTimeout,
+    // undici's own would hold a connection that failed until its clock ticks.
+    timeout: 0,
     allowH2: http2,
     preferH2: http2,
     ...(socketPath === null ? {} : { socketPath }),
@@ -62,8 +63,19 @@ export function connectorTo(way: Way): buildConnector.connector {
     ...client,
     ...(address === null && isIP(origin.hostname) === 0 ? { lookup: guardedLookup(mayReach) } : {}),
   } as buildConnector.BuildOptions)
-  if (address === null) return connect
+  const inTime: buildConnector.connector = (target, done) => {
+    // undici's types do not say that it returns the socket.
+    const socket = connect(target, (...result) => {
+      clearTimeout(timer)
+      done(...result)
+    }) as unknown as Socket
+    const late = (): void =>
+      void socket.destroy(new errors.ConnectTimeoutError(`no connection in ${connectTimeout} ms`))
+    const timer = setTimeout(late, connectTimeout)
+    // The socket is not returned: undici would make a function of it that V8 keeps (decision 0020).
+  }
+  if (address === null) return inTime
   const { address: hostname, port } = splitAddress(address)
   return (target, done) =>
-    connect({ ...target, hostname, port: port ?? target.port, servername: target.servername ?? origin.hostname }, done)
+    inTime({ ...target, hostname, port: port ?? target.port, servername: target.servername ?? origin.hostname }, done)
 }

@@ -65,7 +65,7 @@ export class Target {
           bodyTimeout: timeouts.body,
           clientTtl: lifetime,
         })
-      : new Connections({ origin, connect, timeouts, lifetime })
+      : new Connections({ origin, connect, lifetime })
   }
 
   /** What the active checks say. */
