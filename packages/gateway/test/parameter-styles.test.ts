@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { stage, startBackend } from './stage.ts'
+import { rawExchange, stage, startBackend } from './stage.ts'
 
 const colour = {
   type: 'object',
@@ -143,6 +143,128 @@ it.each(SIMPLE)('a path and a field hold a parameter in the style $what', async 
     expect([text, await statusOf(text, good), await statusOf(good, text)]).toEqual([text, 400, 400])
   }
   expect(await statusOf(good.replace(',', '%2C'), good)).toBe(good.includes(',') ? 400 : 200)
+})
+
+// RFC 6570 §3.2.5
+const LABELS: readonly Case[] = [
+  {
+    what: 'label',
+    parameter: { schema: { type: 'number', maximum: 9 } },
+    passes: ['.5', '.3.5', '.-1'],
+    refused: [
+      '5',
+      '.',
+      '..5',
+      '.5.',
+      '.10',
+      '.x',
+      '%2E5',
+      '.%2E5',
+      '.3%2e5',
+      ';5',
+      '.5;c=1',
+      '.5,6',
+      '..',
+      '.%3B5',
+      '.+5',
+    ],
+  },
+  {
+    what: 'label, exploded',
+    parameter: { explode: true, schema: { type: 'string', maxLength: 3 } },
+    passes: ['.abc', '.a.b'],
+    refused: ['abc', '.abcd', '..', '.', '.%2e', '.a;', '.a%2Fb', '.a%5cb'],
+  },
+  {
+    what: 'label of a list',
+    parameter: { style: 'label', schema: list },
+    passes: ['.1', '.1,2'],
+    // Documents before 3.1.1 had dots here.
+    refused: ['1,2', '.1.2', '.1,2,3', '.1,', '.,1', '.1,,2', '.x', '.1%2C2', '.1%2c2', '.1;2'],
+  },
+  {
+    what: 'label of a list, exploded',
+    parameter: { explode: true, schema: list },
+    passes: ['.1', '.1.2'],
+    refused: ['1.2', '.1,2', '.1.2.3', '.1..2', '.1.', '..1', '.1%2E2', '.1%2e2', '.x', '.1;c=2'],
+  },
+  {
+    what: 'label of texts, exploded',
+    parameter: { explode: true, schema: { type: 'array', items: { type: 'string' } } },
+    passes: ['.a.b', '.a,b', '.a=b'],
+    refused: ['.a..b', '.a.', '..a', '.a%2Eb', '.a;.b', '.a.%2e%2e.b'],
+  },
+  {
+    what: 'label of an object',
+    parameter: { schema: colour },
+    passes: ['.r,1', '.r,1,g,2'],
+    refused: [
+      'r,1',
+      '.r',
+      '.g,1',
+      '.r,1,r,2',
+      '.r=1',
+      '.r,1,x,1',
+      '.r,1,name,',
+      '.r,1,name,a.b',
+      '.r.1',
+      '.r%2C1',
+      '.r,1,__proto__,1',
+    ],
+  },
+  {
+    what: 'label of an object, exploded',
+    parameter: { explode: true, schema: colour },
+    passes: ['.r=1', '.r=1.g=2.name=x'],
+    refused: [
+      'r=1',
+      '.r',
+      '.r=1.r=2',
+      '.r=1,g=2',
+      '.g=1',
+      '.r%3D1',
+      '.r%3d1',
+      '.r=1.',
+      '.r=1..g=2',
+      '.r=1.x=1',
+      '.r=256',
+      '.r=1;g=2',
+      '.__proto__=1.r=1',
+    ],
+  },
+]
+
+it.each(LABELS)('a path holds byte for byte a parameter in the style $what', async ({ parameter, passes, refused }) => {
+  const { port, hits } = await startBackend()
+  const parameters = [{ name: 'c', in: 'path', required: true, style: 'label', ...parameter }]
+  const openapi = { openapi: '3.1.1', paths: { '/a/{c}/d': { get: { parameters } } } }
+  const { listen } = await stage(port, {
+    routes: [{ match: { path: '/a/:c/d' }, upstream: 'user-service', rewrite: '/b/:c' }],
+    options: { openapi },
+  })
+  const gateway = await listen()
+  // Clients resolve dot segments.
+  const statusOf = async (text: string): Promise<number> => {
+    const answer = await rawExchange(gateway, `GET /a/${text}/d HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`)
+    return Number(answer.slice(9, 12))
+  }
+  for (const text of passes) expect([text, await statusOf(text)]).toEqual([text, 200])
+  expect(hits.map(({ url }) => url)).toEqual(passes.map((text) => `/b/${text}`))
+  for (const text of refused) expect([text, await statusOf(text)]).toEqual([text, 400])
+  expect(hits).toHaveLength(passes.length)
+})
+
+it('an encoded sign between a name and its value is refused, which some cut at before they decode', async () => {
+  const { port, hits } = await startBackend()
+  const parameters = [{ name: 'c', in: 'path', required: true, explode: true, schema: colour }]
+  const openapi = { openapi: '3.1.1', paths: { '/a/{c}': { get: { parameters } } } }
+  const routes = [{ match: { path: '/a/:c' }, upstream: 'user-service' }]
+  const { app } = await stage(port, { routes, options: { openapi } })
+  expect((await app.inject('/a/r=1')).statusCode).toBe(200)
+  for (const text of ['r%3D1', 'r=1,name%3da', 'r=1%2cname=a']) {
+    expect([text, (await app.inject(`/a/${text}`)).statusCode]).toEqual([text, 400])
+  }
+  expect(hits).toHaveLength(1)
 })
 
 it('a form holds its members as its encoding says', async () => {

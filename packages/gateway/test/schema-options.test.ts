@@ -126,6 +126,18 @@ describe('a mistake in a document', () => {
       'style-unsupported',
     ],
     [
+      'a style whose signs no path may have',
+      asking({ name: 'a', in: 'path', required: true, style: 'matrix', schema: { type: 'string' } }),
+      `${PARAMETER}.style`,
+      'style-unsupported',
+    ],
+    [
+      'a label of what no text spells',
+      asking({ name: 'a', in: 'path', required: true, style: 'label', schema: { type: ['object', 'string'] } }),
+      `${PARAMETER}.schema`,
+      'parameter-untold',
+    ],
+    [
       'a style of objects for what is none',
       asking({ name: 'a', in: 'query', style: 'deepObject', schema: { type: 'string' } }),
       `${PARAMETER}.schema`,

@@ -58,8 +58,8 @@ export function compileInput(described: Described, compiler: Compiler): Input {
 /** What texts of one part are held to. */
 export interface TextsJudge extends Judge {
   readonly readers: ReadonlyMap<string, TextReader>
-  /** Whether some are cut at commas. */
-  readonly commas: boolean
+  /** Matches a path with an encoded delimiter, at which some cut before they decode, others after; null: there is none. */
+  readonly encoded: RegExp | null
 }
 
 /** Compiles what is said of texts. @param ofFields whether they are header fields */
@@ -68,15 +68,22 @@ export function compilePart(texts: Texts | null, compiler: Compiler, ofFields = 
   if ('properties' in texts) {
     const { properties, spellings } = texts
     const readers = compileTexts(Object.entries(properties), (name) => spellings[name] ?? 'repeated')
-    return { ...compiler.compileMembers(texts), readers, commas: withCommas(readers) }
+    return { ...compiler.compileMembers(texts), readers, encoded: encodedDelimiters(readers) }
   }
   const whole = ofFields ? placeIn(lowerCased(texts.whole.root) as object, texts.whole) : texts.whole
   const readers = compileTexts(membersOf(whole), () => (ofFields ? 'commas' : 'repeated'))
-  return { ...compiler.compile(whole), readers, commas: withCommas(readers) }
+  return { ...compiler.compile(whole), readers, encoded: encodedDelimiters(readers) }
 }
 
-const withCommas = (readers: ReadonlyMap<string, TextReader>): boolean =>
-  [...readers.values()].some(({ spelling }) => WITH_COMMAS.has(spelling))
+function encodedDelimiters(readers: ReadonlyMap<string, TextReader>): RegExp | null {
+  const all = [...readers.values()].flatMap((reader) => [reader, reader.behind ?? reader])
+  const codes = [
+    ...(all.some(({ spelling }) => WITH_COMMAS.has(spelling)) ? ['2c'] : []),
+    ...(all.some(({ behind }) => behind !== undefined) ? ['2e'] : []),
+    ...(all.some(({ spelling }) => spelling === 'assigned') ? ['3d'] : []),
+  ]
+  return codes.length === 0 ? null : new RegExp(`^[^?]*%(?:${codes.join('|')})`, 'i')
+}
 
 const commas = (text: string): string[] => text.split(',').map((one) => one.trim())
 
@@ -88,7 +95,7 @@ function judged(part: MessagePart, judge: TextsJudge, values: Named | string, si
 
 function judgeParams(judge: TextsJudge, { params, url }: TextParts): Fault | null {
   // Decoded as they are, a comma within a value is one between values.
-  if (judge.commas && /^[^?]*%2c/i.test(url)) return { part: 'params', rule: 'ambiguous', asks: null }
+  if (judge.encoded !== null && judge.encoded.test(url)) return { part: 'params', rule: 'ambiguous', asks: null }
   const pairs = Object.entries(params).map(([name, text]) => [name, text ?? ''] as const)
   return judged(
     'params',

@@ -11,9 +11,9 @@ export interface Parameter {
   readonly spelling: Spelling
 }
 
-/** Styles that are read, the default first. Those with `;` are none that a path may have here. */
+/** Styles that are read, the default first. */
 const STYLES: Readonly<Record<string, readonly [string, ...string[]]>> = {
-  path: ['simple'],
+  path: ['simple', 'label'],
   query: ['form', 'spaceDelimited', 'pipeDelimited', 'deepObject'],
   header: ['simple'],
   cookie: ['form'],
@@ -83,11 +83,15 @@ export function spellingOf(holder: Place, where: string, schema: Place, notes: N
   const [usual, ...others] = STYLES[where] as readonly [string, ...string[]]
   const style = typeof written === 'string' && others.includes(written) ? written : usual
   if (written !== undefined && written !== style) {
-    const message = `is not read here; write style: '${usual}', or remove it`
+    const message =
+      where === 'path' && written === 'matrix'
+        ? "is cut off by servers that take a ';' for the end of a segment, and refused in every path; remove it"
+        : `is not read here; write style: '${usual}', or remove it`
     notes.remove(within(holder, 'style'), 'style-unsupported', message)
   }
   const object = isObjectOnly(schema)
   if (style === 'deepObject') return 'members'
+  if (style === 'label') return explode === true ? 'dots' : 'label'
   if (style !== 'form' && style !== 'simple') {
     if (explode === true) {
       const message = `says nothing beside style: '${style}'; remove it`

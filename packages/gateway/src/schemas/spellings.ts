@@ -3,9 +3,21 @@ import { followed, isObject, membersOf, type Place, within } from './pointer.ts'
 
 /**
  * How the values of a name are written: by repeating the name; with a delimiter between them; as members `name[member]`;
- * as `member,value` or `member=value` between commas; as members that are names of their own; as a JSON document.
+ * as `member,value` or `member=value` between commas; as members that are names of their own; as a JSON document; behind
+ * a dot, with commas between them or with dots (RFC 6570 §3.2.5).
  */
-export type Spelling = 'repeated' | 'commas' | 'spaces' | 'pipes' | 'members' | 'pairs' | 'assigned' | 'spread' | 'json'
+export type Spelling =
+  | 'repeated'
+  | 'commas'
+  | 'spaces'
+  | 'pipes'
+  | 'members'
+  | 'pairs'
+  | 'assigned'
+  | 'spread'
+  | 'json'
+  | 'label'
+  | 'dots'
 
 /** How the texts of one name become a value. */
 export interface TextReader {
@@ -17,6 +29,8 @@ export interface TextReader {
   readonly members: ReadonlyMap<string, TextReader>
   /** It is a member of that object, under a name of its own. */
   readonly of?: string
+  /** How what stands behind the dot is written. */
+  readonly behind?: TextReader
 }
 
 /** A decimal as JSON spells one (RFC 8259 §6), without an exponent: no `0x10`, ` 1`, `1e3`. */
@@ -68,6 +82,7 @@ export const OF_OBJECTS: ReadonlySet<Spelling> = new Set(['members', 'pairs', 'a
 /** Why a parameter's schema tells no text from another: it is of no type, or of one that its spelling does not write. */
 export function textFault(place: Place, spelling: Spelling): string | null {
   if (spelling === 'json') return null
+  if (spelling === 'label' || spelling === 'dots') return textFault(place, behindDot(place, spelling))
   const types = typesOf(place)
   if (types === null) return 'has no type: what a text means is not known'
   const objects = OF_OBJECTS.has(spelling)
@@ -107,6 +122,10 @@ function isOpen(place: Place): boolean {
   return (isObject(schema) && (schema['additionalProperties'] ?? false) !== false) || membersOf(place).length === 0
 }
 
+/** How values are written behind the dot of a label; with dots between them, where a style in the path has commas. */
+const behindDot = (place: Place, spelling: 'label' | 'dots'): Spelling =>
+  !isObjectOnly(place) ? 'commas' : spelling === 'dots' ? 'assigned' : 'pairs'
+
 /** What no document is. */
 export const MALFORMED: unique symbol = Symbol('malformed')
 
@@ -116,6 +135,9 @@ const NO_MEMBERS: ReadonlyMap<string, TextReader> = new Map()
 export function compileText(place: Place, spelling: Spelling): TextReader {
   const types = typesOf(place) ?? new Set()
   if (spelling === 'json') return { spelling, read: readDocument, members: NO_MEMBERS }
+  if (spelling === 'label' || spelling === 'dots') {
+    return { spelling, read: asText, members: NO_MEMBERS, behind: compileText(place, behindDot(place, spelling)) }
+  }
   if (types.has('array')) {
     const items = itemsOf(place)
     return { spelling, read: scalar((items === null ? null : typesOf(items)) ?? new Set()), members: NO_MEMBERS }

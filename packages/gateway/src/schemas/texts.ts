@@ -80,8 +80,11 @@ function putMember(
 const REPEATED = Symbol('repeated')
 
 /** The value of the only text of a name. */
-function valueOf(text: string, { spelling, read, members }: TextReader, commas: Split): unknown {
+function valueOf(text: string, { spelling, read, members, behind }: TextReader, commas: Split): unknown {
   switch (spelling) {
+    case 'label':
+    case 'dots':
+      return valueBehind(text, behind as TextReader, spelling)
     case 'commas':
       return commas(text).map(read)
     case 'spaces':
@@ -95,6 +98,17 @@ function valueOf(text: string, { spelling, read, members }: TextReader, commas: 
     default:
       return read(text)
   }
+}
+
+/** What stands behind the dot of a label. Several values have none that is empty: who skips those counts others. */
+function valueBehind(text: string, reader: TextReader, spelling: 'label' | 'dots'): unknown {
+  if (!text.startsWith('.')) return MALFORMED
+  const value = text.slice(1)
+  if (reader.spelling === 'one') return reader.read(value)
+  const values = value.split(spelling === 'dots' ? '.' : ',')
+  // OpenAPI 3.1.0 §4.8.12.4 showed dots between them in either case; RFC 6570 and 3.1.1 have commas.
+  if (values.includes('') || (spelling === 'label' && value.includes('.'))) return MALFORMED
+  return valueOf(value, reader, () => values)
 }
 
 const inPairs = (texts: readonly string[]): (readonly string[])[] =>
