@@ -1,6 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
+import { isCutOff } from './field-count.ts'
 import { isHost } from './host.ts'
 import type { Trust } from './trust.ts'
 
@@ -26,7 +27,7 @@ const SCHEMES: ReadonlyMap<string, string> = new Map([
  * One rule for every forwarding field: it is believed if the peer is one of our proxies, and then its last value
  * counts, which that proxy wrote. Fastify reads them afterwards: what is left is in lower case and well formed, and
  * what was neither is gone, so that the connection's own scheme, host and address hold. From other peers nothing is
- * believed, and nothing changed; the first time, that is told.
+ * believed, and nothing changed; the first time, that is told. Nor is anything where our proxy's own value may be missing.
  * @param clientField a field that holds the client's address alone, in place of `X-Forwarded-For`
  */
 export function forwarding(trust: Trust, trustsAnybody: boolean, clientField: string | undefined): Forwarding {
@@ -58,6 +59,10 @@ export function forwarding(trust: Trust, trustsAnybody: boolean, clientField: st
       const peer = raw.socket?.remoteAddress
       if (!trust(peer, 0)) {
         if (!warned) warn(headers, peer)
+        return
+      }
+      if (isCutOff(raw)) {
+        for (const field of FIELDS) delete headers[field]
         return
       }
       const list = one(headers['x-forwarded-for'])

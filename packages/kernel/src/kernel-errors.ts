@@ -96,7 +96,7 @@ const table = {
     status: 431,
     sentence: 'The header fields are too large.',
     event: events['request.rejected'],
-    meaning: 'The header section exceeds the limit.',
+    meaning: 'The header section exceeds the limit, or has as many fields as `server.maxHeadersCount` (absent: 1,000).',
   },
   PTC_BODY_TOO_LARGE: {
     status: 413,
