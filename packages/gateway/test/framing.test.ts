@@ -143,15 +143,26 @@ describe.each([
     expect(fieldsOf(arrivals).map(([name]) => name)).not.toContain((field.split(':')[0] as string).toLowerCase())
   })
 
-  it.each(['5 ', '5\t', ' 5', '05', '0005'])(
-    'a length written %j is sent on as one that all read alike',
-    async (length) => {
-      const { statuses, arrivals } = await say(post(`Content-Length: ${length}\r\n`, 'hello') + NEXT)
-      expect(statuses).toEqual([200, 200])
-      expect(arrivals.map(brief).toSorted()).toEqual(['GET /store/next', 'POST /store/x hello'])
-      expect(fieldsOf(arrivals)).toContainEqual(['content-length', '5'])
-    },
-  )
+  it.each(['5 ', ' 5', '05', '0005'])('a length written %j is sent on as one that all read alike', async (length) => {
+    const { statuses, arrivals } = await say(post(`Content-Length: ${length}\r\n`, 'hello') + NEXT)
+    expect(statuses).toEqual([200, 200])
+    expect(arrivals.map(brief).toSorted()).toEqual(['GET /store/next', 'POST /store/x hello'])
+    expect(fieldsOf(arrivals)).toContainEqual(['content-length', '5'])
+  })
+
+  it('a length with a tab behind it is sent on without, or refused where Node refuses it', async () => {
+    const { statuses, arrivals } = await say(post('Content-Length: 5\t\r\n', 'hello') + NEXT)
+    // Node before 22.23 takes no tab there, though RFC 9110 §5.5 does.
+    expect([statuses, arrivals.map(brief).toSorted()]).toEqual(
+      statuses[0] === 400
+        ? [[400], []]
+        : [
+            [200, 200],
+            ['GET /store/next', 'POST /store/x hello'],
+          ],
+    )
+    expect(fieldsOf(arrivals).filter(([name, value]) => name === 'content-length' && value !== '5')).toEqual([])
+  })
 
   it.each([
     ...['5;a=b', '05', '00000000000000000005', '5;a="b;c"'].map((size) => `${size}\r\nhello\r\n0\r\n\r\n`),
@@ -239,7 +250,8 @@ describe.each([
   ])('%s are refused', async (_what, fields) => {
     const { statuses, arrivals } = await say(`GET /public/x HTTP/1.1\r\nHost: a\r\n${fields}\r\n${NEXT}`)
     expect(statuses).toEqual([431])
-    expect(arrivals).toEqual([])
+    // Before 22.23.2 Node's parser leaves fields out and reads on: the kernel refuses, and the next one is judged by itself.
+    expect(arrivals.map(({ target }) => target).filter((target) => target !== '/store/next')).toEqual([])
   })
 
   it('what follows a body that is not read is no request', async () => {
