@@ -145,6 +145,7 @@ async function writeGatewaySchema(): Promise<void> {
     'apps/gateway/example/in-code.ts',
     /^## In code\s[\s\S]*?```ts\n([\s\S]*?)```/dm,
   )
+  showExample('apps/gateway/README.md', 'apps/gateway/example/code.mjs', /^## In code\s[\s\S]*?```js\n([\s\S]*?)```/dm)
   const path = 'apps/gateway/gateway.schema.json'
   const text = gatewaySchema(schema, rooms)
   if (existsSync(join(root, path)) && read(path) === text) return

@@ -3,6 +3,7 @@ import type { ApiKeyOptions } from '@portcullis/auth'
 import { compileOptions, type Finding, type Inspection } from '@portcullis/kernel'
 import type { InternalTokenOptions } from '@portcullis/gateway'
 import { checkOptions, type SecurityOptions } from '@portcullis/security'
+import { type Code, NO_CODE } from './code.ts'
 import { ConfigError, type ConfigFile, readConfigFile } from './config-file.ts'
 import { configSchema, extendedSchema, mayBeOff } from './config-schema.ts'
 import { extended, wordsOfCode } from './extension.ts'
@@ -77,14 +78,14 @@ function inspect(file: unknown, added: object | undefined): Inspection<Config> {
 
 /**
  * Reads, follows and checks a file.
- * @param added options that code lays over it
+ * @param code whose options are laid over it
  * @param files filled with what is read; with what was read until then, where it throws
  * @throws ConfigError with all mistakes at once, each with its line
  */
 export function readConfig(
   path: string,
   env: Surroundings['env'],
-  added?: object,
+  code: Code = NO_CODE,
   files: Prints = new Map(),
 ): ReadConfig {
   const onFile = (one: string): unknown => files.set(one, printOf(one))
@@ -93,12 +94,14 @@ export function readConfig(
   const keys = readApiKeys(file, env, onFile)
   const openapi = readOpenapi(file, onFile)
   const [data, off] = withoutRoomsThatAreOff(file.data)
+  const { options: added } = code.extension
   const { options: on, mistakes } = inspect(data, added)
   const options = on === undefined ? undefined : Object.freeze({ ...on, ...off })
   // What code may say is no option of the file for it.
   const misplaced = added === undefined ? [] : wordsOfCode(file.data, configSchema, extendedSchema)
-  const sources = { path, file, keys, openapi, added }
-  if (options === undefined || misplaced.length > 0) throw faultsIn(sources, mistakes, misplaced)
+  const sources = { path, file, keys, openapi, code }
+  if (options === undefined || misplaced.length > 0 || code.faults.length > 0)
+    throw faultsIn(sources, mistakes, misplaced)
   return { config: options, files, locate: (error) => located(error, sources, options) }
 }
 

@@ -1,7 +1,7 @@
-import type { Schema } from '@portcullis/kernel'
+import type { Schema, SecurityEventListener } from '@portcullis/kernel'
 import type { FastifyInstance } from 'fastify'
 import type { Config } from './config.ts'
-import { keysOf } from './config-file.ts'
+import { type Fault, keysOf } from './config-file.ts'
 
 /** What code adds to a file. */
 export interface Extension {
@@ -15,6 +15,32 @@ export interface Extension {
    * rooms of the file as any route does: what they may be asked, and by whom, stands in their `config.security`.
    */
   readonly routes?: ((scope: FastifyInstance) => void | Promise<void>) | undefined
+  /**
+   * Hears every security event of every room, of each reading: for a SIEM, for metrics. It is called while the request
+   * waits; what it throws is logged, and nobody waits for a promise.
+   */
+  readonly onEvent?: SecurityEventListener | undefined
+  /** Closes what this code has opened: called once the gateway has closed, or could not start; it has five seconds. */
+  readonly close?: (() => void | Promise<void>) | undefined
+}
+
+const PARTS: Readonly<Record<keyof Extension, 'object' | 'function'>> = {
+  options: 'object',
+  routes: 'function',
+  onEvent: 'function',
+  close: 'function',
+}
+
+/** What is wrong with the form of what code gives: nothing says so of a module's export, or in JavaScript. */
+export function faultsOfExtension(given: unknown): Fault[] {
+  if (!isPlain(given)) return [{ message: `is no extension: export default { ${Object.keys(PARTS).join(', ')} }` }]
+  return Object.entries(given).flatMap(([path, value]) => {
+    if (!Object.hasOwn(PARTS, path))
+      return [{ path, message: `is no part of an extension: those are ${Object.keys(PARTS).join(', ')}` }]
+    const wanted = PARTS[path as keyof Extension]
+    const fits = value === undefined || (wanted === 'object' ? isPlain(value) : typeof value === 'function')
+    return fits ? [] : [{ path, message: `is not ${wanted === 'object' ? 'an object' : 'a function'}` }]
+  })
 }
 
 /** Objects in part, everything else whole. */
@@ -22,7 +48,8 @@ type Part<T> = T extends object ? Partial<T> : T
 
 type Node = Readonly<Record<string, unknown>>
 
-function isPlain(value: unknown): value is Node {
+/** An object of a literal, not of a class. */
+export function isPlain(value: unknown): value is Node {
   if (typeof value !== 'object' || value === null) return false
   const prototype: unknown = Object.getPrototypeOf(value)
   return prototype === Object.prototype || prototype === null

@@ -1,4 +1,5 @@
 import type { Mistake } from '@portcullis/kernel'
+import type { Code } from './code.ts'
 import type { Config } from './config.ts'
 import { ConfigError, type ConfigFile, type Fault } from './config-file.ts'
 import { isAdded } from './extension.ts'
@@ -17,7 +18,7 @@ export interface Sources {
   readonly file: ConfigFile
   readonly keys: ApiKeys | undefined
   readonly openapi: OpenapiFile | undefined
-  readonly added: object | undefined
+  readonly code: Code
 }
 
 type Told = Pick<Mistake, 'path' | 'message' | 'route'>
@@ -35,13 +36,13 @@ const API_KEY = /^auth\.apiKeys\.keys\[(\d+)\]/
  * @param misplaced paths of what the file says and only code may
  */
 export function faultsIn(
-  { path: name, file, keys, openapi, added }: Sources,
+  { path: name, file, keys, openapi, code }: Sources,
   mistakes: readonly Told[],
   misplaced: readonly string[] = [],
 ): ConfigError {
   const faults: Fault[] = mistakes.map(({ path, message: told }) => {
     const message = ELSEWHERE.get(path) ?? file.conceal(keys?.file.conceal(told) ?? told)
-    if (isAdded(added, path)) return { file: 'extend.options', path, message }
+    if (isAdded(code.extension.options, path)) return { file: code.name, path: `options.${path}`, message }
     const inDocument = openapi === undefined ? null : faultInOpenapi(openapi, path, message)
     if (inDocument !== null) return inDocument
     const at = Number(API_KEY.exec(path)?.[1] ?? -1)
@@ -51,7 +52,7 @@ export function faultsIn(
     return { ...keys.file.locate(within), file: keys.name, path: within, message }
   })
   const message = 'is no option of a file: only code can give it'
-  faults.push(...misplaced.map((path) => ({ ...file.locate(path), path, message })))
+  faults.push(...misplaced.map((path) => ({ ...file.locate(path), path, message })), ...code.faults)
   const order = ({ file: other, line = 0 }: Fault): number => (other === undefined ? line : 1_000_000 + line)
   return new ConfigError(
     name,

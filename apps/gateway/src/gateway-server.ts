@@ -4,6 +4,7 @@ import { internalKeySet } from '@portcullis/gateway'
 import { Counter, Registry } from '@prometheus-io/client'
 import type { FastifyBaseLogger } from 'fastify'
 import { Acme, acmeOf } from './acme.ts'
+import { closeCode, type Code, loadCode } from './code.ts'
 import { type Config, internalTokenOf, type ReadConfig, readConfig } from './config.ts'
 import type { Extension } from './extension.ts'
 import { Gateway, loggerOf } from './gateway.ts'
@@ -25,8 +26,11 @@ export interface StartOptions {
   readonly watch?: boolean
   /** Processes that answer clients, by node:cluster. Default 0: this one does. */
   readonly workers?: number
-  /** What no file can say: functions, clients of stores, routes of this process. Not with `workers`. */
-  readonly extend?: Extension | undefined
+  /**
+   * What no file can say: functions, clients of stores, routes, a listener. Or the module whose default export that is,
+   * by its path from the working directory or its URL: with `workers` each of them loads it.
+   */
+  readonly extend?: Extension | string | URL | undefined
   /** Takes the log lines. Default: JSON on the standard output, at the file's `logLevel`. Not with `workers`. */
   readonly logger?: FastifyBaseLogger | undefined
 }
@@ -60,10 +64,23 @@ export interface GatewayServer {
  * @example const gateway = await startGateway({ file: 'gateway.yaml', extend: { options: { auth: { apiKeys: { find } } } } })
  */
 export async function startGateway(options: StartOptions): Promise<GatewayServer> {
-  const { file, env = process.env, watch = true, workers = 0, extend = {} } = options
-  if (workers > 0 && (options.extend ?? options.logger) !== undefined)
-    throw new TypeError('functions of this process cannot go to workers: give `extend` and `logger`, or `workers`')
-  const read = (files: Prints): ReadConfig => readConfig(file, env, extend.options, files)
+  const { extend, logger, workers = 0 } = options
+  if (workers > 0 && extend !== undefined && typeof extend !== 'string' && !(extend instanceof URL))
+    throw new TypeError(
+      "functions of this process cannot go to workers: make `extend` the path of a module, such as './code.mjs', whose default export it is",
+    )
+  if (workers > 0 && logger !== undefined)
+    throw new TypeError('a logger of this process cannot go to workers: leave `logger` or `workers` out')
+  const code = await loadCode(extend)
+  return open(options, code).catch(async (error: unknown) => {
+    await closeCode(code, logger ?? loggerOf({ logLevel: 'info' }))
+    throw error
+  })
+}
+
+async function open(options: StartOptions, code: Code): Promise<GatewayServer> {
+  const { file, env = process.env, watch = true, workers = 0 } = options
+  const read = (files: Prints): ReadConfig => readConfig(file, env, code, files)
   const first = read(new Map())
   let { config } = first
   const logger = options.logger ?? loggerOf(config)
@@ -71,8 +88,8 @@ export async function startGateway(options: StartOptions): Promise<GatewayServer
   const certified = (one: Config): Config => acme?.certified(one) ?? one
   const serving: Serving = await (
     workers === 0
-      ? Gateway.open(certified(config), logger, extend.routes)
-      : Workers.open(certified(config), workers, logger)
+      ? Gateway.open(certified(config), logger, code.extension)
+      : Workers.open(certified(config), workers, logger, code)
   ).catch((error: unknown) => {
     acme?.close()
     throw first.locate(error)
@@ -171,6 +188,7 @@ export async function startGateway(options: StartOptions): Promise<GatewayServer
         await Promise.race([reloading, wait(LAST_RELOAD, undefined, { ref: false })])
         await serving.close()
         operation.close()
+        await closeCode(code, logger)
       })()),
   }
 }

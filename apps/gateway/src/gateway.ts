@@ -32,7 +32,7 @@ export class Gateway implements Serving {
   }
 
   /** @throws what the rooms refuse to boot with, and what the sockets say */
-  static async open(config: Config, logger: FastifyBaseLogger, routes?: Extension['routes']): Promise<Gateway> {
+  static async open(config: Config, logger: FastifyBaseLogger, extension: Extension): Promise<Gateway> {
     const redis = config.redis === undefined ? undefined : await openRedis(config.redis, logger)
     const metrics: Metrics = new Metrics(() => (front as Front).current.app)
     const outside: Outside = {
@@ -43,7 +43,7 @@ export class Gateway implements Serving {
       revocations: openRevocations(),
       targetStates: openTargetStates(),
       observe: (app) => metrics.observe(app),
-      routes,
+      extension,
     }
     let front: Front | undefined
     let first: Generation | undefined
@@ -120,7 +120,7 @@ export class Gateway implements Serving {
  * Makes a reading of the file ready, as for a start, and forgets it: what only the rooms can judge is judged too.
  * @throws what the rooms refuse to boot with
  */
-export async function tryOut(config: Config): Promise<void> {
+export async function tryOut(config: Config, { options, routes }: Extension = {}): Promise<void> {
   const { redis: _redis, ...alone } = config
   const { app } = await Generation.open(alone, {
     logger: loggerOf({ ...config, logLevel: 'silent' }),
@@ -130,13 +130,14 @@ export async function tryOut(config: Config): Promise<void> {
     revocations: openRevocations(),
     targetStates: openTargetStates(),
     observe: () => {},
-    routes: undefined,
+    // Nobody asks yet: there is nothing to tell.
+    extension: { options, routes },
   })
   await app.close()
 }
 
 /** Fastify's own: its serialisers and its redaction are those of every app. */
-export function loggerOf({ logLevel: level }: Config): FastifyBaseLogger {
+export function loggerOf({ logLevel: level }: Pick<Config, 'logLevel'>): FastifyBaseLogger {
   return Fastify({ logger: { level } }).log
 }
 

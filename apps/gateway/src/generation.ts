@@ -4,7 +4,7 @@ import { createServer as createTls } from 'node:https'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { endWebSockets } from '@portcullis/gateway'
-import security, { serverOptions } from '@portcullis/security'
+import security, { onSecurityEvent, serverOptions } from '@portcullis/security'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import type { Config } from './config.ts'
 import { optionsOf, type Outside } from './outside.ts'
@@ -65,8 +65,9 @@ export class Generation {
     const generation = new Generation(app, server as unknown as Server, admissionOf(tls, options.https))
     try {
       outside.observe(app)
+      const { routes, onEvent } = outside.extension
+      if (onEvent !== undefined) onSecurityEvent(app, onEvent)
       await app.register(security, optionsOf(config, outside))
-      const { routes } = outside
       // In a scope: its hooks and parsers are for its own routes.
       if (routes !== undefined) await app.register(async (scope) => routes(scope))
       await app.ready()

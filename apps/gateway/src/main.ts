@@ -2,16 +2,18 @@
 import { onHangUp } from './hang-up.ts'
 import { parseArgs } from 'node:util'
 import { makeApiKey } from './api-key.ts'
+import { closeCode, loadCode } from './code.ts'
 import { readConfig } from './config.ts'
-import { tryOut } from './gateway.ts'
-import { startGateway } from './gateway-server.ts'
+import { loggerOf, tryOut } from './gateway.ts'
+import { startGateway, type StartOptions } from './gateway-server.ts'
 
-const USAGE = `gateway-server [--check] [--no-watch] [--workers n] gateway.yaml
+const USAGE = `gateway-server [--check] [--no-watch] [--workers n] [--extend module] gateway.yaml
 gateway-server api-key --owner name [--scopes a,b] [--roles a,b] [--days n] [--prefix ptc] [--pepper-file path]
 
-  --check      makes everything ready but the sockets, says what is wrong, and ends
-  --no-watch   reads the file again on SIGHUP alone
-  --workers n  answers with so many processes
+  --check          makes everything ready but the sockets, says what is wrong, and ends
+  --no-watch       reads the file again on SIGHUP alone
+  --workers n      answers with so many processes
+  --extend module  adds what no file can say: the default export of ./code.mjs
 
 SIGHUP reads the file again. SIGTERM and SIGINT end the process once what is under way is answered; a second one at once.
 api-key prints a new key, which nothing else ever shows, and the entry for auth.apiKeys.
@@ -22,8 +24,8 @@ try {
   if (first === 'api-key') printApiKey(rest)
   else await serve(process.argv.slice(2))
 } catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
-  process.exitCode = 1
+  // Code may have left something open.
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`, () => process.exit(1))
 }
 
 async function serve(args: string[]): Promise<void> {
@@ -35,6 +37,7 @@ async function serve(args: string[]): Promise<void> {
       check: { type: 'boolean' },
       watch: { type: 'boolean', default: true },
       workers: { type: 'string', default: '0' },
+      extend: { type: 'string' },
       help: { type: 'boolean' },
     },
   })
@@ -44,17 +47,25 @@ async function serve(args: string[]): Promise<void> {
   if (values.help === true || file === undefined || positionals.length > 1) {
     process.stderr.write(USAGE)
     process.exitCode = values.help === true ? 0 : 2
-  } else if (values.check === true) {
-    const { config, locate } = readConfig(file, process.env)
-    await tryOut(config).catch((error: unknown) => {
-      throw locate(error)
-    })
-    process.stdout.write(`${file} is valid\n`)
-  } else await run(file, values.watch, workers)
+  } else if (values.check === true) await check(file, values.extend)
+  else await run({ file, watch: values.watch, workers, extend: values.extend })
 }
 
-async function run(file: string, watch: boolean, workers: number): Promise<void> {
-  const gateway = await startGateway({ file, watch, workers })
+async function check(file: string, extend: string | undefined): Promise<void> {
+  const code = await loadCode(extend)
+  try {
+    const { config, locate } = readConfig(file, process.env, code)
+    await tryOut(config, code.extension).catch((error: unknown) => {
+      throw locate(error)
+    })
+  } finally {
+    await closeCode(code, loggerOf({ logLevel: 'info' }))
+  }
+  process.stdout.write(`${file} is valid\n`, () => process.exit())
+}
+
+async function run(options: StartOptions): Promise<void> {
+  const gateway = await startGateway(options)
   onHangUp(() => {
     gateway.reload().catch((error: Error) => process.stderr.write(`not reloaded: ${error.message}\n`))
   })
@@ -63,7 +74,7 @@ async function run(file: string, watch: boolean, workers: number): Promise<void>
     process.on(signal, () => {
       if (ending) process.exit(1)
       ending = true
-      void gateway.close()
+      void gateway.close().then(() => process.exit())
     })
   }
 }

@@ -21,8 +21,8 @@ export interface Outside {
   readonly targetStates: TargetStates
   /** Adds what an operator wants to know of requests. */
   readonly observe: (app: FastifyInstance) => void
-  /** Declares routes of code, beside those of the file. */
-  readonly routes: Extension['routes']
+  /** What code adds: routes beside those of the file, a listener. */
+  readonly extension: Extension
 }
 
 /** The rooms' options, with what outlives them put in. */

@@ -1,12 +1,19 @@
 import type { Mistake } from '@portcullis/kernel'
-import type { Config } from './config.ts'
+import type { Carried } from './carried.ts'
 import type { Snapshot } from './metrics.ts'
 import type { Ports, Revoked } from './serving.ts'
 
+/** What a worker begins with. */
+export interface Start {
+  readonly reading: Carried
+  /** The URL of the module that adds to the file. */
+  readonly module?: string
+}
+
 /** What the first process asks of a worker, and what that gives. */
 export interface Calls {
-  open: { readonly given: Config; readonly gives: Ports }
-  prepare: { readonly given: Config; readonly gives: null }
+  open: { readonly given: Start; readonly gives: Ports }
+  prepare: { readonly given: Carried; readonly gives: null }
   proceed: { readonly given: null; readonly gives: null }
   discard: { readonly given: null; readonly gives: null }
   revoke: { readonly given: Revoked; readonly gives: null }

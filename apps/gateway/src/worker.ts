@@ -1,8 +1,13 @@
-import type { Config } from './config.ts'
+import type { FastifyBaseLogger } from 'fastify'
+import { completed } from './carried.ts'
+import { type Code, closeCode, loadCode, NO_CODE } from './code.ts'
+import { ConfigError } from './config-file.ts'
 import { Gateway, loggerOf } from './gateway.ts'
 import type { Answer, Call, CallName, Calls } from './worker-calls.ts'
 
 let gateway: Gateway | undefined
+let code: Code = NO_CODE
+let logger: FastifyBaseLogger
 
 function opened(): Gateway {
   if (gateway === undefined) throw new Error('this worker is not open')
@@ -10,16 +15,24 @@ function opened(): Gateway {
 }
 
 const acts: { readonly [Name in CallName]: (given: Calls[Name]['given']) => Promise<Calls[Name]['gives']> } = {
-  async open(config) {
-    gateway = await Gateway.open(config, loggerOf(config))
+  async open({ reading, module }) {
+    code = await loadCode(module === undefined ? undefined : new URL(module))
+    const { faults, name, extension } = code
+    if (faults.length > 0) throw new ConfigError(name, faults)
+    logger = loggerOf(reading.config)
+    gateway = await Gateway.open(completed(reading, extension.options), logger, extension)
     return gateway.ports
   },
-  prepare: (config) => opened().prepare(config).then(nothing),
+  prepare: (reading) => opened().prepare(completed(reading, code.extension.options)).then(nothing),
   proceed: () => opened().proceed().then(nothing),
   discard: () => opened().discard().then(nothing),
   revoke: (revoked) => opened().revoke(revoked).then(nothing),
   leave: () => opened().leave().then(nothing),
-  close: () => opened().close().then(nothing),
+  async close() {
+    await opened().close()
+    await closeCode(code, logger)
+    return null
+  },
   isReady: () => opened().isReady(),
   snapshot: () => opened().snapshot(),
 }
@@ -36,7 +49,7 @@ const nothing = (): null => null
 process.on('message', ({ id, call, given }: Call) => {
   const answer = (given_: Omit<Answer, 'id'>): void => void process.send?.({ id, ...given_ })
   Promise.resolve()
-    .then((): Promise<unknown> => acts[call](given as Config & null))
+    .then((): Promise<unknown> => acts[call](given as never))
     .then(
       (gives) => answer({ gives }),
       ({ message, mistakes }: Error & Pick<Answer, 'mistakes'>) =>
@@ -46,6 +59,9 @@ process.on('message', ({ id, call, given }: Call) => {
         }),
     )
 })
+
+// Whatever code has left open: nobody is answered any more.
+process.once('disconnect', () => process.exit())
 
 // Terminals and service managers send signals to all processes at once: the first process decides what becomes of each.
 for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM'] as const) process.on(signal, () => {})

@@ -1,6 +1,8 @@
 import cluster, { type Worker } from 'node:cluster'
 import { fileURLToPath } from 'node:url'
 import type { FastifyBaseLogger } from 'fastify'
+import { carried } from './carried.ts'
+import type { Code } from './code.ts'
 import type { Config } from './config.ts'
 import { aggregate, type Snapshot } from './metrics.ts'
 import type { Ports, Revoked, Serving } from './serving.ts'
@@ -28,10 +30,11 @@ interface Member {
   last: Snapshot
 }
 
-/** Several processes with one listening socket. Each reads nothing: it is given the options. */
+/** Several processes with one listening socket. Each reads nothing but the module of code: it is given the options. */
 export class Workers implements Serving {
   readonly #count: number
   readonly #logger: FastifyBaseLogger
+  readonly #code: Code
   readonly #members = new Set<Member>()
   #config: Config
   #ports: Ports = { public: 0, plaintext: null }
@@ -41,18 +44,19 @@ export class Workers implements Serving {
   #ended = 0
   #closing = false
 
-  private constructor(config: Config, count: number, logger: FastifyBaseLogger) {
+  private constructor(config: Config, count: number, logger: FastifyBaseLogger, code: Code) {
     this.#config = config
+    this.#code = code
     this.#count = count
     this.#logger = logger
   }
 
   /** @throws what the rooms refuse to boot with, and what the sockets say */
-  static async open(config: Config, count: number, logger: FastifyBaseLogger): Promise<Workers> {
+  static async open(config: Config, count: number, logger: FastifyBaseLogger, code: Code): Promise<Workers> {
     const exec = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? 'worker.ts' : 'worker.js', import.meta.url))
     // Metrics have numbers that JSON has not.
     cluster.setupPrimary({ exec, args: [], serialization: 'advanced' })
-    const workers = new Workers(config, count, logger)
+    const workers = new Workers(config, count, logger, code)
     try {
       await Promise.all(Array.from({ length: count }, () => workers.#start()))
     } catch (error) {
@@ -87,7 +91,8 @@ export class Workers implements Serving {
 
   /** All or none: what one worker cannot boot with, none answers by. */
   async replace(next: Config): Promise<void> {
-    const prepared = await Promise.allSettled(this.#each('prepare', next, MADE_READY))
+    const reading = carried(next, this.#code.extension.options)
+    const prepared = await Promise.allSettled(this.#each('prepare', reading, MADE_READY))
     const failed = prepared.find((one) => one.status === 'rejected')
     if (failed !== undefined) {
       await Promise.allSettled(this.#each('discard', null, ASKED))
@@ -144,11 +149,13 @@ export class Workers implements Serving {
     })
     worker.once('exit', (code, signal) => this.#leftBy(member, code, signal))
     try {
+      const { extension, module } = this.#code
       let config = this.#config
-      this.#ports = await this.#call(member, 'open', config, MADE_READY)
+      const start = { reading: carried(config, extension.options), ...(module === undefined ? {} : { module }) }
+      this.#ports = await this.#call(member, 'open', start, MADE_READY)
       while (config !== this.#config) {
         config = this.#config
-        await this.#call(member, 'prepare', config, MADE_READY)
+        await this.#call(member, 'prepare', carried(config, extension.options), MADE_READY)
         await this.#call(member, 'proceed', null, MADE_READY)
       }
     } catch (error) {

@@ -52,8 +52,8 @@ describe('options of code', () => {
     const options = { auth: { apiKeys: { find: 'keys', cachefor: 5 } } } as unknown as Extension['options']
     expect(await faults(start({ file, extend: { options } }))).toEqual([
       'gateway.yaml limits',
-      'extend.options auth.apiKeys.cachefor',
-      'extend.options auth.apiKeys.find',
+      'extend options.auth.apiKeys.cachefor',
+      'extend options.auth.apiKeys.find',
     ])
   })
 
@@ -69,7 +69,7 @@ describe('options of code', () => {
         'gateway.yaml audit.logger',
         'gateway.yaml auth.apiKeys.find',
         'gateway.yaml auth.revocation.redis',
-        'extend.options auth.jwt.keySets',
+        'extend options.auth.jwt.keySets',
       ]),
     )
   })
@@ -209,7 +209,9 @@ it('a logger of code takes the lines', async () => {
 
 it('code that cannot go to workers is refused', async () => {
   const { file } = writeConfig(configFor(1))
-  await expect(start({ file, workers: 2, extend: {} })).rejects.toThrow(/cannot go to workers/)
+  await expect(start({ file, workers: 2, extend: {} })).rejects.toThrow(
+    /cannot go to workers: make `extend` the path of a module/,
+  )
 })
 
 describe('a stolen token that was revoked, presented after a reload', () => {
