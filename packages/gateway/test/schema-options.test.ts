@@ -1,25 +1,8 @@
 import { patched } from '@portcullis/testing/patch'
-import type { Mistake } from '@portcullis/kernel'
-import Fastify from 'fastify'
 import { describe, expect, it } from 'vitest'
-import gateway, { type GatewayOptions } from '../src/index.ts'
+import { boot } from './boot.ts'
 import { document } from './openapi.ts'
 import { optionsFor } from './stage.ts'
-
-async function boot(options: object): Promise<readonly Mistake[]> {
-  const app = Fastify()
-  try {
-    await app.register(gateway, options as GatewayOptions)
-    await app.ready()
-    return []
-  } catch (error) {
-    const { mistakes } = error as { mistakes?: readonly Mistake[] }
-    if (mistakes === undefined) throw error
-    return mistakes
-  } finally {
-    await app.close()
-  }
-}
 
 const orders = { match: { method: 'POST', path: '/orders' }, upstream: 'user-service' } as const
 

@@ -1,12 +1,13 @@
-import { type Contents, essenceOf, type Notes, type Responses } from './described.ts'
+import type { Contents, Notes, Responses } from './described.ts'
+import { essenceOf } from './media-types.ts'
 import { readFields } from './parameters.ts'
 import { isObject, objectAt, type Place, within } from './pointer.ts'
 
-/** Reads what is said of bodies, by media type. */
-export function readContents(holder: Place, notes: Notes): Contents {
+/** Reads what is said of bodies, by media type. @param answers whether they are those of answers */
+export function readContents(holder: Place, notes: Notes, answers = false): Contents {
   const content = within(holder, 'content').value
   const types = isObject(content) ? Object.keys(content) : []
-  return new Map(types.map((type) => [essenceOf(type), notes.content(type, within(holder, 'content', type))]))
+  return new Map(types.map((type) => [essenceOf(type), notes.content(type, within(holder, 'content', type), answers)]))
 }
 
 /** Reads what is said of answers, by status. */
@@ -20,7 +21,9 @@ export function readResponses(holder: Place, notes: Notes): Responses {
         const found = objectAt(within(holder, status))
         if (found !== null) {
           const { place } = found
-          return [[status.toLowerCase(), { contents: readContents(place, notes), fields: readFields(place, notes) }]]
+          return [
+            [status.toLowerCase(), { contents: readContents(place, notes, true), fields: readFields(place, notes) }],
+          ]
         }
         notes.remove(within(holder, status), 'response-malformed', 'leads nowhere in the document; mend it')
         return []

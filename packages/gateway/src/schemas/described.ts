@@ -1,6 +1,9 @@
 import type { Finding } from '@portcullis/kernel'
+import { saysNothing } from './bytes.ts'
 import { inspectSchema } from './inspect.ts'
+import { essenceOf, isJson } from './media-types.ts'
 import { spellingOf } from './parameters.ts'
+import { type PartTerms, readParts } from './parts.ts'
 import { followed, inOptions, isObject, membersOf, type Place, wholeOf, within } from './pointer.ts'
 import { isObjectOnly, OF_OBJECTS, type Spelling, textFault } from './spellings.ts'
 
@@ -17,10 +20,12 @@ export type Texts =
 /** What is said of a body of one media type. Null: nothing. */
 export interface Content {
   /** How it is read; `unread`: it passes as it is. */
-  readonly kind: 'json' | 'form' | 'unread'
+  readonly kind: 'json' | 'form' | 'parts' | 'unread'
   readonly place: Place | null
   /** Of a form: how its members are written. */
   readonly spellings?: Readonly<Record<string, Spelling>>
+  /** Of a form with parts: how they are written. */
+  readonly parts?: ReadonlyMap<string, PartTerms>
 }
 
 /** Bodies by media type, in lower case and without parameters. None: there is no body. */
@@ -41,16 +46,11 @@ export interface Described {
   readonly responses: Responses | null
 }
 
-/** RFC 6839 §3.1 */
-export const isJson = (essence: string): boolean => essence === 'application/json' || essence.endsWith('+json')
-
-/** A media type without its parameters. */
-export const essenceOf = (type: string): string => (type.split(';', 1)[0] as string).trim().toLowerCase()
-
 /** What is wrong with descriptions. Schemas that many refer to are told of once. */
 export class Notes {
   readonly findings: Finding[] = []
   readonly #seen = new Set<string>()
+  readonly #told = new Set<string>()
   readonly #looks: boolean
 
   /** @param looks whether schemas are looked through: once is enough */
@@ -58,8 +58,12 @@ export class Notes {
     this.#looks = looks
   }
 
+  /** Once: many may refer to what is told of. */
   tell(place: Place, rule: string, message: string, fix: Finding['fix']): void {
-    this.findings.push({ at: inOptions(place), rule, message, fix })
+    const at = inOptions(place)
+    if (this.#told.has(`${rule} ${at}`)) return
+    this.#told.add(`${rule} ${at}`)
+    this.findings.push({ at, rule, message, fix })
   }
 
   remove(place: Place, rule: string, message: string): void {
@@ -89,8 +93,12 @@ export class Notes {
     this.findings.push({ at, rule: 'parameter-untold', message: `${fault}; write type: '${type}'`, fix: [fix] })
   }
 
-  /** Decides how a body of a media type is read. @param holder what is said of it */
-  content(type: string, holder: Place): Content {
+  /**
+   * Decides how a body of a media type is read.
+   * @param holder what is said of it
+   * @param answers whether it is that of an answer, of which forms are not read
+   */
+  content(type: string, holder: Place, answers = false): Content {
     const essence = essenceOf(type)
     const place = within(holder, 'schema')
     if (place.value === undefined) return { kind: isJson(essence) ? 'json' : 'unread', place: null }
@@ -98,18 +106,27 @@ export class Notes {
       this.schema(place)
       return { kind: 'json', place }
     }
-    if (essence === 'application/x-www-form-urlencoded') {
+    if (essence === 'application/x-www-form-urlencoded' && !answers) {
       this.schema(place)
       return { kind: 'form', place, spellings: this.#formSpellings(place, holder) }
     }
-    if (!saysNothing(place)) {
-      const message =
-        essence === 'multipart/form-data'
-          ? 'asks something of forms with files, which are not held to be read here: they stream; remove it'
-          : `asks something of ${essence}, which is not read here; remove it: such bodies pass as they are`
-      this.remove(place, 'media-type-unread', message)
-    }
+    if (saysNothing(place)) return { kind: 'unread', place: null }
+    if (essence === 'multipart/form-data' && !answers) return this.#parts(place, holder)
+    const message = `asks something of ${essence}, which is not read here; remove it: such bodies pass as they are`
+    this.remove(place, 'media-type-unread', message)
     return { kind: 'unread', place: null }
+  }
+
+  #parts(place: Place, holder: Place): Content {
+    const before = this.findings.length
+    this.schema(place)
+    if (this.findings.length > before) return { kind: 'unread', place: null }
+    if (!isObjectOnly(place)) {
+      const message = "is of a form, which is an object; write type: 'object'"
+      const fix = { op: 'add', path: `${inOptions(followed(place) ?? place)}/type`, value: 'object' } as const
+      this.tell(place, 'form-untold', message, [fix])
+    }
+    return { kind: 'parts', place, parts: readParts(place, holder, this) }
   }
 
   /** How the members of a form are written: as `encoding` says, else as those of a query (OpenAPI 3.1 §4.8.15). */
@@ -126,33 +143,6 @@ export class Notes {
     })
     return Object.fromEntries(members)
   }
-}
-
-/** Words that ask nothing which bytes could break. */
-const OF_BYTES: ReadonlySet<string> = new Set([
-  'title',
-  'description',
-  'example',
-  'examples',
-  'contentMediaType',
-  'contentEncoding',
-])
-
-/** Whether a schema says no more of a body than that it is bytes or text. */
-function saysNothing(place: Place): boolean {
-  const target = followed(place)
-  const schema = target === null ? undefined : target.value
-  if (schema === true) return true
-  return (
-    isObject(schema) &&
-    Object.entries(schema).every(
-      ([word, value]) =>
-        OF_BYTES.has(word) ||
-        word.startsWith('x-') ||
-        (word === 'type' && value === 'string') ||
-        (word === 'format' && value === 'binary'),
-    )
-  )
 }
 
 /** A route's own schemas, as a Fastify route writes them. */

@@ -5,6 +5,8 @@ import type { Content, Described, Texts } from './described.ts'
 import { type Fault, faultOf, type MessagePart } from './faults.ts'
 import { readJson } from './json.ts'
 import { lowerCased } from './header-schema.ts'
+import { boundaryOf } from './multipart.ts'
+import { PartsReader } from './parts-reader.ts'
 import { membersOf, type Place, placeIn } from './pointer.ts'
 import { compileTexts, type TextReader } from './spellings.ts'
 import { type Named, readQuery, readTexts, WITH_COMMAS } from './texts.ts'
@@ -21,8 +23,8 @@ export interface TextParts {
 /** How a body of one media type is taken. */
 export interface Taking {
   readonly kind: Content['kind']
-  /** What its bytes say, or why they may not pass. */
-  read(bytes: Buffer): { readonly value: unknown } | Fault
+  /** What its bytes say, or why they may not pass. @param contentType of them */
+  read(bytes: Buffer, contentType: string | undefined): { readonly value: unknown } | Fault
 }
 
 /** What requests of one route are held to. */
@@ -158,13 +160,18 @@ function compileBody({ required, contents }: NonNullable<Described['body']>, com
       if (contentType === undefined) return null
       const found = takings.get((ESSENCE.exec(contentType)?.[1] ?? '').toLowerCase())
       if (found === undefined || found.kind === 'unread') return found ?? null
+      if (found.kind === 'parts') return boundaryOf(contentType) === null ? null : found
       return TYPE.test(contentType) ? found : null
     },
   }
 }
 
-function compileTaking({ kind, place, spellings = {} }: Content, compiler: Compiler): Taking {
+function compileTaking({ kind, place, spellings = {}, parts }: Content, compiler: Compiler): Taking {
   const judge = place === null ? null : compiler.compile(place)
+  if (parts !== undefined && judge !== null) {
+    const reader = new PartsReader(parts, judge)
+    return { kind, read: (bytes, contentType) => reader.read(bytes, contentType) }
+  }
   const admitted = (value: unknown, { length }: Buffer): { value: unknown } | Fault =>
     judge === null || judge.admits(value, length) ? { value } : faultOf('body', judge)
   if (kind === 'form') {

@@ -130,7 +130,7 @@ export function parseBody(request: FastifyRequest, payload: RequestPayload, done
     one.bytes = bytes
     one.fault = refusal
     if (refusal !== null || bytes.length === 0) return done(null, undefined)
-    const read = one.taking.read(bytes)
+    const read = one.taking.read(bytes, request.headers['content-type'])
     if ('value' in read) return done(null, read.value)
     one.fault = read
     done(null, undefined)

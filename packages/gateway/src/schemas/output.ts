@@ -1,8 +1,9 @@
 import type { Compiler } from './compiler.ts'
-import { type Contents, essenceOf, isJson, type Responses } from './described.ts'
+import type { Contents, Responses } from './described.ts'
 import { type Fault, faultOf } from './faults.ts'
 import { compilePart, judgeFields, type TextsJudge } from './input.ts'
 import { readJson } from './json.ts'
+import { essenceOf, isJson } from './media-types.ts'
 
 /** What becomes of an answer that the schemas do not admit. */
 export type Strictness = 'report' | 'refuse'

@@ -64,7 +64,7 @@ export function typesOf(place: Place, depth = 0): ReadonlySet<string> | null {
 const typeOf = (value: unknown): string => (value === null ? 'null' : Array.isArray(value) ? 'array' : typeof value)
 
 /** Where the schema of a list's items stands, if it has one. */
-function itemsOf(place: Place): Place | null {
+export function itemsOf(place: Place): Place | null {
   const here = followed(place)
   const schema = here === null ? undefined : here.value
   return here !== null && isObject(schema) && isObject(schema['items']) ? within(here, 'items') : null
