@@ -1,4 +1,4 @@
-import { Readable, Transform, type TransformCallback } from 'node:stream'
+import { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 
 /** Why a request's body was not forwarded to its end. */
@@ -11,28 +11,43 @@ export class UploadError extends Error {
   }
 }
 
-/** A request's body on its way to a service: counted, never kept. */
-export class Upload extends Transform {
+/** A request's body on its way to a service: counted, never kept, as slow as the service. */
+export class Upload extends Readable {
+  readonly #source: Readable
   readonly #limit: number
   #seen = 0
-  /** When a piece was last let through, in monotonic milliseconds. */
+  /** When the service last took something, or there was something to take again, in monotonic milliseconds. */
   movedAt = 0
 
   /** @param limit bytes. */
   constructor(source: Readable, limit: number) {
     super()
+    this.#source = source
     this.#limit = limit
     // Whoever forwards this listens only as long as it forwards.
     this.on('error', () => {})
     source.on('error', () => this.destroy(new UploadError(false)))
-    source.pipe(this)
+    source.on('end', () => this.push(null))
+    source.on('data', this.#take)
   }
 
-  override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
-    this.movedAt = performance.now()
+  readonly #take = (piece: Buffer | string): void => {
+    const chunk = typeof piece === 'string' ? Buffer.from(piece) : piece
     this.#seen += chunk.length
-    if (this.#seen > this.#limit) done(new UploadError(true))
-    else done(null, chunk)
+    if (this.#seen > this.#limit) return void this.destroy(new UploadError(true))
+    if (this.readableLength === 0) this.movedAt = performance.now()
+    if (!this.push(chunk)) this.#source.pause()
+  }
+
+  override _read(): void {
+    this.movedAt = performance.now()
+    this.#source.resume()
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#source.off('data', this.#take)
+    this.#source.pause()
+    done(error)
   }
 }
 
