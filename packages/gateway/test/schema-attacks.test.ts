@@ -258,6 +258,22 @@ describe('what is decided', () => {
     )
   })
 
+  it('of lengths is what Ajv decides, which counts the characters of every text', () => {
+    const bound = fc.integer({ min: 0, max: 6 })
+    const units = fc.constantFrom('a', '\xe9', '\ud83d\ude00', '\ud83d', '\ude00')
+    fc.assert(
+      fc.property(fc.array(units, { maxLength: 7 }), bound, bound, (text, minLength, maxLength) => {
+        const schema = { minLength, maxLength }
+        const { validate: ours } = new Compiler('request').compile(wholeOf(schema, ''))
+        const theirs = new Ajv2020({ strict: false }).compile(schema)
+        expect(ours(text.join(''))).toBe(theirs(text.join('')))
+        const words = (errors: typeof ours.errors) => errors?.map(({ message, keyword }) => [keyword, message])
+        if (minLength <= maxLength) expect(words(ours.errors)).toEqual(words(theirs.errors))
+      }),
+      { numRuns: 300 },
+    )
+  })
+
   it('of lists without duplicates does not fall for names of methods', () => {
     const { validate } = new Compiler('request').compile(wholeOf({ uniqueItems: true }, ''))
     expect(validate([{}, { valueOf: 1 }])).toBe(true)

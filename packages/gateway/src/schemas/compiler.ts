@@ -3,6 +3,7 @@ import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.
 import { compileOneByOne } from './chains.ts'
 import { COUNTED, Effort } from './effort.ts'
 import { addKnownFormats } from './formats.ts'
+import { addLengths } from './lengths.ts'
 import { followed, isObject, membersOf, type Place, placeIn } from './pointer.ts'
 import { type Keywords, walk } from './walk.ts'
 
@@ -73,6 +74,7 @@ export class Compiler {
     })
     this.#effort = new Effort(this.#ajv)
     addKnownFormats(this.#ajv)
+    addLengths(this.#ajv)
     // Ajv's own compares each with each: 100,000 objects in a list would take minutes.
     this.#ajv.removeKeyword('uniqueItems')
     this.#ajv.addKeyword({
