@@ -1,7 +1,7 @@
 import { decorating, order } from './order.ts'
 import { isRefusal, type Refusal } from './refusal.ts'
 import { stateOf, type Registration, type State } from './state.ts'
-import { isThenable, type Phase, type Step, type Steps } from './steps.ts'
+import { isThenable, type Phase, type Step, type Steps, type Watch } from './steps.ts'
 import { emit } from './events.ts'
 import { gate } from './gate.ts'
 
@@ -23,6 +23,8 @@ export interface Chain {
   readonly preHandler: readonly Step[] | null
   readonly onSend: readonly OnSend[] | null
   readonly close: readonly Close[] | null
+  /** What looks after requests that stay; whoever only reports ends nothing. */
+  readonly watch: readonly Watch[]
   /** This chain with the CORS steps of other routes: what preflights for them run. Filled when first asked. */
   readonly preflights: Map<Chain, Chain>
 }
@@ -68,6 +70,9 @@ export function buildChain(state: State, links: ReadonlyMap<string, Link>): Chai
     preHandler: phase('preHandler'),
     onSend: phase('onSend'),
     close: phase('close'),
+    watch: [...links.values()].flatMap(({ steps, policy }) =>
+      steps.watch === undefined || policy['reportOnly'] === true ? [] : [steps.watch.bind(steps)],
+    ),
     preflights: new Map(),
   })
 }

@@ -10,6 +10,12 @@ export type Verdict = undefined | void | Refusal | FastifyReply
 /** A step: synchronous unless it has to wait for something. */
 export type Step = (request: FastifyRequest, reply: FastifyReply) => Verdict | Promise<Verdict>
 
+/**
+ * Looks after whether a room would still admit a request, and calls back when it would not: at once, where it knows so already.
+ * @returns a function that stops; undefined: what was decided on this request stays as it is
+ */
+export type Watch = (request: FastifyRequest, ended: () => void) => (() => void) | undefined
+
 /** What `compile` returns for one distinct policy: at most one step per phase; absent phases cost nothing. */
 export interface Steps {
   onRequest?: Step
@@ -23,6 +29,8 @@ export interface Steps {
   preHandler?: Step
   /** Sees strings, buffers and streams. May return a replacement payload or a refusal. Never call `reply.send` here. */
   onSend?: (request: FastifyRequest, reply: FastifyReply, payload: unknown) => unknown
+  /** For requests that stay under way long after they were admitted: `watchAdmission` calls it, and nothing else does. */
+  watch?: Watch
   /** What `describeSecurity` tells of the room here, beside the policy: plain data, no secrets. */
   describe?: Readonly<Record<string, unknown>>
   /** Runs when the connection's response is over; `aborted` is true if the client left before the last byte. */
