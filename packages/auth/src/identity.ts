@@ -39,6 +39,8 @@ export interface Strategy {
   find(fields: Fields, security?: RequestSecurity): string | null
   /** Synchronous unless it has to ask somebody. */
   verify(credential: string, security?: RequestSecurity): Outcome | Promise<Outcome>
+  /** Tells what becomes of a credential that was admitted; absent: nothing that is known here. @returns a function that stops */
+  watch?(credential: string, identity: SecurityIdentity, told: (outcome: Outcome) => void): () => void
 }
 
 /** Header fields as Node gives them. */

@@ -14,6 +14,7 @@ import { metadataOf, metadataPath, metadataUrl } from './answers/resource-metada
 import { type AuthRoute, routeSchema } from './access/route-options.ts'
 import { standIn } from './stand-in.ts'
 import { openStrategies } from './strategies.ts'
+import { watched } from './watched.ts'
 
 const plugin: FastifyPluginAsync<AuthOptions> = defineRoom<AuthOptions, AuthRoute>({
   concern: 'auth',
@@ -51,9 +52,10 @@ const plugin: FastifyPluginAsync<AuthOptions> = defineRoom<AuthOptions, AuthRout
         const challenges = { realm, header: apiKeys?.header ?? '', cookie: session?.cookie, resourceMetadata: metadata }
         const gate = compileGate({ strategies, anyOf, scopes, roles, stepUp, admission, clock, ...challenges })
         const onRequest = (request: FastifyRequest, reply: FastifyReply) => readable(pass(gate, request), reply)
-        if (owner === undefined) return { onRequest }
+        const watch = (request: FastifyRequest, ended: () => void) => watched(gate, request, ended)
+        if (owner === undefined) return { onRequest, watch }
         const compare = compileOwnership(owner, manyIssuers, lookUp('owner'))
-        return { onRequest, preHandler: (request) => own(gate, compare, request) }
+        return { onRequest, watch, preHandler: (request) => own(gate, compare, request) }
       },
       ready(routes) {
         const names = new Set(routes.filter(({ declared }) => !declared).map(({ method, url }) => `${method} ${url}`))

@@ -16,6 +16,8 @@ export interface Gate {
   find(fields: Fields, rawHeaders: readonly string[], security?: RequestSecurity): Presented | Refusal
   /** The refusal of a credential that did not verify. */
   refuse(scheme: Scheme, fault: Fault): Refusal
+  /** The refusal of an identity without the scopes or roles, or undefined. */
+  lacking(identity: SecurityIdentity): Refusal | undefined
   /** The refusal of an identity, or undefined if it may go on. */
   judge(identity: SecurityIdentity): Refusal | undefined
 }
@@ -51,8 +53,16 @@ export function compileGate(parts: GateParts): Gate {
     parts,
   )
 
+  function lacking(identity: SecurityIdentity): Refusal | undefined {
+    for (const scope of scopes) if (!identity.scopes.includes(scope)) return refusals.lacksScope(identity, scopes)
+    if (roles !== undefined && !roles.some((role) => identity.roles?.includes(role) === true))
+      return refusals.lacksRole(identity, roles)
+    return undefined
+  }
+
   return {
     refusals,
+    lacking,
 
     find(fields, rawHeaders, security) {
       let found: Presented | null = null
@@ -72,9 +82,8 @@ export function compileGate(parts: GateParts): Gate {
     judge(identity) {
       if (admission === 'not-found') return undefined
       if (admission === 'undeclared') return refusals.closed(identity)
-      for (const scope of scopes) if (!identity.scopes.includes(scope)) return refusals.lacksScope(identity, scopes)
-      if (roles !== undefined && !roles.some((role) => identity.roles?.includes(role) === true))
-        return refusals.lacksRole(identity, roles)
+      const lacks = lacking(identity)
+      if (lacks !== undefined) return lacks
       if (stepUp !== undefined && !isStrong(identity, stepUp, clock() / 1000)) return refusals.stepUp(identity, stepUp)
       return undefined
     },

@@ -1,6 +1,7 @@
 import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
 import type { FastifyInstance } from 'fastify'
+import { systemClock } from './clock.ts'
 import { basicStrategy } from './clients/basic.ts'
 import { clientCertificateStrategy } from './clients/certificate.ts'
 import type { Scheme, Strategy } from './identity.ts'
@@ -12,6 +13,7 @@ import { openApiKeys } from './api-keys/open.ts'
 import { claimPath } from './jwt/claims.ts'
 import { openJwt } from './jwt/open.ts'
 import type { AuthOptions } from './options.ts'
+import { AskedAgain } from './remote/asked-again.ts'
 import { fetchRemote } from './remote/json.ts'
 import { openRevoking } from './revocation/revoke.ts'
 import { SESSION_COOKIE, sessionStrategy } from './clients/session.ts'
@@ -40,6 +42,8 @@ export async function openStrategies(
 ): Promise<Strategy[]> {
   const { jwt, introspection, revocation, apiKeys, basic, clientCertificate, session } = options
   const strategies: Strategy[] = []
+  const askedAgain = new AskedAgain(systemClock(now))
+  app.addHook('onClose', async () => askedAgain.close())
   if (jwt !== undefined) {
     const revocations = revocation === undefined ? undefined : await openRevoking(revocation, app, now)
     const tokens = await openJwt(jwt, app, revocations)
@@ -50,15 +54,16 @@ export async function openStrategies(
     const agent = new URL(introspection.endpoint).protocol === 'https:' ? new HttpsAgent(kept) : new HttpAgent(kept)
     app.addHook('onClose', async () => agent.destroy())
     const parts = introspectionParts(introspection, now, lookUp('introspection'))
-    const tokens = introspectionStrategy({ ...parts, agent })
+    const tokens = askedAgain.watching(introspectionStrategy({ ...parts, agent }))
     strategies.push(jwt === undefined ? tokens : only(tokens, (token) => !isJwtShaped(token)))
   }
-  if (apiKeys !== undefined) strategies.push(openApiKeys(apiKeys, app, now, lookUp('apiKeys.find')))
+  if (apiKeys !== undefined)
+    strategies.push(askedAgain.watching(openApiKeys(apiKeys, app, now, lookUp('apiKeys.find'))))
   if (basic !== undefined) strategies.push(basicStrategy({ verify: basic.verify, ...lookUp('basic.verify') }))
   if (clientCertificate !== undefined) strategies.push(clientCertificateStrategy(clientCertificate))
   if (session !== undefined) {
     const { find, cookie = SESSION_COOKIE } = session
-    strategies.push(sessionStrategy({ find, cookie, now, ...lookUp('session.find') }))
+    strategies.push(askedAgain.watching(sessionStrategy({ find, cookie, now, ...lookUp('session.find') })))
   }
   return strategies
 }

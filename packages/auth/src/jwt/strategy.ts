@@ -14,6 +14,8 @@ export interface RevocationList {
   /** Seconds after `iat` for which a revocation is certain to be remembered: older tokens are refused. */
   readonly maxTokenAge: number
   covers(subject: string, claims: Readonly<Record<string, unknown>>): boolean
+  /** Calls back when it comes to cover them, at once where it does already. @returns a function that stops */
+  watch(subject: string, claims: Readonly<Record<string, unknown>>, revoked: () => void): () => void
 }
 
 /** What the JWT strategy is made of. */
@@ -112,5 +114,12 @@ export function jwtStrategy({ rules, sources, cacheSize, revocations, clock }: J
     return outcome
   }
 
-  return { scheme: 'jwt', find: (fields) => credentialsOf(fields, 'bearer'), verify }
+  const find: Strategy['find'] = (fields) => credentialsOf(fields, 'bearer')
+  if (revocations === undefined) return { scheme: 'jwt', find, verify }
+  return {
+    scheme: 'jwt',
+    find,
+    verify,
+    watch: (_token, { subject, claims }, told) => revocations.watch(subject, claims, () => told('revoked')),
+  }
 }

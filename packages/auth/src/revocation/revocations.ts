@@ -19,6 +19,8 @@ const SWEEP = 60
 export class Revocations {
   version = 0
   readonly #held = new Map<string, Revocation>()
+  /** Who is told of a revocation, by what it is of: however many are, others cost nothing. */
+  readonly #watching = new Map<string, Set<() => void>>()
   #swept = 0
   #longest = 0
 
@@ -40,7 +42,19 @@ export class Revocations {
     if (merged === known) return
     this.#held.set(key, merged)
     this.version++
+    for (const act of this.#watching.get(key) ?? []) act()
     if (now - this.#swept >= SWEEP) this.#sweep(now)
+  }
+
+  /** Calls back whenever that token or subject is revoked. @returns a function that stops */
+  watch(kind: Revocation['kind'], issuer: string, id: string, act: () => void): () => void {
+    const key = keyOf(kind, issuer, id)
+    const acts = this.#watching.get(key) ?? new Set()
+    this.#watching.set(key, acts.add(act))
+    return () => {
+      acts.delete(act)
+      if (acts.size === 0 && this.#watching.get(key) === acts) this.#watching.delete(key)
+    }
   }
 
   /** All that is not over. */

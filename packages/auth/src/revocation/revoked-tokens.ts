@@ -42,6 +42,19 @@ export class RevokedTokens implements RevocationList {
     return all?.kind === 'subject' && (iat as number) < all.before
   }
 
+  watch(subject: string, claims: Readonly<Record<string, unknown>>, revoked: () => void): () => void {
+    const { iss, jti } = claims as { readonly iss: string; readonly jti?: string }
+    const look = (): void => {
+      if (this.covers(subject, claims)) revoked()
+    }
+    const stops = [this.#memory.watch('subject', iss, subject, look)]
+    if (jti !== undefined) stops.push(this.#memory.watch('token', iss, jti, look))
+    look()
+    return () => {
+      for (const stop of stops) stop()
+    }
+  }
+
   /** All that is not over. */
   all(): readonly Revocation[] {
     return this.#memory.all(this.#now())
