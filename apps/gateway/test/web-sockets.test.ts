@@ -1,26 +1,7 @@
-import { createHash } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
-import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { configFor, start, startService, writeConfig } from './stage.ts'
-
-/** A service that says `heard` to whatever it hears, over WebSockets. */
-async function startChat(): Promise<number> {
-  const { server, port } = await startService()
-  server.on('upgrade', (request, socket) => {
-    const accept = createHash('sha1')
-      .update(`${request.headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
-      .digest('base64')
-    socket.on('error', () => {})
-    socket.write(
-      `HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-accept: ${accept}\r\n\r\n`,
-    )
-    socket.on('data', (frame: Buffer) =>
-      ((frame[0] as number) & 0x0f) === 8 ? socket.end() : socket.write(Buffer.from('\x81\x05heard', 'latin1')),
-    )
-    onTestFinished(() => void socket.destroy())
-  })
-  return port
-}
+import { describe, expect, it, vi } from 'vitest'
+import { open, startChat } from './chat.ts'
+import { configFor, start, writeConfig } from './stage.ts'
 
 async function stage(deadline: number) {
   const port = await startChat()
@@ -29,26 +10,6 @@ async function stage(deadline: number) {
     .replace('deadline: 5', `deadline: ${deadline}`)
   const { file } = writeConfig(text)
   return start(file)
-}
-
-interface Client {
-  readonly hears: () => Promise<string>
-  readonly closed: Promise<number>
-}
-
-async function open(port: number): Promise<Client> {
-  const socket = new WebSocket(`ws://127.0.0.1:${port}/a`)
-  const next = (event: 'open' | 'close' | 'message'): Promise<Event> =>
-    new Promise((resolve) => socket.addEventListener(event, resolve, { once: true }))
-  const closed = next('close').then((event) => (event as CloseEvent).code)
-  onTestFinished(() => socket.close())
-  await next('open')
-  const hears = async (): Promise<string> => {
-    const heard = next('message')
-    socket.send('?')
-    return String(((await Promise.race([heard, closed.then((code) => ({ data: code }))])) as MessageEvent).data)
-  }
-  return { hears, closed }
 }
 
 describe('a WebSocket', () => {

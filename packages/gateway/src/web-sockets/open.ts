@@ -11,6 +11,7 @@ import type { RoutePolicy } from '../policy.ts'
 import type { Target } from '../upstreams/target.ts'
 import type { Upstream } from '../upstreams/upstream.ts'
 import { faultOfHandshake, mayOpen } from './handshake.ts'
+import { endWithAdmission } from './admission.ts'
 import { Tunnel, type TunnelTerms } from './tunnel.ts'
 import type { Upgrade } from './upgrade.ts'
 
@@ -206,7 +207,9 @@ class Opening {
     if (early.length > 0) socket.unshift(early)
     if (head.length > 0) upstreamSocket.unshift(head)
     const now = (): number => performance.now()
+    let stopWatching = (): void => {}
     const tunnel = new Tunnel(socket, upstreamSocket, this.#policy, now, (why) => {
+      stopWatching()
       this.#count.ended(tunnel)
       // Whoever waits for the end of the request has waited for this.
       raw.emit('close')
@@ -215,8 +218,7 @@ class Opening {
       emit(this.#request, events['gateway.cut'], { outcome: 'denied', detail })
     })
     this.#count.began(tunnel)
-    const expiry = this.#request.security.identity?.claims['exp']
-    if (typeof expiry === 'number') tunnel.expireIn(Math.max(expiry * 1000 - Date.now(), 0))
+    stopWatching = endWithAdmission(this.#request, tunnel)
   }
 
   #fail(failure: 'upstream' | 'time-out', reason: string): void {

@@ -12,7 +12,7 @@ export interface TunnelTerms {
 }
 
 /** Why a tunnel ended. */
-export type TunnelEnd = 'closed' | 'idle' | 'expired' | 'going-away' | 'client-breach' | 'upstream-breach'
+export type TunnelEnd = 'closed' | 'idle' | 'expired' | 'revoked' | 'going-away' | 'client-breach' | 'upstream-breach'
 
 /** Milliseconds that a side has to answer a Close frame. */
 const LINGER = 1_000
@@ -21,6 +21,7 @@ const LINGER = 1_000
 const CODES: Readonly<Record<Exclude<TunnelEnd, 'closed' | 'client-breach'>, number>> = {
   idle: 1001,
   expired: 3000,
+  revoked: 3000,
   'going-away': 1012,
   'upstream-breach': 1011,
 }
