@@ -192,10 +192,13 @@ describe('a form with parts', () => {
   })
 
   it('of open names has parts that no name hides', async () => {
-    const { app, bodies } = await keeping({ schema: { type: 'object', properties: { role: { enum: ['user'] } } } })
+    const properties = { role: { enum: ['user'] }, a_role: { enum: ['user'] } }
+    const { app, bodies } = await keeping({ schema: { type: 'object', properties } })
     const role = part('role', 'user')
     expect((await post(app, role + part('other', 'x') + END)).statusCode).toBe(200)
-    for (const more of [part('role', 'admin'), part('other', 'x').repeat(2), part('ro le', 'x'), part('r%6fle', 'x')]) {
+    // To PHP `role[x]` is in the place of `role`, and `ro.le` is `ro_le`; to ASP.NET `Role` is `role`.
+    const others = ['role', 'ro le', 'r%6fle', 'role[]', 'role[x]', 'Role', 'ROLE[a]', 'a.role', 'a_Role', 'a.role[0]']
+    for (const more of [...others.map((name) => part(name, 'admin')), part('other', 'x').repeat(2)]) {
       expect([more, (await post(app, role + more + END)).statusCode]).toEqual([more, 400])
     }
     expect(bodies).toHaveLength(1)

@@ -73,8 +73,17 @@ const FIELD = /^([a-z-]+): ([ -~\x80-\xff]+)$/i
 const DISPOSITION = /^form-data; name=(?:"([^"\\]+)"|([\w-]+))(?:; filename=(?:"([^"\\]+)"|([\w.-]+)))?$/
 /** Names that are read as they are: no space or non-ASCII letter, and no `%22`, which some decode. */
 const NAME = new RegExp(`^[\\w.[\\]$@:-]{1,${LONGEST_NAME}}$`)
-/** Some decode, some cut at `;`, all but the careless take the path off. */
-const OF_FILES = /%[0-9a-f]{2}|[/;]|^\.+$|^\s|\s$/i
+/** Some decode `%` or `&#`, some cut at `;`, at a path or at a line of Unicode, some take spaces off. */
+const OF_NO_FILE = /%[0-9a-f]{2}|&#|[/;\p{Cc}\p{Zl}\p{Zp}]|^\s|\s$/iu
+
+/** A name of which something is left to all: else it is no file to some. `&shy` is what `&shy;` is. */
+function isFileName(written: string): boolean {
+  const bytes = Buffer.from(written, 'latin1')
+  if (!isUtf8(bytes)) return false
+  const name = bytes.toString('utf8')
+  return !OF_NO_FILE.test(name) && /[\p{L}\p{N}]/u.test(name.replaceAll(/&[a-z]+/gi, ''))
+}
+
 const TYPE = /^([\w!#$&^.+-]+\/[\w!#$&^.+*-]+)(?:; ?charset=(?:utf-8|"utf-8"))?$/i
 /** Encodings that are none. RFC 7578 §4.7 knows no others. */
 const AS_IT_IS: ReadonlySet<string> = new Set(['binary', '8bit'])
@@ -97,8 +106,7 @@ function readPart(head: string, bytes: Buffer): Part | FormFault {
   const [name = '', filename] = [quoted ?? bare, quotedFile ?? bareFile]
   if (disposition === null) return 'malformed'
   if (!isPartName(name)) return 'ambiguous'
-  if (filename !== undefined && (OF_FILES.test(filename) || !isUtf8(Buffer.from(filename, 'latin1'))))
-    return 'ambiguous'
+  if (filename !== undefined && !isFileName(filename)) return 'ambiguous'
   const said = take(fields, 'content-type')
   const type = said === undefined ? null : (TYPE.exec(said)?.[1]?.toLowerCase() ?? '')
   // Parts within parts are parts of the whole to some. Bytes without a name are a file to some, a field to others.

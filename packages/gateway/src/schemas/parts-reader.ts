@@ -13,11 +13,13 @@ const refused = (rule: string, asks: string | null = null): Fault => ({ part: 'b
 /** Reads forms with parts. Files are Buffers in what is read; to the schema they are texts of a character each byte. */
 export class PartsReader {
   readonly #terms: ReadonlyMap<string, PartTerms>
+  readonly #known: ReadonlySet<string>
   readonly #texts: ReadonlyMap<string, (text: string) => unknown>
   readonly #judge: Judge
 
   constructor(terms: ReadonlyMap<string, PartTerms>, judge: Judge) {
     this.#terms = terms
+    this.#known = new Set([...terms.keys()].map(folded))
     this.#texts = new Map([...terms].map(([name, { place }]) => [name, compileText(place, 'repeated').read]))
     this.#judge = judge
   }
@@ -30,6 +32,7 @@ export class PartsReader {
     const files: Named = { __proto__: null }
     for (const part of parts) {
       const terms = this.#terms.get(part.name)
+      if (terms === undefined && this.#known.has(folded(part.name))) return refused('ambiguous')
       const reading = this.#valueOf(part, terms)
       if ('rule' in reading) return reading
       const { value, isFile } = reading
@@ -63,6 +66,9 @@ function put(values: Named, name: string, value: unknown, terms: PartTerms | und
   if (terms?.list === true) ((values[name] ??= []) as unknown[]).push(value)
   else values[name] = value
 }
+
+/** A name as careless readers read it: PHP makes a list or an object of what has brackets, and `_` of dots. */
+const folded = (name: string): string => (name.split('[', 1)[0] as string).replaceAll('.', '_').toLowerCase()
 
 /** Whether a part is what its name is of. What says no media type is text (RFC 7578 §4.4). */
 function faultOfKind({ name, file, type }: Part, { kind, types }: PartTerms): Fault | null {
