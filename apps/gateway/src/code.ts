@@ -30,8 +30,9 @@ const CLOSED = 5_000
 export async function loadCode(given: Extension | string | URL | undefined): Promise<Code> {
   if (given === undefined) return NO_CODE
   if (typeof given !== 'string' && !(given instanceof URL)) return codeOf(given, 'extend')
-  const name = typeof given === 'string' ? given : given.protocol === 'file:' ? fileURLToPath(given) : given.href
-  const module = typeof given === 'string' ? pathToFileURL(resolve(given)).href : given.href
+  const isUrl = given instanceof URL || given.startsWith('file:')
+  const { href: module } = isUrl ? new URL(given) : pathToFileURL(resolve(given))
+  const name = isUrl && module.startsWith('file:') ? fileURLToPath(module) : String(given)
   let loaded: { readonly default?: unknown }
   try {
     loaded = (await import(module)) as typeof loaded
