@@ -287,6 +287,24 @@ describe('a mistake in what is said of a form', () => {
     ],
     ['is of no property', { ...property({ type: 'string' }), encoding: { b: {} } }, 'encoding.b', 'encoding-unknown'],
     [
+      'is a property of one of several forms',
+      {
+        schema: {
+          type: 'object',
+          properties: { a: {} },
+          oneOf: [{ properties: { b: { type: 'integer' } } }, { properties: { a: {} } }],
+        },
+      },
+      'schema.oneOf[0]',
+      'part-untold',
+    ],
+    [
+      'is a property of one of several forms, in a part of the whole',
+      { schema: { type: 'object', allOf: [{ anyOf: [{ properties: { b: { type: 'integer' } } }] }] } },
+      'schema.allOf[0].anyOf[0]',
+      'part-untold',
+    ],
+    [
       'is a name that readers read in different ways',
       { schema: { type: 'object', properties: { 'a b': {} } } },
       'schema.properties["a b"]',

@@ -2,7 +2,7 @@ import type { Notes } from './described.ts'
 import { saysOfBytes } from './bytes.ts'
 import { essenceOf, isJson, PLAIN } from './media-types.ts'
 import { isPartName } from './multipart.ts'
-import { followed, inOptions, isObject, membersOf, type Place, within } from './pointer.ts'
+import { followed, inOptions, isObject, membersOf, type Place, token, within } from './pointer.ts'
 import { itemsOf, textFault, typesOf } from './spellings.ts'
 
 /** How the parts of one name are read (OpenAPI 3.1 §4.8.15). */
@@ -46,12 +46,39 @@ export function readParts(place: Place, holder: Place, notes: Notes): ReadonlyMa
     notes.tell(member, 'part-unread', message, [{ op: 'replace', path: at, value }])
     return []
   })
+  tellOfChoices(place, names, notes)
   const { encoding: said } = isObject(holder.value) ? holder.value : {}
   for (const name of isObject(said) ? Object.keys(said) : []) {
     if (names.has(name)) continue
     notes.remove(within(holder, 'encoding', name), 'encoding-unknown', 'is of no property of the form; remove it')
   }
   return new Map(all)
+}
+
+/** Tells of properties that only one of several forms has: what their parts are has to be known before which form it is. */
+function tellOfChoices(place: Place, names: ReadonlySet<string>, notes: Notes): void {
+  const form = followed(place)
+  const schema = form?.value
+  if (form === null || !isObject(schema)) return
+  for (const word of ['oneOf', 'anyOf', 'allOf']) {
+    const { [word]: branches } = schema
+    for (const i of Array.isArray(branches) ? branches.keys() : []) {
+      const branch = within(form, word, i)
+      if (word === 'allOf') {
+        tellOfChoices(branch, names, notes)
+        continue
+      }
+      for (const [name, { value }] of membersOf(branch)) {
+        if (names.has(name)) continue
+        const path = `${inOptions(form)}/properties`
+        const fix = isObject(schema['properties'])
+          ? ({ op: 'add', path: `${path}/${token(name)}`, value } as const)
+          : ({ op: 'add', path, value: { [name]: value } } as const)
+        const message = `has a property '${name}' that the form itself has not, whose parts are not told; write it there too`
+        notes.tell(branch, 'part-untold', message, [fix])
+      }
+    }
+  }
 }
 
 /** The media types that a text lists. */
