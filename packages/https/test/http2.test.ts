@@ -138,8 +138,9 @@ describe('a client that does not keep to HTTP/2', () => {
     expect((await send(session(port), { ':path': '/' })).status).toBe(200)
   })
 
-  it('is cut when it opens and resets without end (CVE-2023-44487)', async () => {
-    const { port } = await listen()
+  it('is heard no more when it opens and resets without end (CVE-2023-44487)', async () => {
+    let requests = 0
+    const { port } = await listen({}, {}, ({ server }) => void server.on('request', () => requests++))
     const open100 = (first: number): Buffer =>
       Buffer.concat(
         Array.from({ length: 100 }, (_, i) => {
@@ -151,9 +152,17 @@ describe('a client that does not keep to HTTP/2', () => {
         }),
       )
     const socket = await rawSession(port, Buffer.concat([PREFACE, SETTINGS]))
-    const over = closed(socket)
+    // GOAWAY, on stream 0; the newest versions of Node close the connection with it, others when it has rested.
+    const over = new Promise((resolve) =>
+      socket.on('data', (chunk: Buffer) => void (chunk.includes('\x07\0\0\0\0\0', 'latin1') && resolve('told'))),
+    )
     for (let i = 0; i < 30; i++) socket.write(open100(1 + 200 * i))
     await over
+    expect(requests).toBeLessThan(2_000)
+    const before = requests
+    socket.write(open100(1 + 200 * 30))
+    await send(session(port), { ':path': '/' })
+    expect(requests).toBe(before + 1)
     expect((await send(session(port), { ':path': '/' })).status).toBe(200)
   })
 })

@@ -4,8 +4,9 @@ import type { IncomingMessage, Server } from 'node:http'
 const MOST = 1_000
 
 /**
- * Whether a request of HTTP/1 has as many fields as the server reads. Newer versions of Node answer 431 to one field
- * more; before 22.23.2 the rest is left out without a word: perhaps what a proxy has appended to speak for the client.
+ * Whether a request of HTTP/1 has as many fields as the server reads. The newest versions of Node answer 431 to one
+ * field more; others (22 before 22.23.2) leave out the rest without a word, perhaps what a proxy has appended to speak for the
+ * client.
  */
 export function isCutOff({ rawHeaders, httpVersionMajor, socket }: IncomingMessage): boolean {
   if (httpVersionMajor !== 1) return false

@@ -23,9 +23,15 @@ const LINGER_MS = 1_000
 /**
  * Ends HTTP/2 sessions without a request: what is counted is requests, not bytes, so that neither PING frames nor a
  * header section that never ends (RFC 9113 §10.5) keep a connection.
+ * @param all takes the sessions that are open
  */
-export function guardSessions(server: EventEmitter | object, { headersTimeout, idleTimeout }: SessionTimeOuts): void {
+export function guardSessions(
+  server: EventEmitter | object,
+  { headersTimeout, idleTimeout }: SessionTimeOuts,
+  all: Set<ServerHttp2Session>,
+): void {
   ;(server as EventEmitter).on('session', (session: ServerHttp2Session) => {
+    all.add(session)
     let open = 0
     const leave = (): void => {
       if (open > 0 || session.destroyed) return
@@ -44,10 +50,34 @@ export function guardSessions(server: EventEmitter | object, { headersTimeout, i
       })
     })
     session.once('close', () => {
+      all.delete(session)
       clearTimeout(beginning)
       clearTimeout(idle)
     })
   })
+}
+
+/**
+ * Gives connections that speak HTTP/1.1 to a server of HTTP/2 the time-outs of the others. Node 22 reads none of its
+ * options for them, lets them rest without end, and looks for late ones a thousand times a second; 22.19, 24.6 and 24.7 add
+ * to a time-out that somebody sets a buffer that is not set, and the sum, NaN, ends the process.
+ */
+export function limitFirstVersion(server: object, times: SessionTimeOuts): void {
+  const { headersTimeout, requestTimeout, idleTimeout } = times
+  const own = server as Partial<FirstVersion>
+  own.headersTimeout = headersTimeout
+  own.requestTimeout = requestTimeout
+  own.connectionsCheckingInterval ??= 1_000
+  own.keepAliveTimeout ??= idleTimeout
+  own.keepAliveTimeoutBuffer ??= 1_000
+}
+
+interface FirstVersion {
+  headersTimeout: number
+  requestTimeout: number
+  connectionsCheckingInterval: number
+  keepAliveTimeout: number
+  keepAliveTimeoutBuffer: number
 }
 
 /**

@@ -1,13 +1,14 @@
 import './ticks.ts'
 import { subscribe } from 'node:diagnostics_channel'
 import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { ServerHttp2Session } from 'node:http2'
 import { Compiler } from './compile.ts'
 import type { Chain } from './chain.ts'
 import { continueLate } from './continue.ts'
 import { rememberFailure } from './defaults.ts'
 import { logChains } from './describe.ts'
 import { answerExpectations, answerOnEveryAddress } from './early.ts'
-import { admitMethods, guardSessions, limitArrival } from './http2-sessions.ts'
+import { admitMethods, guardSessions, limitArrival, limitFirstVersion } from './http2-sessions.ts'
 import { internal } from './internal.ts'
 import { errors } from './kernel-errors.ts'
 import { recordRoutes } from './record.ts'
@@ -82,13 +83,21 @@ function listenCarefully({ root, settings }: State): void {
     done()
   })
   if (http2 === undefined) return
-  guardSessions(root.server, http2)
+  const sessions = new Set<ServerHttp2Session>()
+  guardSessions(root.server, http2, sessions)
+  limitFirstVersion(root.server, http2)
   admitMethods(root.server)
   root.addHook('onRequest', limitArrival(http2))
+  // Node 22 leaves them open when its server closes, and the app would wait for their clients (RFC 9113 §6.8).
+  root.addHook('preClose', (done) => {
+    for (const session of sessions) session.close()
+    done()
+  })
   // For localhost there is a second server.
   root.addHook('onListen', (done) => {
     for (const server of (internal(root, 'fastify.serverBindings') ?? []) as object[]) {
-      guardSessions(server, http2)
+      guardSessions(server, http2, sessions)
+      limitFirstVersion(server, http2)
       admitMethods(server)
     }
     done()

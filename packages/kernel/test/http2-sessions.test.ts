@@ -24,7 +24,7 @@ class Session extends EventEmitter {
 
 function guarded(): Session {
   const server = new EventEmitter()
-  guardSessions(server, TIMES)
+  guardSessions(server, TIMES, new Set())
   const session = new Session()
   server.emit('session', session)
   return session
