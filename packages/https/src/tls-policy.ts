@@ -31,6 +31,8 @@ let groups: string | undefined
 /** Key agreement: hybrid with ML-KEM first, against recordings that are broken later, where OpenSSL (3.5) has it. */
 function groupsOfRuntime(): string {
   if (groups !== undefined) return groups
+  // Asking an older one would leave its error behind, which Node before 22.20 throws at whoever reads a key next.
+  if (Number.parseFloat(process.versions.openssl) < 3.5) return (groups = CURVES)
   const hybrid = `X25519MLKEM768:${CURVES}`
   try {
     createSecureContext({ ecdhCurve: hybrid })
