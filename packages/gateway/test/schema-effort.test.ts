@@ -41,6 +41,19 @@ it('a body of some hundred bytes does not take hours to judge', async () => {
   expect((await post(deep(8))).statusCode).toBe(200)
 })
 
+it('a body whose judging needs a deeper stack than there is counts as too complex', () => {
+  // A hundred schemas of the same value, and then the next level.
+  const steps = Object.fromEntries(
+    Array.from({ length: 100 }, (_, i) => [`s${i}`, { allOf: [{ $ref: `#/s${i + 1}` }] }]),
+  )
+  const whole = { ...steps, s100: { type: 'object', properties: { a: { $ref: '#/s0' } } } }
+  const judge = new Compiler('request').compile(within(wholeOf(whole, ''), 's0'))
+  const nested = (depth: number): unknown => (depth === 0 ? {} : { a: nested(depth - 1) })
+  expect(judge.admits(nested(5), 30)).toBe(true)
+  expect(judge.admits(nested(95), 100_000)).toBe(false)
+  expect(judge.validate.errors).toMatchObject([{ keyword: 'complexity' }])
+})
+
 it('a discriminator chooses one branch, however deep', () => {
   const part = {
     type: 'object',

@@ -17,6 +17,7 @@ const asking = (parameter: object): object => ({
   paths: { '/orders': { post: { parameters: [parameter] } } },
 })
 
+const BODY_POINTER = '#/paths/~1orders/post/requestBody/content/application~1json/schema'
 const BODY = 'openapi.paths["/orders"].post.requestBody.content["application/json"].schema'
 const PARAMETER = 'openapi.paths["/orders"].post.parameters[0]'
 
@@ -108,6 +109,21 @@ describe('a mistake in a document', () => {
       `${PARAMETER}.style`,
       'style-unsupported',
     ],
+    ...[
+      ['a schema that is a part of itself', { allOf: [{ $ref: BODY_POINTER }] }, 'allOf[0].$ref'],
+      ['a choice of itself', { anyOf: [{ type: 'string' }, { $ref: BODY_POINTER }] }, 'anyOf[1].$ref'],
+      ['a schema that is not itself', { not: { $ref: BODY_POINTER } }, 'not.$ref'],
+      [
+        'a schema of kinds that are parts of it',
+        { oneOf: [{ $ref: `${BODY_POINTER}/$defs/cat` }], $defs: { cat: { allOf: [{ $ref: BODY_POINTER }] } } },
+        '$defs.cat.allOf[0].$ref',
+      ],
+    ].map(([what, schema, path]): [string, object, string, string] => [
+      what as string,
+      taking(schema),
+      `${BODY}.${path as string}`,
+      'reference-circular',
+    ]),
     [
       'a style whose signs no path may have',
       asking({ name: 'a', in: 'path', required: true, style: 'matrix', schema: { type: 'string' } }),

@@ -41,7 +41,8 @@ export class Effort {
     try {
       return judge()
     } catch (error) {
-      if (error instanceof Exhausted) return null
+      // A stack holds fewer steps than a long message may take.
+      if (error instanceof Exhausted || error instanceof RangeError) return null
       throw error
     } finally {
       this.#left = Infinity

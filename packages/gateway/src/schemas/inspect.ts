@@ -1,5 +1,6 @@
 import type { Finding } from '@portcullis/kernel'
 import { Ajv2020 } from 'ajv/dist/2020.js'
+import { circleIn } from './circles.ts'
 import { FORMATS } from './formats.ts'
 import { followed, inOptions, isObject, type Place, referred, token, within } from './pointer.ts'
 import { type Keywords, walk } from './walk.ts'
@@ -33,17 +34,27 @@ export function inspectSchema(start: Place, seen: Set<string>): Finding[] {
   const findings: Finding[] = []
   if (start.value === undefined) return [missing(start)]
   const wholes: Place[] = [start]
+  const all: Place[] = []
   walk(
     start,
     (schema, place, part) => {
       findings.push(...inspectOne(schema, place, part))
+      all.push(place)
       const target = referred(place, schema['$ref'])
       if (target !== null) wholes.push(target)
     },
     seen,
   )
   if (findings.length > 0) return findings
+  const circle = circleIn(all)
+  if (circle !== null) return [circular(circle)]
   return wholes.flatMap(malformed)
+}
+
+function circular(place: Place): Finding {
+  const at = `${inOptions(place)}/$ref`
+  const message = 'leads back to itself within the same value, so that judging one would not end; remove it'
+  return { at, rule: 'reference-circular', message, fix: [{ op: 'remove', path: at }] }
 }
 
 const missing = (place: Place): Finding => {
