@@ -227,6 +227,23 @@ describe('a mistake in a document', () => {
     ).toEqual([])
   })
 
+  it.each(['application/json', 'application/x-www-form-urlencoded', 'multipart/form-data'])(
+    'is a body that is a part of itself: %s',
+    async (type) => {
+      const schema = {
+        type: 'object',
+        properties: { a: { type: 'string' } },
+        allOf: [{ $ref: '#/components/schemas/A' }],
+      }
+      const content = { [type]: { schema: { $ref: '#/components/schemas/A' } } }
+      const paths = { '/orders': { post: { requestBody: { content } } } }
+      const openapi = { openapi: '3.1.0', paths, components: { schemas: { A: schema } } }
+      expect(await boot({ ...(await optionsFor(1, { routes: [orders as never] })), openapi })).toMatchObject([
+        { path: 'openapi.components.schemas.A.allOf[0].$ref', rule: 'reference-circular' },
+      ])
+    },
+  )
+
   it('is a parameter of the path that is not described', async () => {
     const openapi = { openapi: '3.1.0', paths: { '/orders/{id}': { post: {} } } }
     const routes = [{ ...orders, match: { method: 'POST', path: '/orders/:id' } }]

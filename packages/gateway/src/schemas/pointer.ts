@@ -81,15 +81,22 @@ export function objectAt(
   return here === null || !isObject(value) ? null : { place: here, value }
 }
 
-/** The members that a schema of an object names, with their schemas. */
-export function membersOf(place: Place): readonly (readonly [name: string, place: Place])[] {
+/**
+ * The members that a schema of an object names, with their schemas.
+ * @param seen where it has been: a schema may be a part of itself, until that is refused
+ */
+export function membersOf(
+  place: Place,
+  seen: Set<string> = new Set(),
+): readonly (readonly [name: string, place: Place])[] {
   const here = followed(place)
   const schema = here === null ? undefined : here.value
-  if (here === null || !isObject(schema)) return []
+  if (here === null || !isObject(schema) || seen.has(here.pointer)) return []
+  seen.add(here.pointer)
   const { properties, allOf } = schema
   const own = isObject(properties)
     ? Object.keys(properties).map((name) => [name, within(here, 'properties', name)] as const)
     : []
-  const parts = Array.isArray(allOf) ? [...allOf.keys()].flatMap((i) => membersOf(within(here, 'allOf', i))) : []
+  const parts = Array.isArray(allOf) ? [...allOf.keys()].flatMap((i) => membersOf(within(here, 'allOf', i), seen)) : []
   return [...own, ...parts]
 }
