@@ -51,6 +51,19 @@ async function open(port: number, ca: string | null): Promise<Socket> {
   return socket
 }
 
+function openHttp2(port: number, ca: string) {
+  const session = connectHttp2(`https://localhost:${port}`, { ca })
+  onTestFinished(() => session.destroy())
+  const status = async (): Promise<unknown> => {
+    const stream = session.request({ ':path': '/a' }).on('error', () => {})
+    const [headers] = (await Promise.race([once(stream, 'response'), once(stream, 'close').then(() => [{}])])) as [
+      Record<string, unknown>,
+    ]
+    return headers[':status']
+  }
+  return { session, status }
+}
+
 describe('a connection that stands while the file comes to say', () => {
   it.each([
     ['TLS', '', TLS],
@@ -68,15 +81,7 @@ describe('a connection that stands while the file comes to say', () => {
 
   it('certificates of clients forwards nothing over HTTP/2 either', async () => {
     const { gateway, say, ca, service, port } = await stage(TLS)
-    const session = connectHttp2(`https://localhost:${port}`, { ca })
-    onTestFinished(() => session.destroy())
-    const status = async (): Promise<unknown> => {
-      const stream = session.request({ ':path': '/a' }).on('error', () => {})
-      const [headers] = (await Promise.race([once(stream, 'response'), once(stream, 'close').then(() => [{}])])) as [
-        Record<string, unknown>,
-      ]
-      return headers[':status']
-    }
+    const { status } = openHttp2(port, ca)
     expect(await status()).toBe(200)
     say(MUTUAL)
     await gateway.reload()
@@ -91,5 +96,18 @@ describe('a connection that stands while the file comes to say', () => {
     say(TLS, { rewrite: '/b' })
     await gateway.reload()
     expect(await ask(socket)).toContain('"/b"')
+  })
+  it('other routes goes on over HTTP/2, though the app that began it has closed', async () => {
+    const { gateway, say, ca, port } = await stage(TLS)
+    const { session, status } = openHttp2(port, ca)
+    let left = false
+    session.on('goaway', () => (left = true))
+    expect(await status()).toBe(200)
+    for (const rewrite of ['/b', '/c']) {
+      say(TLS, { rewrite })
+      await gateway.reload()
+      // Whatever the closing app had to say has arrived before the answer.
+      expect([await status(), await status(), left, session.closed]).toEqual([200, 200, false, false])
+    }
   })
 })

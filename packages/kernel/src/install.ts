@@ -88,9 +88,10 @@ function listenCarefully({ root, settings }: State): void {
   limitFirstVersion(root.server, http2)
   admitMethods(root.server)
   root.addHook('onRequest', limitArrival(http2))
-  // Node 22 leaves them open when its server closes, and the app would wait for their clients (RFC 9113 §6.8).
+  // Node 22 leaves them open when its server closes, and the app would wait for their clients (RFC 9113 §6.8). Connections of a
+  // server that does not listen are somebody else's: another app may answer them from then on.
   root.addHook('preClose', (done) => {
-    for (const session of sessions) session.close()
+    if (root.server.listening) for (const session of sessions) session.close()
     done()
   })
   // For localhost there is a second server.
