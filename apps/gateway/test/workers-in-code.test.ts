@@ -5,6 +5,7 @@ import { hasRedis, RedisServer } from '@portcullis/testing/redis'
 import { SignJWT } from 'jose'
 import { expect, it, onTestFinished, vi } from 'vitest'
 import { type GatewayServer, startGateway } from '../src/index.ts'
+import { open, startChat } from './chat.ts'
 import { configFor, startService, writeConfig } from './stage.ts'
 
 const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
@@ -62,6 +63,19 @@ it.runIf(hasRedis)('a revoked token is refused by all workers that share a Redis
   await vi.waitFor(async () => expect(await statuses(gateway, stolen)).toEqual([401]), 5000)
   await gateway.reload()
   expect(await statuses(gateway, stolen)).toEqual([401])
+})
+
+it.runIf(hasRedis)('WebSockets at all workers end with the token that opened them', async () => {
+  const redis = await RedisServer.start()
+  onTestFinished(() => redis.stop())
+  const text = guarded(await startChat(), `redis: ${redis.url}\n`).replace('upstream: service,', '$& webSocket: {},')
+  const gateway = await startTwo(writeConfig(text).file)
+  const headers = { authorization: `Bearer ${await token()}` }
+  const sockets = []
+  for (let one = 0; one < 8; one++) sockets.push(await open(gateway.ports.public, headers))
+  expect(await Promise.all(sockets.map(({ hears }) => hears()))).toEqual(Array(8).fill('heard'))
+  await gateway.revoke({ issuer, tokenId: 'stolen' })
+  expect(await Promise.all(sockets.map(({ closed }) => closed))).toEqual(Array(8).fill(3000))
 })
 
 it('a worker that follows listens where the others do, though the file names another port by now', async () => {

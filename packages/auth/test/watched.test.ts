@@ -114,6 +114,21 @@ describe('a credential that is asked about again', () => {
     expect([most, asked, new Set(told).size]).toEqual([8, 500, 500])
   })
 
+  it('is asked about in its turn though others cannot be told, and the log has few lines of that', async () => {
+    let failures = 0
+    const { watch, told, pass } = stage(async (credential): Promise<Outcome> => {
+      if (credential === 'last') return 'unknown'
+      failures++
+      return 'unavailable'
+    })
+    for (let one = 0; one < 100; one++) watch(String(one))
+    watch('last')
+    await pass(5)
+    expect(failures).toBeLessThan(16 + 8)
+    await pass(30)
+    expect(told).toContain('last unknown')
+  })
+
   it('is told of to nobody who has stopped meanwhile, or when the app has closed', async () => {
     const answers: ((outcome: Outcome) => void)[] = []
     const { again, watch, told, pass } = stage(() => new Promise((resolve) => answers.push(resolve)))

@@ -11,6 +11,9 @@ const AT_ONCE = 8
 /** Answers without waiting, after which others have their turn. */
 const TURN = 128
 
+/** Look-ups of one round that may fail: then what is asked is away, and each failure is a line in the log. */
+const FAILURES = 16
+
 interface Watched {
   readonly ask: () => Outcome | Promise<Outcome>
   readonly told: (outcome: Outcome) => void
@@ -52,20 +55,23 @@ export class AskedAgain {
   }
 
   async #round(): Promise<void> {
-    const all = [...this.#watched].values()
-    await Promise.all(Array.from({ length: AT_ONCE }, () => this.#lookUp(all)))
+    const round = { all: [...this.#watched].values(), failures: 0 }
+    await Promise.all(Array.from({ length: AT_ONCE }, () => this.#lookUp(round)))
     this.#callOff = null
     this.#wait()
   }
 
   /** Takes the next one as soon as it has an answer. */
-  async #lookUp(all: Iterable<Watched>): Promise<void> {
+  async #lookUp(round: { readonly all: Iterable<Watched>; failures: number }): Promise<void> {
     let sinceTurn = 0
-    for (const one of all) {
-      if (this.#closed) return
-      if (!this.#watched.has(one)) continue
+    for (const one of round.all) {
+      if (this.#closed || round.failures >= FAILURES) return
+      // To the end: where a round breaks off, the next one begins.
+      if (!this.#watched.delete(one)) continue
+      this.#watched.add(one)
       if (++sinceTurn % TURN === 0) await othersTurn()
       const outcome = await one.ask()
+      if (outcome === 'unavailable') round.failures++
       if (this.#watched.has(one)) one.told(outcome)
     }
   }
