@@ -158,9 +158,8 @@ describe('a client that does not keep to HTTP/2', () => {
     )
     for (let i = 0; i < 30; i++) socket.write(open100(1 + 200 * i))
     await over
-    expect(requests).toBeLessThan(2_000)
     const before = requests
-    socket.write(open100(1 + 200 * 30))
+    for (let i = 30; i < 40; i++) socket.write(open100(1 + 200 * i))
     await send(session(port), { ':path': '/' })
     expect(requests).toBe(before + 1)
     expect((await send(session(port), { ':path': '/' })).status).toBe(200)
