@@ -4,7 +4,7 @@ import { chmod, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { checkServerIdentity, connect } from 'node:tls'
+import { checkServerIdentity, connect, type PeerCertificate } from 'node:tls'
 import { promisify } from 'node:util'
 import { requiredProgram } from '@portcullis/testing/installed'
 import { describe, expect, it } from 'vitest'
@@ -49,7 +49,10 @@ describe('development certificates', () => {
     const server = createServer(tlsServerOptions({ key, cert }), (_, response) => response.end()).listen(0, '127.0.0.1')
     await new Promise((resolve) => server.once('listening', resolve))
     const { port } = server.address() as AddressInfo
-    for (const host of hosts) {
+    // Node 22.23 takes no IPv6 address for one, and refuses every certificate there.
+    const six = { subject: {}, subjectaltname: 'IP Address:0:0:0:0:0:0:0:1' } as PeerCertificate
+    const takes6 = checkServerIdentity('::1', six) === undefined
+    for (const host of hosts.filter((one) => takes6 || !one.includes(':'))) {
       const name = host.replace('*', 'app')
       const socket = connect({
         port,
