@@ -23,7 +23,7 @@ export function watch(chain: Chain, request: FastifyRequest, reply: FastifyReply
 const queues = new WeakMap<Socket, Set<ServerResponse>>()
 
 /**
- * An answer that waits behind others of its connection. When that closes, Node 22 and 24 before 24.18 tell only the
+ * An answer that waits behind others of its connection. When that closes, Node 22 and 24 before 24.16 tell only the
  * first: the others would be under way for ever, and hold what is released with them.
  */
 function closeWithConnection({ socket }: IncomingMessage, response: ServerResponse): void {

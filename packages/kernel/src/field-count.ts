@@ -5,8 +5,8 @@ const MOST = 1_000
 
 /**
  * Whether a request of HTTP/1 has as many fields as the server reads. The newest versions of Node answer 431 to one
- * field more; others (22 before 22.23.2) leave out the rest without a word, perhaps what a proxy has appended to speak for the
- * client.
+ * field more; others (22 before 22.23.2, 24 before 24.19) leave out the rest without a word, perhaps what a proxy has
+ * appended to speak for the client.
  */
 export function isCutOff({ rawHeaders, httpVersionMajor, socket }: IncomingMessage): boolean {
   if (httpVersionMajor !== 1) return false

@@ -3,7 +3,7 @@ import { connect, type AddressInfo } from 'node:net'
 import { expect, it, vi } from 'vitest'
 import { marking } from './rooms.ts'
 
-// Node 22, and 24 before 24.18, tell of the first alone.
+// Node 22, and 24 before 24.16, tell of the first alone.
 it('tells close steps of every request of a client that leaves, though all but the first wait behind others', async () => {
   const seen: boolean[] = []
   let closed = 0

@@ -82,7 +82,7 @@ describe('answers that no hook sees carry the fields, a problem, and no echo', (
     expect(reasons).toContain(code)
   })
 
-  // From 22.23.2 on Node refuses them itself; before, it hands over the first ones and keeps silent about the rest.
+  // From 22.23.2 and 24.19 on Node refuses them itself; before, it hands over the first ones and keeps silent about the rest.
   it.each([1_000, 1_500, 3_000])('%i fields more than a request needs', async (count) => {
     const { port, reasons } = await listening()
     const answer = await raw(port, get('/', ...Array<string>(count).fill('a: '), 'X-Last: hunter2'))
