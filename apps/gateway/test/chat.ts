@@ -2,9 +2,11 @@ import { createHash } from 'node:crypto'
 import { onTestFinished } from 'vitest'
 import { startService } from './stage.ts'
 
-/** A service that says `heard` to whatever it hears, over WebSockets. */
+/** A service that says `heard` to whatever it hears, over WebSockets; to a plain request, in a stream of events. */
 export async function startChat(): Promise<number> {
-  const { server, port } = await startService()
+  const { server, port } = await startService((_request, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: heard\n\n')
+  })
   server.on('upgrade', (request, socket) => {
     const accept = createHash('sha1')
       .update(`${request.headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)

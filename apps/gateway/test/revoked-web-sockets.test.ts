@@ -68,6 +68,23 @@ describe('a WebSocket whose token is revoked', () => {
     expect(cut).toEqual(['revoked', 'revoked'])
   })
 
+  it('ends, and so does a stream of events', async () => {
+    const { gateway } = await stage(`${jwt}, revocation: {}`)
+    const listen = async (jti: string): Promise<ReadableStreamDefaultReader<Uint8Array>> => {
+      const headers = await bearer('101', jti)
+      const { body } = await fetch(`http://127.0.0.1:${gateway.ports.public}/a`, { headers })
+      const reader = (body as ReadableStream<Uint8Array>).getReader()
+      onTestFinished(() => void reader.cancel().catch(() => {}))
+      expect(Buffer.from((await reader.read()).value ?? []).toString()).toBe('data: heard\n\n')
+      return reader
+    }
+    const [stolen, other] = [await listen('a'), await listen('b')]
+    const [ending, going] = [stolen.read(), other.read()]
+    await gateway.revoke({ issuer, tokenId: 'a' })
+    await expect(ending).rejects.toThrow('terminated')
+    await expect(Promise.race([going, Promise.resolve('goes on')])).resolves.toBe('goes on')
+  })
+
   it('ends though a reload has replaced the reading that opened it', async () => {
     const { gateway } = await stage(`${jwt}, revocation: {}`)
     const socket = await open(gateway.ports.public, await bearer('101', 'a'))

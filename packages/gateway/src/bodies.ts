@@ -66,9 +66,9 @@ export interface Patience {
 
 /** Why an answer was given up: the client's doing, not the service's. The code is for the log. */
 export class GivenUp extends Error {
-  readonly code: 'CLIENT_GONE' | 'CLIENT_TOO_SLOW'
+  readonly code: 'CLIENT_GONE' | 'CLIENT_TOO_SLOW' | 'TOKEN_EXPIRED' | 'TOKEN_REVOKED'
 
-  constructor(code: 'CLIENT_GONE' | 'CLIENT_TOO_SLOW') {
+  constructor(code: GivenUp['code']) {
     super('the answer is no longer wanted')
     this.code = code
   }
@@ -119,13 +119,13 @@ export class Download extends Readable {
     this.#pausedAt = this.#now()
     const { grace, bytesPerSecond } = this.#patience
     const left = grace + (this.#fed / bytesPerSecond) * 1000 - this.#waited
-    this.#timer = setTimeout(
-      () => {
-        this.#controller.abort(new GivenUp('CLIENT_TOO_SLOW'))
-        this.breakOff()
-      },
-      Math.max(left, 0),
-    )
+    this.#timer = setTimeout(() => this.giveUp('CLIENT_TOO_SLOW'), Math.max(left, 0))
+  }
+
+  /** The client gets no more of it. */
+  giveUp(code: GivenUp['code']): void {
+    this.#controller.abort(new GivenUp(code))
+    this.breakOff()
   }
 
   /** The service has sent all of it. */

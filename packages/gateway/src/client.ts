@@ -2,10 +2,11 @@ import { isAscii } from 'node:buffer'
 import type { Readable } from 'node:stream'
 import { emit, refuse, type Refusal } from '@portcullis/kernel'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { whileAdmitted } from './admission.ts'
 import { Download, type Upload } from './bodies.ts'
 import { errors } from './errors.ts'
 import { events } from './events.ts'
-import type { Downstream, Fields } from './exchange.ts'
+import { type Downstream, type Fields, isEventStream } from './exchange.ts'
 import type { Failure } from './failures.ts'
 import type { Lane } from './forward.ts'
 import { writeResponseFields } from './response-fields.ts'
@@ -34,6 +35,9 @@ function written(body: Buffer, reply: FastifyReply): Buffer | string {
 }
 
 const asItIs = (text: string): string => text
+
+/** Why a stream of events ends before its service does. */
+const ENDS = { expired: 'TOKEN_EXPIRED', revoked: 'TOKEN_REVOKED' } as const
 
 /** The client of one exchange. */
 export class Client implements Downstream {
@@ -97,6 +101,12 @@ export class Client implements Downstream {
         body.onRead = flush
       }
       reply.send(Buffer.isBuffer(body) ? written(body, reply) : (body ?? undefined))
+      if (body instanceof Download && isEventStream(fields)) {
+        body.once(
+          'close',
+          whileAdmitted(this.#request, (why) => body.giveUp(ENDS[why])),
+        )
+      }
     } catch (error) {
       this.#request.log.error({ err: error, upstream: this.#upstream }, 'gateway: the answer could not be sent')
       reply.raw.destroy()

@@ -21,7 +21,8 @@ export const events: Events<
   },
   'gateway.cut': {
     severity: 'warning',
-    meaning: 'An answer was cut in the middle: its service broke off, or its client read too slowly.',
+    meaning:
+      'An answer was cut in the middle: its service broke off, its client read too slowly, or what admitted it is over.',
   },
   'gateway.target-ejected': {
     severity: 'critical',

@@ -20,6 +20,11 @@ export interface Downstream {
 /** Fields of an answer by lower-case name. */
 export type Fields = Readonly<Record<string, string | string[] | undefined>>
 
+/** Whether the body of an answer is a stream of events (HTML, server-sent events), which may go on for days. */
+export function isEventStream({ 'content-type': type }: Fields): boolean {
+  return typeof type === 'string' && type.startsWith('text/event-stream')
+}
+
 /** One request, ready to be sent to whichever target. */
 export interface Outgoing extends Dispatcher.DispatchOptions {
   readonly body: Upload | Buffer | null
@@ -129,8 +134,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Watched {
     if (responseLimit !== null && method !== 'HEAD' && Number(fields['content-length']) > responseLimit) {
       return controller.abort(new AnswerTooLarge('the answer is too large'))
     }
-    const type = fields['content-type']
-    if (typeof type === 'string' && type.startsWith('text/event-stream')) this.#stream(controller, null)
+    if (isEventStream(fields)) this.#stream(controller, null)
   }
 
   #stream(controller: Dispatcher.DispatchController, first: Buffer | null): void {

@@ -3,6 +3,7 @@ import { type ClientRequest, type IncomingMessage, request as ask } from 'node:h
 import type { Duplex } from 'node:stream'
 import { addressKey, emit, refuse, type Refusal } from '@portcullis/kernel'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { whileAdmitted } from '../admission.ts'
 import { errors } from '../errors.ts'
 import { events } from '../events.ts'
 import { faultOfAnswer } from '../failures.ts'
@@ -10,7 +11,6 @@ import { writeResponseFields } from '../response-fields.ts'
 import type { RoutePolicy } from '../policy.ts'
 import type { Target } from '../upstreams/target.ts'
 import type { Upstream } from '../upstreams/upstream.ts'
-import { endWithAdmission } from './admission.ts'
 import { faultOfHandshake, mayOpen } from './handshake.ts'
 import { Tunnel, type TunnelTerms } from './tunnel.ts'
 import type { Upgrade } from './upgrade.ts'
@@ -218,7 +218,7 @@ class Opening {
       emit(this.#request, events['gateway.cut'], { outcome: 'denied', detail })
     })
     this.#count.began(tunnel)
-    stopWatching = endWithAdmission(this.#request, tunnel)
+    stopWatching = whileAdmitted(this.#request, (why) => tunnel.end(why))
   }
 
   #fail(failure: 'upstream' | 'time-out', reason: string): void {

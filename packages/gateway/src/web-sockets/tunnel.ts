@@ -34,7 +34,6 @@ export class Tunnel {
   readonly #fromUpstream: FrameReader
   readonly #ended: (why: TunnelEnd) => void
   readonly #idle: NodeJS.Timeout
-  #expiry: NodeJS.Timeout | undefined
   /** Whether what was passed to a side ends with a whole frame: there another may follow. */
   #clientWhole = true
   #upstreamWhole = true
@@ -87,12 +86,6 @@ export class Tunnel {
     }
   }
 
-  /** Ends it at a time. @param milliseconds from now */
-  expireIn(milliseconds: number): void {
-    // Beyond what a timer holds: no token lives for 24 days.
-    this.#expiry = setTimeout(() => this.end('expired'), Math.min(milliseconds, 2 ** 31 - 1)).unref()
-  }
-
   #pass(reader: FrameReader, chunk: Buffer, from: Duplex, to: Duplex): Breach | null {
     if (this.#over) return null
     this.#idle.refresh()
@@ -131,7 +124,6 @@ export class Tunnel {
   #finish(why: TunnelEnd): void {
     this.#over = true
     clearTimeout(this.#idle)
-    clearTimeout(this.#expiry)
     if (this.#told) return
     this.#told = true
     this.#ended(why)
