@@ -56,7 +56,12 @@ describe.runIf(hasPostgres)('a value', () => {
     ['an array', nested(20_000)],
     ['a document', body(`${'{"a":'.repeat(50_000)}1${'}'.repeat(50_000)}`)],
   ])('nested too deep is an overflow of the stack in pg, and refused here: %s', async (_what, value) => {
-    await expect(pool.query('select $1::text', [value])).rejects.toThrow(RangeError)
+    // Node 26 writes a document of any depth; what is refused here is the same.
+    const overflows = await pool.query('select $1::text', [value]).then(
+      () => false,
+      (error: unknown) => error instanceof RangeError,
+    )
+    if (Array.isArray(value) || Number.parseInt(process.versions.node, 10) < 26) expect(overflows).toBe(true)
     await isRefused(() => database.query(sql`select ${value}::text`))
   })
 
