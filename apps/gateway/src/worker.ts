@@ -47,7 +47,9 @@ const told = ({ path, message, route }: NonNullable<Answer['mistakes']>[number])
 const nothing = (): null => null
 
 process.on('message', ({ id, call, given }: Call) => {
-  const answer = (given_: Omit<Answer, 'id'>): void => void process.send?.({ id, ...given_ })
+  // Where the first process has gone, nobody is told: `disconnect` follows.
+  const answer = (given_: Omit<Answer, 'id'>): void =>
+    void process.send?.({ id, ...given_ }, undefined, undefined, nothing)
   Promise.resolve()
     .then((): Promise<unknown> => acts[call](given as never))
     .then(
