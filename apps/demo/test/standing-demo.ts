@@ -38,18 +38,27 @@ export interface StandingDemo extends Demo {
   signIn(user?: { username: string; password: string }, ask?: Ask): Promise<{ token: string; cookie: string }>
 }
 
+/** The demo's addresses are known before it listens: somebody may have taken a port meanwhile, and then others are chosen. */
+async function startOnFreePorts(options: Omit<StartOptions, 'ports'> & Partial<StartOptions>): Promise<Demo> {
+  const ports = { gateway: 0, plaintext: 0, app: 0, operation: 0 }
+  for (let left = 5; ; left--) {
+    try {
+      return await startDemo({ ports, ...options })
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE' || left === 0) throw error
+    }
+  }
+}
+
 /** Starts it. */
 export async function standDemo(options: Partial<StartOptions> = {}): Promise<StandingDemo> {
   const certificateFolder = await mkdtemp(join(tmpdir(), 'portcullis-ca-'))
-  const demo = await startDemo({
-    ports: { gateway: 0, plaintext: 0, app: 0, operation: 0 },
-    certificateFolder,
-    logLevel: 'silent',
-    ...options,
-  }).catch(async (error: unknown) => {
-    await rm(certificateFolder, { recursive: true, force: true })
-    throw error
-  })
+  const demo = await startOnFreePorts({ certificateFolder, logLevel: 'silent', ...options }).catch(
+    async (error: unknown) => {
+      await rm(certificateFolder, { recursive: true, force: true })
+      throw error
+    },
+  )
   const ca = await readFile(demo.caFile, 'utf8')
   // Resolvers do not know the demo's names; the certificate is checked for the name all the same.
   const lookup = ((_name, { all }, done) => {
