@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http'
 import { patched } from '@portcullis/testing/patch'
 import type { FastifyInstance } from 'fastify'
 import { FormData, Response } from 'undici'
@@ -6,6 +5,7 @@ import { describe, expect, it } from 'vitest'
 import type { GatewayRoute } from '../src/index.ts'
 import { boot } from './boot.ts'
 import { byBusboy } from './form-readers.ts'
+import { startKeeper } from './keeper.ts'
 import { official } from './official.ts'
 import { optionsFor, stage, startBackend } from './stage.ts'
 
@@ -42,17 +42,9 @@ const posting = (content: object): object => ({
 })
 const routes: GatewayRoute[] = [{ match: { method: 'POST', path: '/a' }, upstream: 'user-service' }]
 
-/** A service that keeps the bodies it is sent. */
+/** A gateway that holds forms to a schema, and the bodies that its service is sent. */
 async function keeping(content: object, more: object = {}) {
-  const bodies: Buffer[] = []
-  const backend = await startBackend((request: IncomingMessage, response) => {
-    const chunks: Buffer[] = []
-    request.on('data', (chunk: Buffer) => chunks.push(chunk))
-    request.on('end', () => {
-      bodies.push(Buffer.concat(chunks))
-      response.end('{}')
-    })
-  })
+  const { backend, bodies } = await startKeeper()
   const staged = await stage(backend.port, { routes, options: { openapi: posting(content), ...more } })
   return { ...staged, bodies, backend }
 }

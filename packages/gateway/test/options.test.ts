@@ -1,25 +1,11 @@
 import { copied, patched } from '@portcullis/testing/patch'
 import { generateKeyPairSync } from 'node:crypto'
-import { describeSecurity, type Mistake } from '@portcullis/kernel'
+import { describeSecurity } from '@portcullis/kernel'
 import Fastify from 'fastify'
 import { describe, expect, it } from 'vitest'
 import gateway, { type GatewayOptions } from '../src/index.ts'
+import { boot } from './boot.ts'
 import { optionsFor, pair } from './stage.ts'
-
-async function boot(options: object): Promise<readonly Mistake[]> {
-  const app = Fastify()
-  try {
-    await app.register(gateway, options as GatewayOptions)
-    await app.ready()
-    return []
-  } catch (error) {
-    const { mistakes } = error as { mistakes?: readonly Mistake[] }
-    if (mistakes === undefined) throw error
-    return mistakes
-  } finally {
-    await app.close()
-  }
-}
 
 const good = await optionsFor(7001)
 const [route] = good.routes

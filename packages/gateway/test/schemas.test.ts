@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import type { IncomingMessage } from 'node:http'
 import { connect } from 'node:http2'
 import { describe, expect, it } from 'vitest'
 import type { GatewayRoute } from '../src/index.ts'
+import { startKeeper } from './keeper.ts'
 import { document } from './openapi.ts'
-import { type Backend, send, stage, startBackend } from './stage.ts'
+import { send, stage, startBackend } from './stage.ts'
 
 const routes: GatewayRoute[] = [
   { match: { method: ['GET', 'POST'], path: '/orders' }, upstream: 'user-service' },
@@ -13,28 +13,8 @@ const routes: GatewayRoute[] = [
   { match: { method: 'POST', path: '/payments' }, upstream: 'user-service' },
 ]
 
-interface Reached {
-  readonly backend: Backend
-  readonly bodies: Buffer[]
-}
-
-/** A backend that keeps the bodies it is sent. */
-async function keep(): Promise<Reached> {
-  const bodies: Buffer[] = []
-  const backend = await startBackend((request: IncomingMessage, response) => {
-    const chunks: Buffer[] = []
-    request.on('data', (chunk: Buffer) => chunks.push(chunk))
-    request.on('end', () => {
-      bodies.push(Buffer.concat(chunks))
-      response.setHeader('content-type', 'application/json')
-      response.end('{}')
-    })
-  })
-  return { backend, bodies }
-}
-
 async function open(options: object = { openapi: document, forwardFields: ['x-tenant'] }) {
-  const { backend, bodies } = await keep()
+  const { backend, bodies } = await startKeeper()
   const staged = await stage(backend.port, { routes, options })
   const ask = (method: string, url: string, body?: string, headers: Record<string, string> = {}) =>
     staged.app.inject({
@@ -293,7 +273,7 @@ describe('members that travel one way', () => {
 })
 
 it('finds operations behind the paths of servers', async () => {
-  const { backend } = await keep()
+  const { backend } = await startKeeper()
   const servers = [{ url: 'https://api.example.com/v1/' }, { url: '/v2' }, { url: 'https://{region}.example.com/v3' }]
   const routesOf = (...bases: string[]): GatewayRoute[] =>
     bases.map((base) => ({ match: { path: `${base}/orders/:id` }, upstream: 'user-service' }))
@@ -312,7 +292,7 @@ it('finds operations behind the paths of servers', async () => {
 
 describe('a schema of a route', () => {
   const one = async (schema: object, match: object = {}) => {
-    const { backend, bodies } = await keep()
+    const { backend, bodies } = await startKeeper()
     const route = { match: { method: 'POST', path: '/a/:id', ...match }, upstream: 'user-service', schema }
     return { ...(await stage(backend.port, { routes: [route as GatewayRoute] })), backend, bodies }
   }
@@ -349,7 +329,7 @@ describe('a schema of a route', () => {
 
   it('stands above the document, and false switches both off', async () => {
     const own = { ...routes[2], schema: { querystring: { type: 'object' } } } as GatewayRoute
-    const { backend } = await keep()
+    const { backend } = await startKeeper()
     const off = { ...routes[0], schema: false } as GatewayRoute
     const { app } = await stage(backend.port, { routes: [own, off], options: { openapi: document } })
     const post = async (url: string) => (await app.inject({ method: 'POST', url, payload: {} })).statusCode
@@ -358,7 +338,7 @@ describe('a schema of a route', () => {
 })
 
 it('holds to schemas what comes by HTTP/2 without a length', async () => {
-  const { backend, bodies } = await keep()
+  const { backend, bodies } = await startKeeper()
   const { listen } = await stage(backend.port, {
     routes,
     options: { openapi: document },
