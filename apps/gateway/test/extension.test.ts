@@ -1,11 +1,10 @@
-import { generateKeyPairSync } from 'node:crypto'
 import { createApiKey } from '@portcullis/auth'
 import Fastify from 'fastify'
-import { SignJWT } from 'jose'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { keys, start as startExample } from '../example/in-code.ts'
 import { ConfigError, type Extension, type GatewayServer, startGateway, type StartOptions } from '../src/index.ts'
 import { configFor, startService, writeConfig } from './stage.ts'
+import { env, issuer, jwt, tokenOf } from './tokens.ts'
 
 async function start(options: StartOptions): Promise<GatewayServer> {
   const gateway = await startGateway({ watch: false, env: {}, ...options })
@@ -215,23 +214,9 @@ it('code that cannot go to workers is refused', async () => {
 })
 
 describe('a stolen token that was revoked, presented after a reload', () => {
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  const issuer = 'https://id.example.com'
-  const env = { PUBLIC_KEY: publicKey.export({ type: 'spki', format: 'pem' }).toString() }
-  const jwt = `{ key: '\${PUBLIC_KEY}', issuer: '${issuer}', audience: api, algorithms: [ES256] }`
-  const tokenOf = (subject: string, jti: string): Promise<string> =>
-    new SignJWT({ jti })
-      .setProtectedHeader({ alg: 'ES256', typ: 'at+jwt' })
-      .setIssuer(issuer)
-      .setAudience('api')
-      .setSubject(subject)
-      .setIssuedAt()
-      .setExpirationTime('1h')
-      .sign(privateKey)
-
   it('is refused by every later reading, though one of them revoked nothing, or accepts older tokens', async () => {
     const service = await startService()
-    const text = (revocation: string): string => guarded(service.port, `{ jwt: ${jwt}${revocation} }`)
+    const text = (revocation: string): string => guarded(service.port, `{ ${jwt}${revocation} }`)
     const config = writeConfig(text(', revocation: { maxTokenAge: 300 }'))
     const gateway = await start({ file: config.file, env })
     const [stolen, lost, other] = await Promise.all([tokenOf('101', 'a'), tokenOf('102', 'b'), tokenOf('103', 'c')])

@@ -1,29 +1,16 @@
-import { generateKeyPairSync } from 'node:crypto'
 import { createApiKey, createSession, type SessionEntry } from '@portcullis/auth'
 import { hasRedis, RedisServer } from '@portcullis/testing/redis'
-import { SignJWT } from 'jose'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { type Extension, type GatewayServer, type SecurityEvent, startGateway } from '../src/index.ts'
 import { open, startChat } from './chat.ts'
 import { configFor, writeConfig } from './stage.ts'
+import { env, issuer, jwt, tokenOf } from './tokens.ts'
 
-const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-const issuer = 'https://id.example.com'
 /** Whose pages may open one. */
 const page = 'https://app.example.com'
-const env = { PUBLIC_KEY: publicKey.export({ type: 'spki', format: 'pem' }).toString() }
-const jwt = `jwt: { key: '\${PUBLIC_KEY}', issuer: '${issuer}', audience: api, algorithms: [ES256] }`
 
 async function bearer(subject: string, jti: string): Promise<Record<string, string>> {
-  const token = await new SignJWT({ jti })
-    .setProtectedHeader({ alg: 'ES256', typ: 'at+jwt' })
-    .setIssuer(issuer)
-    .setAudience('api')
-    .setSubject(subject)
-    .setIssuedAt()
-    .setExpirationTime('1h')
-    .sign(privateKey)
-  return { authorization: `Bearer ${token}` }
+  return { authorization: `Bearer ${await tokenOf(subject, jti)}` }
 }
 
 async function stage(auth: string, extend: Extension = {}, more = '', policy = '{ auth: {} }') {
