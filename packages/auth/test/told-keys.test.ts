@@ -100,6 +100,14 @@ it.each([
   expect(await (await verifying(issuer))(token)).toBe(503)
 })
 
+it('answers 503 when nothing is told, from the first token on', async () => {
+  const issuer = new OwnIssuer()
+  issuer.publish('a')
+  const token = issuer.token('a')
+  made = await guarded({ jwt: { ...ofIssuer, jwks: () => undefined as unknown as string } })
+  expect((await made.app.inject({ url: '/any', headers: { authorization: `Bearer ${token}` } })).statusCode).toBe(503)
+})
+
 it('refuses to boot with a function that returns a promise', async () => {
   const told = guarded({ jwt: { ...ofIssuer, jwks: async () => '{"keys":[]}' } as never })
   await expect(told).rejects.toThrow(/jwt\.jwks\s+must return text, not a promise/)

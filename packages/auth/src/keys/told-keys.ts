@@ -44,7 +44,7 @@ export class ToldKeys {
   #listen(): boolean {
     try {
       const text = this.#parts.tell()
-      if (text === this.#text) return true
+      if (typeof text === 'string' && text === this.#text) return true
       if (typeof text !== 'string') throw new TypeError('jwks must return the JWK Set as JSON text')
       this.#keys.replace(readJwks(Buffer.from(text), this.#parts.algorithms))
       this.#text = text
