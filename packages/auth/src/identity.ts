@@ -1,4 +1,5 @@
 import type { RequestSecurity, SecurityIdentity } from 'fastify'
+import type { Manner } from './remote/remembered-look-ups.ts'
 
 /** Every kind of credential. */
 export const SCHEMES = ['jwt', 'introspection', 'api-key', 'basic', 'client-certificate', 'session'] as const
@@ -38,8 +39,10 @@ export interface Strategy {
   /** The credential of this kind, `''` if the field is there but empty; null if the request has none. */
   find(fields: Fields, security?: RequestSecurity): string | null
   /** Synchronous unless it has to ask somebody. */
-  verify(credential: string, security?: RequestSecurity): Outcome | Promise<Outcome>
-  /** Tells what becomes of a credential that was admitted; absent: nothing that is known here. @returns a function that stops */
+  verify(credential: string, security?: RequestSecurity, manner?: Manner): Outcome | Promise<Outcome>
+  /** When a credential that was admitted is over by itself, in seconds since the epoch; absent: `watch` tells. */
+  until?(identity: SecurityIdentity): number
+  /** Tells what becomes of a credential that was admitted: `unavailable` only when what it opened has had its grace. @returns a function that stops */
   watch?(credential: string, identity: SecurityIdentity, told: (outcome: Outcome) => void): () => void
 }
 

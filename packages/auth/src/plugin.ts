@@ -1,12 +1,14 @@
-import { defineRoom } from '@portcullis/kernel'
+import { defineRoom, type Watch } from '@portcullis/kernel'
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import { check } from './check.ts'
+import { systemClock } from './clock.ts'
 import { rememberClosed } from './access/closed-routes.ts'
 import { errors } from './errors.ts'
 import { events } from './events.ts'
 import type { Outcome, Strategy } from './identity.ts'
 import { writtenIssuers } from './jwt/issuers.ts'
 import type { LookUp } from './remote/look-up.ts'
+import { Outage } from './remote/outage.ts'
 import { type AuthOptions, optionsSchema } from './options.ts'
 import { compileOwnership } from './access/ownership.ts'
 import { compileGate, type Gate } from './policy.ts'
@@ -32,9 +34,11 @@ const plugin: FastifyPluginAsync<AuthOptions> = defineRoom<AuthOptions, AuthRout
   async setup(options, app) {
     const { jwt, introspection, resourceMetadata, lookUpTimeout = 5 } = options
     const clock = jwt?.clock ?? Date.now
+    const time = systemClock(clock)
     const lookUp = (name: string): LookUp => ({
       timeoutMs: lookUpTimeout * 1000,
-      onFailure: (error) => app.log.error({ err: error }, `auth: ${name} failed; the caller was answered 503`),
+      onFailure: (error) => app.log.error({ err: error }, `auth: ${name} failed; requests that need it get 503`),
+      outage: new Outage(clock),
     })
     const strategies = await openStrategies(options, app, clock, lookUp)
     const issuers = jwt === undefined ? [] : writtenIssuers(jwt).map((one) => one.options.issuer ?? '')
@@ -52,7 +56,7 @@ const plugin: FastifyPluginAsync<AuthOptions> = defineRoom<AuthOptions, AuthRout
         const challenges = { realm, header: apiKeys?.header ?? '', cookie: session?.cookie, resourceMetadata: metadata }
         const gate = compileGate({ strategies, anyOf, scopes, roles, stepUp, admission, clock, ...challenges })
         const onRequest = (request: FastifyRequest, reply: FastifyReply) => readable(pass(gate, request), reply)
-        const watch = (request: FastifyRequest, ended: () => void) => watched(gate, request, ended)
+        const watch: Watch = (request, ended) => watched(gate, time, request, ended)
         if (owner === undefined) return { onRequest, watch }
         const compare = compileOwnership(owner, manyIssuers, lookUp('owner'))
         return { onRequest, watch, preHandler: (request) => own(gate, compare, request) }

@@ -42,8 +42,11 @@ export async function openStrategies(
 ): Promise<Strategy[]> {
   const { jwt, introspection, revocation, apiKeys, basic, clientCertificate, session } = options
   const strategies: Strategy[] = []
-  const askedAgain = new AskedAgain(systemClock(now))
-  app.addHook('onClose', async () => askedAgain.close())
+  const watching = (strategy: Strategy, { outage }: LookUp): Strategy => {
+    const askedAgain = new AskedAgain(strategy, outage, systemClock(now))
+    app.addHook('onClose', async () => askedAgain.close())
+    return askedAgain.watching()
+  }
   if (jwt !== undefined) {
     const revocations = revocation === undefined ? undefined : await openRevoking(revocation, app, now)
     const tokens = await openJwt(jwt, app, revocations)
@@ -53,17 +56,21 @@ export async function openStrategies(
     const kept = { keepAlive: true, maxFreeSockets: 8 }
     const agent = new URL(introspection.endpoint).protocol === 'https:' ? new HttpsAgent(kept) : new HttpAgent(kept)
     app.addHook('onClose', async () => agent.destroy())
-    const parts = introspectionParts(introspection, now, lookUp('introspection'))
-    const tokens = askedAgain.watching(introspectionStrategy({ ...parts, agent }))
+    const asks = lookUp('introspection')
+    const parts = introspectionParts(introspection, now, asks)
+    const tokens = watching(introspectionStrategy({ ...parts, agent }), asks)
     strategies.push(jwt === undefined ? tokens : only(tokens, (token) => !isJwtShaped(token)))
   }
-  if (apiKeys !== undefined)
-    strategies.push(askedAgain.watching(openApiKeys(apiKeys, app, now, lookUp('apiKeys.find'))))
+  if (apiKeys !== undefined) {
+    const asks = lookUp('apiKeys.find')
+    strategies.push(watching(openApiKeys(apiKeys, app, now, asks), asks))
+  }
   if (basic !== undefined) strategies.push(basicStrategy({ verify: basic.verify, ...lookUp('basic.verify') }))
   if (clientCertificate !== undefined) strategies.push(clientCertificateStrategy(clientCertificate))
   if (session !== undefined) {
     const { find, cookie = SESSION_COOKIE } = session
-    strategies.push(askedAgain.watching(sessionStrategy({ find, cookie, now, ...lookUp('session.find') })))
+    const asks = lookUp('session.find')
+    strategies.push(watching(sessionStrategy({ find, cookie, now, ...asks }), asks))
   }
   return strategies
 }

@@ -4,6 +4,7 @@ import { apiKeyStrategy, type ApiKeyParts } from '../src/api-keys/strategy.ts'
 import { type ApiKeyEntry, apiKeyReader, createApiKey, hashApiKey, rotateApiKey } from '../src/api-keys/format.ts'
 import { ApiKeyUses, type ApiKeyUse } from '../src/api-keys/uses.ts'
 import type { Outcome } from '../src/identity.ts'
+import { Outage } from '../src/remote/outage.ts'
 import { ManualClock } from './manual-clock.ts'
 
 const failures: unknown[] = []
@@ -19,6 +20,7 @@ function strategy(parts: Partial<ApiKeyParts> & Pick<ApiKeyParts, never>) {
     now: Date.now,
     timeoutMs: 1000,
     onFailure: (error) => void failures.push(error),
+    outage: new Outage(Date.now),
     ...parts,
   })
 }

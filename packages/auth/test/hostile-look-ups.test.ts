@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { VerifyBasic } from '../src/index.ts'
+import { Outage } from '../src/remote/outage.ts'
 import { apiKey, get, guarded } from './apps.ts'
 
 const authorization = `Basic ${Buffer.from('masum:wrong').toString('base64')}`
@@ -84,7 +85,7 @@ describe('what a look-up throws', () => {
       const answer = await ask(
         () => never,
         (value) => value,
-        { timeoutMs: 1, onFailure: () => {} },
+        { timeoutMs: 1, onFailure: () => {}, outage: new Outage(Date.now) },
       )
       expect(answer).toBe('unavailable')
       reject(new Error('late'))

@@ -7,6 +7,7 @@ import { get, guarded, jwt } from './apps.ts'
 import { AuthorizationServer } from './authorization-server.ts'
 import { introspectionStrategy } from '../src/introspection/strategy.ts'
 import type { IntrospectionOptions } from '../src/introspection/options.ts'
+import { Outage } from '../src/remote/outage.ts'
 import { audience, es256, issuer, token } from './forge.ts'
 
 let server: AuthorizationServer
@@ -253,6 +254,7 @@ describe('a server that does not answer as it should', () => {
       now: Date.now,
       timeoutMs: 1000,
       onFailure: () => {},
+      outage: new Outage(Date.now),
     })
     const names = [
       'active',

@@ -4,6 +4,7 @@ import { challengeOf } from '../src/answers/challenge.ts'
 import { identityOf, type Scheme, type Strategy } from '../src/identity.ts'
 import { ask } from '../src/remote/look-up.ts'
 import { compileGate } from '../src/policy.ts'
+import { Outage } from '../src/remote/outage.ts'
 
 const strategies: Strategy[] = (['jwt', 'api-key', 'basic'] as Scheme[]).map((scheme) => ({
   scheme,
@@ -92,7 +93,11 @@ describe('a challenge', () => {
 
 describe('a look-up', () => {
   const failures: unknown[] = []
-  const lookUp = { timeoutMs: 1000, onFailure: (error: unknown) => void failures.push(error) }
+  const lookUp = {
+    timeoutMs: 1000,
+    onFailure: (error: unknown) => void failures.push(error),
+    outage: new Outage(Date.now),
+  }
 
   it('that answers at once is answered at once', () => {
     expect(

@@ -1,11 +1,11 @@
-import { watchAdmission } from '@portcullis/kernel'
+import { type AdmissionEnd, watchAdmission } from '@portcullis/kernel'
 import Fastify, { type FastifyRequest } from 'fastify'
-import { describe, expect, it } from 'vitest'
-import type { Outcome, Strategy } from '../src/identity.ts'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import auth, { openRevocations, revoke, revokeSubject } from '../src/index.ts'
-import { AskedAgain } from '../src/remote/asked-again.ts'
+import { RevokedTokens } from '../src/revocation/revoked-tokens.ts'
+import { RevocationStore } from '../src/revocation/store.ts'
 import { jwt } from './apps.ts'
-import { issuer, token } from './forge.ts'
+import { claims, es256, issuer, signed, token, withEs256 } from './forge.ts'
 import { ManualClock } from './manual-clock.ts'
 
 const now = 1_800_000_000
@@ -31,6 +31,12 @@ function watch(request: FastifyRequest): { ended: () => number; stop: () => void
   let ended = 0
   const stop = watchAdmission(request, () => void ended++)
   return { ended: () => ended, stop }
+}
+
+/** Why it was ended. */
+function watchReasons(request: FastifyRequest): { ends: AdmissionEnd[]; stop: () => void } {
+  const ends: AdmissionEnd[] = []
+  return { ends, stop: watchAdmission(request, (why) => void ends.push(why)) }
 }
 
 describe('a request that stays, with a token', () => {
@@ -71,75 +77,145 @@ describe('a request that stays, with a token', () => {
   })
 })
 
-describe('a credential that is asked about again', () => {
-  function stage(answer: (credential: string) => Outcome | Promise<Outcome>) {
-    const clock = new ManualClock()
-    const again = new AskedAgain(clock)
-    const strategy = again.watching({ scheme: 'session', find: () => null, verify: answer }) as Required<Strategy>
+describe('a request that stays, by time', () => {
+  it.each([
+    ['exp', { exp: now + 100 }, 100],
+    ['maxTokenAge after iat', { exp: now + 2_592_000 }, 86_400],
+    ['exp, of a token without revocation', { exp: now + 2_592_000 }, 2_592_000, {}],
+  ])('ends at %s', async (_when, claims, seconds, options = { revocation: {} }) => {
+    vi.useFakeTimers({ now: now * 1000, toFake: ['setTimeout', 'clearTimeout', 'Date'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const app = Fastify()
+    await app.register(auth, { jwt, ...options })
+    let seen: FastifyRequest | undefined
+    app.get('/', { config: { security: { auth: {} } } }, async (request) => {
+      seen = request
+    })
+    await app.inject({ url: '/', headers: { authorization: `Bearer ${token({ iat: now, ...claims })}` } })
+    const { ends } = watchReasons(seen as FastifyRequest)
+    vi.advanceTimersByTime(seconds * 1000 - 1)
+    expect(ends).toEqual([])
+    vi.advanceTimersByTime(1)
+    expect(ends).toEqual(['expired'])
+  })
+})
+
+describe('while Redis is away', () => {
+  /** A list that is shared with nobody, and what becomes of a request that it watches. */
+  async function staged(closed: boolean) {
+    const clock = new ManualClock(now * 1000)
+    const list = new RevokedTokens(100, () => now)
+    let isAway = false
+    const answer = async (): Promise<never[]> => {
+      if (isAway) throw new Error('away')
+      return []
+    }
+    const subscriber = { subscribe: answer, ping: answer, on: () => {}, disconnect: () => {} }
+    const client = {
+      eval: answer,
+      zscan: async () => ['0', await answer()] as [string, string[]],
+      duplicate: () => subscriber,
+    }
+    const lines: string[] = []
+    const store = new RevocationStore({
+      client,
+      prefix: '',
+      list,
+      clock,
+      closed,
+      onAway: () => void lines.push('away'),
+      onBack: () => void lines.push('back'),
+    })
+    await store.start()
     const told: string[] = []
-    const watch = (credential: string): (() => void) =>
-      strategy.watch(credential, {} as never, (outcome) => void told.push(`${credential} ${outcome as string}`))
-    const pass = (seconds: number): Promise<void> =>
-      clock.pass(seconds * 1000, () => new Promise((resolve) => setTimeout(resolve, 5)))
-    return { again, watch, told, pass }
+    const watching = () => list.watch(subject, { iss: issuer, iat: now }, (why) => void told.push(why))
+    const pass = (seconds: number) => clock.pass(seconds * 1000, () => new Promise((resolve) => setImmediate(resolve)))
+    return { store, told, lines, watching, pass, setAway: (is: boolean) => void (isAway = is) }
   }
 
-  it('is looked up every five seconds, as long as it is watched', async () => {
-    const { watch, told, pass } = stage(() => 'unknown')
-    const stop = watch('a')
-    await pass(4.9)
-    expect(told).toEqual([])
-    await pass(5.1)
-    expect(told).toEqual(['a unknown', 'a unknown'])
-    stop()
-    await pass(60)
-    expect(told).toHaveLength(2)
-    watch('b')
-    await pass(5)
-    expect(told).toEqual(['a unknown', 'a unknown', 'b unknown'])
-  })
-
-  it('takes at most eight of the places of requests, and each in its turn', async () => {
-    let [underWay, most, asked] = [0, 0, 0]
-    const { watch, told, pass } = stage(async (): Promise<Outcome> => {
-      asked++
-      most = Math.max(most, ++underWay)
-      await new Promise((resolve) => setImmediate(resolve))
-      underWay--
-      return 'unknown'
-    })
-    for (let one = 0; one < 500; one++) watch(String(one))
-    await pass(5)
-    await new Promise((resolve) => setTimeout(resolve, 50))
-    expect([most, asked, new Set(told).size]).toEqual([8, 500, 500])
-  })
-
-  it('is asked about in its turn though others cannot be told, and the log has few lines of that', async () => {
-    let failures = 0
-    const { watch, told, pass } = stage(async (credential): Promise<Outcome> => {
-      if (credential === 'last') return 'unknown'
-      failures++
-      return 'unavailable'
-    })
-    for (let one = 0; one < 100; one++) watch(String(one))
-    watch('last')
-    await pass(5)
-    expect(failures).toBeLessThan(16 + 8)
+  it('what is open ends after half a minute, and what opens until Redis is back at once', async () => {
+    const { told, lines, watching, pass, setAway } = await staged(true)
+    const stop = watching()
+    setAway(true)
     await pass(30)
-    expect(told).toContain('last unknown')
+    expect([told, lines]).toEqual([[], ['away']])
+    await pass(1)
+    expect(told).toEqual(['unavailable'])
+    watching()
+    expect(told).toEqual(['unavailable', 'unavailable'])
+    stop()
+    setAway(false)
+    await pass(1)
+    watching()
+    expect([told.length, lines]).toEqual([2, ['away', 'back']])
   })
 
-  it('is told of to nobody who has stopped meanwhile, or when the app has closed', async () => {
-    const answers: ((outcome: Outcome) => void)[] = []
-    const { again, watch, told, pass } = stage(() => new Promise((resolve) => answers.push(resolve)))
-    const stop = watch('a')
-    watch('b')
-    await pass(5)
+  it('for less than that, nothing ends; the next outage has its own half minute', async () => {
+    const { told, watching, pass, setAway } = await staged(true)
+    watching()
+    for (let outage = 0; outage < 3; outage++) {
+      setAway(true)
+      await pass(28)
+      setAway(false)
+      await pass(2)
+    }
+    expect(told).toEqual([])
+  })
+
+  it('nothing ends where the policy is to go by what is known, nor in an app that closes', async () => {
+    const [open, closing] = [await staged(false), await staged(true)]
+    for (const { watching, setAway, pass } of [open, closing]) {
+      watching()
+      setAway(true)
+      await pass(1)
+    }
+    closing.store.close()
+    for (const { pass } of [open, closing]) await pass(600)
+    expect([open.told, closing.told]).toEqual([[], []])
+  })
+})
+
+describe('a request that stays, when the issuer takes its key away', () => {
+  async function stagedFor(issuerKeys: () => string, token: string) {
+    const { key: _key, ...rest } = jwt
+    const app = Fastify()
+    await app.register(auth, { jwt: { ...rest, jwks: issuerKeys } })
+    let seen: FastifyRequest | undefined
+    app.get('/', { config: { security: { auth: {} } } }, async (request) => {
+      seen = request
+    })
+    const ask = async () => (await app.inject({ url: '/', headers: { authorization: `Bearer ${token}` } })).statusCode
+    expect(await ask()).toBe(200)
+    return { ask, watched: () => watchReasons(seen as FastifyRequest) }
+  }
+  const keys = (...kids: string[]): string =>
+    JSON.stringify({ keys: kids.map((kid) => ({ kid, ...es256.publicKey.export({ format: 'jwk' }) })) })
+  const given = signed({ alg: 'ES256', typ: 'at+jwt', kid: 'a' }, claims, withEs256(es256.privateKey))
+
+  it('ends, and goes on where another one is added', async () => {
+    let told = keys('a')
+    const { ask, watched } = await stagedFor(() => told, given)
+    const { ends } = watched()
+    told = keys('a', 'b')
+    expect([await ask(), ends]).toEqual([200, []])
+    told = keys('b')
+    expect([await ask(), ends]).toEqual([401, ['revoked']])
+  })
+
+  it('ends as one that cannot be decided, where the issuer does not tell its keys', async () => {
+    let told: string | undefined = keys('a')
+    const { ask, watched } = await stagedFor(() => told as string, given)
+    const { ends } = watched()
+    told = undefined
+    expect([await ask(), ends]).toEqual([503, ['unavailable']])
+  })
+
+  it('ends at nothing once it is over', async () => {
+    let told = keys('a')
+    const { ask, watched } = await stagedFor(() => told, given)
+    const { ends, stop } = watched()
     stop()
-    again.close()
-    for (const answer of answers) answer('unknown')
-    await pass(60)
-    expect(told).toEqual(['b unknown'])
-    expect(answers).toHaveLength(2)
+    told = keys('b')
+    expect([await ask(), ends]).toEqual([401, []])
   })
 })

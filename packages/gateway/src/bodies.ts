@@ -66,7 +66,7 @@ export interface Patience {
 
 /** Why an answer was given up: the client's doing, not the service's. The code is for the log. */
 export class GivenUp extends Error {
-  readonly code: 'CLIENT_GONE' | 'CLIENT_TOO_SLOW' | 'TOKEN_EXPIRED' | 'TOKEN_REVOKED'
+  readonly code: 'CLIENT_GONE' | 'CLIENT_TOO_SLOW' | 'TOKEN_EXPIRED' | 'TOKEN_REVOKED' | 'AUTH_UNAVAILABLE'
 
   constructor(code: GivenUp['code']) {
     super('the answer is no longer wanted')

@@ -37,7 +37,7 @@ function written(body: Buffer, reply: FastifyReply): Buffer | string {
 const asItIs = (text: string): string => text
 
 /** Why a stream of events ends before its service does. */
-const ENDS = { expired: 'TOKEN_EXPIRED', revoked: 'TOKEN_REVOKED' } as const
+const ENDS = { expired: 'TOKEN_EXPIRED', revoked: 'TOKEN_REVOKED', unavailable: 'AUTH_UNAVAILABLE' } as const
 
 /** The client of one exchange. */
 export class Client implements Downstream {

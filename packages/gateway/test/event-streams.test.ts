@@ -1,7 +1,9 @@
 import { once } from 'node:events'
 import { get, type IncomingMessage } from 'node:http'
 import { expect, it, onTestFinished, vi } from 'vitest'
+import { upstreamStatus } from '../src/index.ts'
 import { stage, startBackend } from './stage.ts'
+import { watchingRoom } from './watched-room.ts'
 
 /** A service whose events do not end, and how many of its answers were given up. */
 async function startEvents() {
@@ -36,6 +38,24 @@ it('a stream of events ends when the token of its caller expires', async () => {
   expect(Date.now() / 1000).toBeGreaterThanOrEqual(identity.claims.exp - 0.1)
   expect(staged.events).toMatchObject([{ type: 'gateway.cut', detail: { reason: 'TOKEN_EXPIRED' } }])
   await vi.waitFor(() => expect(left.count).toBe(1))
+})
+
+it.each([
+  ['expired', 'TOKEN_EXPIRED'],
+  ['revoked', 'TOKEN_REVOKED'],
+  ['unavailable', 'AUTH_UNAVAILABLE'],
+] as const)('a stream of events that a room says is %s ends, and the service is not to blame', async (why, reason) => {
+  const { port, left } = await startEvents()
+  const { room, end, watched } = watchingRoom()
+  const staged = await stage(port, { before: (app) => void app.register(room) })
+  const answer = await listenTo(await staged.listen())
+  answer.resume()
+  const ending = once(answer, 'end')
+  end(why)
+  await expect(ending).rejects.toMatchObject({ code: 'ECONNRESET' })
+  expect(staged.events).toMatchObject([{ type: 'gateway.cut', detail: { reason } }])
+  await vi.waitFor(() => expect([left.count, watched()]).toEqual([1, 0]))
+  expect(upstreamStatus(staged.app)[0]?.targets[0]).toMatchObject({ underWay: 0, circuit: 'closed' })
 })
 
 it('a stream of events goes on where no token admitted it, or one that does not expire', async () => {

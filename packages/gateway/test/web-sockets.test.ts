@@ -8,6 +8,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { type WebSocket as Socket, WebSocket, WebSocketServer } from 'ws'
 import type { WebSocketOptions } from '../src/options.ts'
 import gateway from '../src/index.ts'
+import { watchingRoom } from './watched-room.ts'
 import { authority, listen, optionsFor, rawExchange, stage, type Staged } from './stage.ts'
 
 interface Chat {
@@ -238,6 +239,23 @@ describe('a WebSocket', () => {
     expect(code).toBe(3000)
     expect(events).toMatchObject([{ type: 'gateway.cut', detail: { reason: 'expired' } }])
     await vi.waitFor(() => expect(chat.opened[0]?.socket.readyState).toBe(WebSocket.CLOSED))
+  })
+
+  it.each([
+    ['expired', 3000],
+    ['revoked', 3000],
+    ['unavailable', 1013],
+  ] as const)('that a room says is %s ends with %i', async (why, code) => {
+    const chat = await startChat()
+    const { room, end, watched } = watchingRoom()
+    const { url, events } = await stageChat(chat.port, {}, { before: (app) => void app.register(room) })
+    const socket = client(url)
+    await once(socket, 'open')
+    await vi.waitFor(() => expect(watched()).toBe(1))
+    const ended = closeCode(socket)
+    end(why)
+    expect([await ended, watched()]).toEqual([code, 0])
+    expect(events).toMatchObject([{ type: 'gateway.cut', detail: { reason: why } }])
   })
 
   it('is one of a few, of all and of one caller; closed ones count no more', async () => {

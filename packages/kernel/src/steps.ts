@@ -11,10 +11,16 @@ export type Verdict = undefined | void | Refusal | FastifyReply
 export type Step = (request: FastifyRequest, reply: FastifyReply) => Verdict | Promise<Verdict>
 
 /**
+ * Why a request that stays under way is no longer admitted: its credential has expired, or was withdrawn, or nobody can
+ * tell any more whether it was (what decides is away, and new requests are answered 503).
+ */
+export type AdmissionEnd = 'expired' | 'revoked' | 'unavailable'
+
+/**
  * Looks after whether a room would still admit a request, and calls back when it would not: at once, where it knows so already.
  * @returns a function that stops; undefined: what was decided on this request stays as it is
  */
-export type Watch = (request: FastifyRequest, ended: () => void) => (() => void) | undefined
+export type Watch = (request: FastifyRequest, ended: (why: AdmissionEnd) => void) => (() => void) | undefined
 
 /** What `compile` returns for one distinct policy: at most one step per phase; absent phases cost nothing. */
 export interface Steps {

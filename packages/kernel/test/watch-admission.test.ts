@@ -1,6 +1,6 @@
 import Fastify, { type FastifyRequest } from 'fastify'
 import { describe, expect, it } from 'vitest'
-import { type Steps, watchAdmission } from '../src/index.ts'
+import { type AdmissionEnd, type Steps, watchAdmission } from '../src/index.ts'
 import { marking } from './rooms.ts'
 
 /** A request of a route that rooms watch, and what they say later. */
@@ -22,7 +22,7 @@ async function stage(steps: Record<string, Steps>, options: object = {}) {
 
 /** A room that ends what it watches when the test says so. */
 function watching() {
-  const ends: (() => void)[] = []
+  const ends: ((why: AdmissionEnd) => void)[] = []
   let stopped = 0
   const steps: Steps = {
     watch(_request, ended) {
@@ -30,27 +30,27 @@ function watching() {
       return () => void stopped++
     },
   }
-  return { steps, end: () => ends.forEach((one) => one()), stopped: () => stopped }
+  return { steps, end: (why: AdmissionEnd = 'revoked') => ends.forEach((one) => one(why)), stopped: () => stopped }
 }
 
 describe('a request that stays', () => {
   it('is ended once, by whichever room says so first, and then by none', async () => {
     const [auth, csrf] = [watching(), watching()]
     const { request } = await stage({ auth: auth.steps, csrf: csrf.steps })
-    let ended = 0
-    watchAdmission(request, () => void ended++)
-    expect(ended).toBe(0)
+    const ended: AdmissionEnd[] = []
+    watchAdmission(request, (why) => void ended.push(why))
+    expect(ended).toEqual([])
+    csrf.end('unavailable')
+    auth.end('expired')
     csrf.end()
-    auth.end()
-    csrf.end()
-    expect([ended, auth.stopped(), csrf.stopped()]).toEqual([1, 1, 1])
+    expect([ended, auth.stopped(), csrf.stopped()]).toEqual([['unavailable'], 1, 1])
   })
 
   it('is ended at once where it is over already, and the rooms are let go', async () => {
     const csrf = watching()
     const auth: Steps = {
       watch(_request, ended) {
-        ended()
+        ended('expired')
         return undefined
       },
     }

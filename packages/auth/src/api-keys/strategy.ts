@@ -85,15 +85,15 @@ export function apiKeyStrategy(parts: ApiKeyParts): Strategy {
       const field = fields[header]
       return typeof field === 'string' ? field : null
     },
-    verify(key) {
+    verify(key, _security, manner) {
       const id = read(key)
       if (id === null) return 'malformed'
-      const found = known.get(id) ?? lookUps?.get(id, id) ?? []
+      const found = known.get(id) ?? lookUps?.get(id, id, manner) ?? []
       if (found instanceof Promise) return found.then((settled) => judge(settled, key))
       const outcome = judge(found, key)
       if (outcome !== 'unknown' || lookUps === undefined || found.length === 0 || known.has(id)) return outcome
       // What is remembered may be the generation before a rotation.
-      const fresh = lookUps.again(id, id, YOUNGEST_MS)
+      const fresh = lookUps.again(id, id, YOUNGEST_MS, manner)
       return fresh instanceof Promise ? fresh.then((settled) => judge(settled, key)) : judge(fresh, key)
     },
   }

@@ -131,10 +131,10 @@ export function sessionStrategy(
   return {
     scheme: 'session',
     find: (fields) => cookieOf(fields, cookie),
-    verify(token) {
+    verify(token, _security, manner) {
       if (!TOKEN.test(token)) return 'malformed'
       const key = hashSession(token)
-      const found = lookUps.get(key, key)
+      const found = lookUps.get(key, key, manner)
       return found instanceof Promise ? found.then(judge) : judge(found)
     },
   }

@@ -100,10 +100,11 @@ export function introspectionStrategy(parts: IntrospectionParts): Strategy {
   return {
     scheme: 'introspection',
     find: (fields) => credentialsOf(fields, 'bearer'),
-    verify(token) {
+    until: ({ claims }) => (claims['exp'] as number | undefined) ?? Infinity,
+    verify(token, _security, manner) {
       if (token.length > maxTokenBytes) return 'too-large'
       if (!TOKEN.test(token)) return 'malformed'
-      const answer = lookUps.get(hash('sha256', token, 'binary'), token)
+      const answer = lookUps.get(hash('sha256', token, 'binary'), token, manner)
       return answer instanceof Promise ? answer.then(judge) : judge(answer)
     },
   }

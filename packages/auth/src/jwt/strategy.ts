@@ -2,7 +2,15 @@ import { hash } from 'node:crypto'
 import { credentialsOf } from '../access/authorization.ts'
 import type { Fault, Outcome, Strategy } from '../identity.ts'
 import { GIVEN, type KeySource, type Vouched } from '../keys/sources.ts'
-import { faultOfTimes, type Header, identityOfToken, type ReadToken, readToken, type TokenRules } from './token.ts'
+import {
+  type Claims,
+  faultOfTimes,
+  type Header,
+  identityOfToken,
+  type ReadToken,
+  readToken,
+  type TokenRules,
+} from './token.ts'
 import { type VerifiedToken, VerifiedTokens } from './verified-tokens.ts'
 
 /** What is no longer accepted although it verifies. */
@@ -14,8 +22,15 @@ export interface RevocationList {
   /** Seconds after `iat` for which a revocation is certain to be remembered: older tokens are refused. */
   readonly maxTokenAge: number
   covers(subject: string, claims: Readonly<Record<string, unknown>>): boolean
-  /** Calls back when it comes to cover them, at once where it does already. @returns a function that stops */
-  watch(subject: string, claims: Readonly<Record<string, unknown>>, revoked: () => void): () => void
+  /**
+   * Calls back when it comes to cover them, at once where it does already, or has not been certain for too long.
+   * @returns a function that stops
+   */
+  watch(
+    subject: string,
+    claims: Readonly<Record<string, unknown>>,
+    told: (why: 'revoked' | 'unavailable') => void,
+  ): () => void
 }
 
 /** What the JWT strategy is made of. */
@@ -46,6 +61,11 @@ export function jwtStrategy({ rules, sources, cacheSize, revocations, clock }: J
   function verify(token: string): Outcome | Promise<Outcome> {
     if (token.length > maxBytes) return 'too-large'
     if (revocations?.certain === false) return 'unavailable'
+    const checked = check(token)
+    return checked instanceof Promise ? checked.then(outcomeOf) : outcomeOf(checked)
+  }
+
+  function check(token: string): Checked | Promise<Checked> {
     const now = Math.floor(clock() / 1000)
     // The hash covers the signature too, so that a re-encoded or re-signed token is another entry.
     // One character a byte makes the shortest string.
@@ -81,7 +101,7 @@ export function jwtStrategy({ rules, sources, cacheSize, revocations, clock }: J
     return typeof unsigned === 'string' ? unsigned : 'signature'
   }
 
-  function recall(key: string, known: VerifiedToken, now: number): Outcome {
+  function recall(key: string, known: VerifiedToken, now: number): Checked {
     const { identity } = known
     const fault = faultOfTimes(known.expires, known.notBefore, now, clockTolerance)
     if (fault !== null) {
@@ -96,30 +116,70 @@ export function jwtStrategy({ rules, sources, cacheSize, revocations, clock }: J
       }
       known.compared = version
     }
-    return identity
+    return known
   }
 
-  function admit(key: string, read: ReadToken, vouched: Vouched): Outcome {
+  function admit(key: string, read: ReadToken, vouched: Vouched): Checked {
     if (typeof vouched === 'string') return vouched
     if (!headers.has(read.encodedHeader)) {
       if (headers.size === HEADERS) headers.clear()
       headers.set(read.encodedHeader, read.header)
     }
-    const { exp, nbf: notBefore = 0, iat = 0 } = read.claims
-    const expires = revocations === undefined ? exp : Math.min(exp, iat + revocations.maxTokenAge)
+    const { nbf: notBefore = 0 } = read.claims
+    const expires = endOf(read.claims)
     const entry: VerifiedToken = { identity: identityOfToken(read), voucher: vouched, expires, notBefore, compared: -1 }
     // Time has passed, and revocations may have come, while somebody was asked.
-    const outcome = recall(key, entry, Math.floor(clock() / 1000))
-    if (outcome === entry.identity) remembered.set(key, entry)
-    return outcome
+    const checked = recall(key, entry, Math.floor(clock() / 1000))
+    if (checked === entry) remembered.set(key, entry)
+    return checked
   }
 
-  const find: Strategy['find'] = (fields) => credentialsOf(fields, 'bearer')
-  if (revocations === undefined) return { scheme: 'jwt', find, verify }
+  /** What is revoked is remembered for `maxTokenAge` alone: no token lives longer. */
+  function endOf({ exp, iat = 0 }: Pick<Claims, 'exp' | 'iat'>): number {
+    return revocations === undefined ? exp : Math.min(exp, iat + revocations.maxTokenAge)
+  }
+
+  /** Tells when the key that verified a token is taken away, and no other verifies it. */
+  function watchKey(token: string, told: (fault: Fault) => void): () => void {
+    let stop: (() => void) | undefined
+    let stopped = false
+    const settle = (checked: Checked): void => {
+      if (stopped) return
+      if (typeof checked === 'string') told(checked)
+      else stop = checked.voucher.watch?.(look)
+    }
+    const look = (): void => {
+      stop?.()
+      const checked = check(token)
+      if (checked instanceof Promise) void checked.then(settle)
+      else settle(checked)
+    }
+    look()
+    return () => {
+      stopped = true
+      stop?.()
+    }
+  }
+
   return {
     scheme: 'jwt',
-    find,
+    find: (fields) => credentialsOf(fields, 'bearer'),
     verify,
-    watch: (_token, { subject, claims }, told) => revocations.watch(subject, claims, () => told('revoked')),
+    until: ({ claims }) => endOf(claims as Claims),
+    watch(token, { subject, claims }, told) {
+      const stopKey = watchKey(token, told)
+      const stopRevocations = revocations?.watch(subject, claims, told)
+      return () => {
+        stopKey()
+        stopRevocations?.()
+      }
+    },
   }
+}
+
+/** A token that is good now, or what is wrong with it. */
+type Checked = VerifiedToken | Fault
+
+function outcomeOf(checked: Checked): Outcome {
+  return typeof checked === 'string' ? checked : checked.identity
 }

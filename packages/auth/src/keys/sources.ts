@@ -10,6 +10,8 @@ import type { ReadToken } from '../jwt/token.ts'
 export interface Voucher {
   /** False once its tokens are no longer accepted. */
   readonly trusted: boolean
+  /** Calls back when that comes; absent: it never does. @returns a function that stops */
+  watch?(distrusted: () => void): () => void
 }
 
 /** What checking a signature yields: who vouches for it, or why nobody does. */

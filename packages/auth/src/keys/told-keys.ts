@@ -34,6 +34,7 @@ export class ToldKeys {
     const isTrusted = (): boolean => this.#listen() && known.trusted
     return {
       ...known,
+      watch: (distrusted) => known.watch(distrusted),
       get trusted() {
         return isTrusted()
       },

@@ -1,6 +1,8 @@
 import { setImmediate as othersTurn } from 'node:timers/promises'
 import type { Clock } from '../clock.ts'
 import type { Outcome, Strategy } from '../identity.ts'
+import { GRACE, type Outage } from './outage.ts'
+import type { Manner } from './remembered-look-ups.ts'
 
 /** Milliseconds between the end of a round and the next one. */
 const PACE = 5_000
@@ -15,26 +17,41 @@ const TURN = 128
 const FAILURES = 16
 
 interface Watched {
-  readonly ask: () => Outcome | Promise<Outcome>
+  readonly credential: string
   readonly told: (outcome: Outcome) => void
+  /** When a look-up of it failed, in milliseconds, and none has been answered since. */
+  failingSince: number | null
 }
 
-/** Credentials that nobody says are over: those of requests that stay under way are looked up again, round after round. */
+interface Round {
+  readonly all: Iterable<Watched>
+  failures: number
+}
+
+/**
+ * Credentials of one kind that nobody says are over: those of requests that stay under way are looked up again, round
+ * after round. While nobody can tell, they stay; once that has lasted longer than their grace, they end.
+ */
 export class AskedAgain {
+  readonly #strategy: Strategy
+  readonly #outage: Outage
   readonly #clock: Clock
   readonly #watched = new Set<Watched>()
   #callOff: (() => void) | null = null
   #closed = false
 
-  constructor(clock: Clock) {
+  /** @param outage of what the strategy asks */
+  constructor(strategy: Strategy, outage: Outage, clock: Clock) {
+    this.#strategy = strategy
+    this.#outage = outage
     this.#clock = clock
   }
 
-  /** A kind of credential whose requests are watched by asking again, as often as its look-ups are not remembered. */
-  watching(strategy: Strategy): Strategy {
+  /** The kind of credential, whose requests are watched by asking again, as often as its look-ups are not remembered. */
+  watching(): Strategy {
     return {
-      ...strategy,
-      watch: (credential, _identity, told) => this.#watch({ ask: () => strategy.verify(credential), told }),
+      ...this.#strategy,
+      watch: (credential, _identity, told) => this.#watch({ credential, told, failingSince: null }),
     }
   }
 
@@ -55,24 +72,40 @@ export class AskedAgain {
   }
 
   async #round(): Promise<void> {
-    const round = { all: [...this.#watched].values(), failures: 0 }
+    const round: Round = { all: [...this.#watched].values(), failures: 0 }
     await Promise.all(Array.from({ length: AT_ONCE }, () => this.#lookUp(round)))
     this.#callOff = null
     this.#wait()
   }
 
   /** Takes the next one as soon as it has an answer. */
-  async #lookUp(round: { readonly all: Iterable<Watched>; failures: number }): Promise<void> {
+  async #lookUp(round: Round): Promise<void> {
     let sinceTurn = 0
     for (const one of round.all) {
-      if (this.#closed || round.failures >= FAILURES) return
+      // One look-up tells that the outage is not over; the others need not be asked, only those that are remembered stay.
+      const lost = round.failures > 0 && this.#outage.outlastsGrace
+      if (this.#closed || (round.failures >= FAILURES && !lost)) return
       // To the end: where a round breaks off, the next one begins.
       if (!this.#watched.delete(one)) continue
       this.#watched.add(one)
       if (++sinceTurn % TURN === 0) await othersTurn()
-      const outcome = await one.ask()
+      const outcome = await this.#ask(one, lost ? 'remembered' : 'at-once')
       if (outcome === 'unavailable') round.failures++
-      if (this.#watched.has(one)) one.told(outcome)
+      const undecided = outcome === 'unavailable' && !this.#hadItsGrace(one)
+      if (!undecided && this.#watched.has(one)) one.told(outcome)
     }
+  }
+
+  async #ask(one: Watched, manner: Manner): Promise<Outcome> {
+    const outcome = await this.#strategy.verify(one.credential, undefined, manner)
+    if (outcome === 'unavailable') one.failingSince ??= this.#clock.now()
+    else one.failingSince = null
+    return outcome
+  }
+
+  /** Nothing has answered for so long, or nothing about this one. */
+  #hadItsGrace({ failingSince }: Watched): boolean {
+    const own = failingSince !== null && this.#clock.now() - failingSince >= GRACE * 1000
+    return own || this.#outage.outlastsGrace
   }
 }

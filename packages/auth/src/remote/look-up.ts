@@ -1,9 +1,13 @@
+import type { Outage } from './outage.ts'
+
 /** A function of the user's that may be slow, absent-minded or broken. */
 export interface LookUp {
   /** Milliseconds until it counts as unavailable. */
   readonly timeoutMs: number
   /** Told what went wrong; the client never is. */
   readonly onFailure: (error: unknown) => void
+  /** Kept up to date by every answer, and by every look-up without one. */
+  readonly outage: Outage
 }
 
 /**
@@ -13,9 +17,15 @@ export interface LookUp {
 export function ask<Answer>(
   call: () => unknown,
   read: (value: unknown) => Answer,
-  { timeoutMs, onFailure }: LookUp,
+  { timeoutMs, onFailure, outage }: LookUp,
 ): Answer | 'unavailable' | Promise<Answer | 'unavailable'> {
+  const answered = (value: unknown): Answer => {
+    const answer = read(value)
+    outage.answered()
+    return answer
+  }
   const fail = (error: unknown): 'unavailable' => {
+    outage.failed()
     try {
       onFailure(error)
     } catch {
@@ -26,7 +36,7 @@ export function ask<Answer>(
   }
   try {
     const value = call()
-    return isThenable(value) ? within(value, timeoutMs).then(read).catch(fail) : read(value)
+    return isThenable(value) ? within(value, timeoutMs).then(answered).catch(fail) : answered(value)
   } catch (error) {
     return fail(error)
   }

@@ -6,7 +6,7 @@ export interface LookUpParts<Answer, Question> {
   readonly keepFor: (answer: Answer) => number
   /** Whether the answer is about something that exists: strangers cannot push such an answer out. */
   readonly exists: (answer: Answer) => boolean
-  /** The answer of a question that was not asked, for too many wait. */
+  /** The answer of a question that was not asked. */
   readonly tooMany: Answer
   /** Milliseconds since the epoch. */
   readonly now: () => number
@@ -19,6 +19,12 @@ export interface LookUpParts<Answer, Question> {
   /** Answers remembered, of either kind. */
   readonly remembered: number
 }
+
+/**
+ * How a question is asked: after those that wait; before them, by whoever asks few at a time, for strangers fill the
+ * queue; or not at all, where the answer is not remembered.
+ */
+export type Manner = 'in-turn' | 'at-once' | 'remembered'
 
 interface Kept<Answer> {
   readonly answer: Answer
@@ -43,19 +49,21 @@ export class RememberedLookUps<Answer, Question = string> {
   }
 
   /** @param key equal for equal questions: the only thing that is remembered of one */
-  get(key: string, question: Question): Answer | Promise<Answer> {
+  get(key: string, question: Question, manner: Manner = 'in-turn'): Answer | Promise<Answer> {
     const kept = this.#recall(this.#found, key) ?? this.#recall(this.#absent, key)
     if (kept !== undefined) return kept.answer
+    if (manner === 'remembered') return this.#parts.tooMany
     const flight = this.#flights.get(key)
     if (flight !== undefined) return flight
-    return this.#underWay < this.#parts.concurrent ? this.#begin(key, question) : this.#wait(key, question)
+    const isFree = manner === 'at-once' || this.#underWay < this.#parts.concurrent
+    return isFree ? this.#begin(key, question) : this.#wait(key, question)
   }
 
   /** Asks again although an answer is remembered, unless that is younger than the given milliseconds. */
-  again(key: string, question: Question, youngest: number): Answer | Promise<Answer> {
+  again(key: string, question: Question, youngest: number, manner?: Manner): Answer | Promise<Answer> {
     const kept = this.#found.get(key)
     if (kept !== undefined && this.#parts.now() - kept.since >= youngest) this.#found.delete(key)
-    return this.get(key, question)
+    return this.get(key, question, manner)
   }
 
   #recall(kept: Map<string, Kept<Answer>>, key: string): Kept<Answer> | undefined {

@@ -4,6 +4,7 @@ import { systemClock } from '../clock.ts'
 import { errors } from '../errors.ts'
 import { events } from '../events.ts'
 import { isName } from '../identity.ts'
+import { GRACE } from '../remote/outage.ts'
 import type { RevocationOptions } from './options.ts'
 import { RevocationStore } from './store.ts'
 import type { Revocation } from './revocations.ts'
@@ -35,7 +36,9 @@ export async function openRevoking(
   let store: RevocationStore | undefined
   if (redis !== undefined) {
     const closed = onStoreError === 'closed'
-    const policy = closed ? 'tokens are answered 503' : 'tokens are judged by what is known'
+    const policy = closed
+      ? `tokens are answered 503, and what they opened ends if that lasts ${GRACE} seconds`
+      : 'tokens are judged by what is known'
     store = new RevocationStore({
       client: redis,
       prefix,

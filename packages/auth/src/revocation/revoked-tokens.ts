@@ -5,7 +5,8 @@ import { type Revocation, Revocations } from './revocations.ts'
 /** What is revoked, as one registration judges tokens by it. */
 export class RevokedTokens implements RevocationList {
   readonly maxTokenAge: number
-  certain = true
+  #state: 'complete' | 'incomplete' | 'given-up' = 'complete'
+  readonly #givingUp = new Set<() => void>()
   /** Seconds. */
   readonly #now: () => number
   readonly #memory: Revocations
@@ -15,6 +16,26 @@ export class RevokedTokens implements RevocationList {
     this.#now = now
     this.#memory = memory
     memory.lastFor(maxTokenAge)
+  }
+
+  get certain(): boolean {
+    return this.#state === 'complete'
+  }
+
+  /** Nothing is missing. */
+  complete(): void {
+    this.#state = 'complete'
+  }
+
+  /** Something may be missing: no token is accepted. What is open stays open for now. */
+  interrupt(): void {
+    if (this.#state === 'complete') this.#state = 'incomplete'
+  }
+
+  /** Something has been missing for too long: what is open ends. */
+  giveUp(): void {
+    this.#state = 'given-up'
+    for (const act of this.#givingUp) act()
   }
 
   get version(): number {
@@ -42,16 +63,24 @@ export class RevokedTokens implements RevocationList {
     return all?.kind === 'subject' && (iat as number) < all.before
   }
 
-  watch(subject: string, claims: Readonly<Record<string, unknown>>, revoked: () => void): () => void {
+  watch(
+    subject: string,
+    claims: Readonly<Record<string, unknown>>,
+    told: (why: 'revoked' | 'unavailable') => void,
+  ): () => void {
     const { iss, jti } = claims as { readonly iss: string; readonly jti?: string }
     const look = (): void => {
-      if (this.covers(subject, claims)) revoked()
+      if (this.covers(subject, claims)) told('revoked')
     }
+    const giveUp = (): void => told('unavailable')
     const stops = [this.#memory.watch('subject', iss, subject, look)]
     if (jti !== undefined) stops.push(this.#memory.watch('token', iss, jti, look))
+    this.#givingUp.add(giveUp)
     look()
+    if (this.#state === 'given-up') giveUp()
     return () => {
       for (const stop of stops) stop()
+      this.#givingUp.delete(giveUp)
     }
   }
 

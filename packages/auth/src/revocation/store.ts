@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts'
+import { GRACE } from '../remote/outage.ts'
 import type { RevocationClient, RevocationSubscriber } from './options.ts'
 import type { Revocation } from './revocations.ts'
 import { memberOf, readMember, type RevokedTokens } from './revoked-tokens.ts'
@@ -56,6 +57,7 @@ export class RevocationStore {
   #away = false
   #syncing = false
   #callOff: () => void = () => {}
+  #callOffGrace: () => void = () => {}
   #closed = false
 
   constructor(parts: RevocationStoreParts) {
@@ -67,7 +69,7 @@ export class RevocationStore {
   /** Listens and reads the list. Never rejects: what fails is tried again. */
   async start(): Promise<void> {
     const { client, list, closed } = this.#parts
-    list.certain = !closed
+    if (closed) list.interrupt()
     const subscriber = client.duplicate()
     this.#subscriber = subscriber
     subscriber.on('message', (_channel, message) => this.#heard(message))
@@ -92,6 +94,7 @@ export class RevocationStore {
   close(): void {
     this.#closed = true
     this.#callOff()
+    this.#callOffGrace()
     this.#subscriber?.disconnect()
   }
 
@@ -116,11 +119,13 @@ export class RevocationStore {
 
   #lost(error: unknown): void {
     if (this.#closed) return
+    const { list, closed, clock, onAway } = this.#parts
     this.#losses++
-    this.#parts.list.certain = !this.#parts.closed
+    if (closed) list.interrupt()
     if (this.#away) return
     this.#away = true
-    this.#parts.onAway(error)
+    if (closed) this.#callOffGrace = clock.after(GRACE * 1000, () => list.giveUp())
+    onAway(error)
   }
 
   async #sync(): Promise<void> {
@@ -137,7 +142,8 @@ export class RevocationStore {
       for (const revocation of list.all()) if (!found.has(memberOf(revocation))) await this.share(revocation)
       this.#complete = losses
       if (losses === this.#losses) {
-        list.certain = true
+        this.#callOffGrace()
+        list.complete()
         if (this.#away) this.#parts.onBack()
         this.#away = false
       }

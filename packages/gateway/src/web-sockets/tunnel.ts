@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream'
+import type { AdmissionEnd } from '@portcullis/kernel'
 import { type Breach, closeFrame, FrameReader, maskedCloseFrame } from './frames.ts'
 
 /** What a WebSocket may do. */
@@ -12,16 +13,17 @@ export interface TunnelTerms {
 }
 
 /** Why a tunnel ended. */
-export type TunnelEnd = 'closed' | 'idle' | 'expired' | 'revoked' | 'going-away' | 'client-breach' | 'upstream-breach'
+export type TunnelEnd = 'closed' | 'idle' | 'going-away' | 'client-breach' | 'upstream-breach' | AdmissionEnd
 
 /** Milliseconds that a side has to answer a Close frame. */
 const LINGER = 1_000
 
-/** Close codes that we say (RFC 6455 §7.4.1; 3000 of IANA's registry: unauthorized). */
+/** Close codes that we say (RFC 6455 §7.4.1; of IANA's registry 3000: unauthorized, 1013: try again later). */
 const CODES: Readonly<Record<Exclude<TunnelEnd, 'closed' | 'client-breach'>, number>> = {
   idle: 1001,
   expired: 3000,
   revoked: 3000,
+  unavailable: 1013,
   'going-away': 1012,
   'upstream-breach': 1011,
 }
