@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
+import httpProxy from '@fastify/http-proxy'
 import gateway, { type GatewayOptions } from '@portcullis/gateway'
 import { serverOptions } from '@portcullis/kernel'
 import Fastify, { type FastifyInstance } from 'fastify'
@@ -15,10 +16,12 @@ export interface Facts {
   readonly handles: number
 }
 
-/** What a process serves: the gateway, an app without it, or a service with every fault. */
+/** What a process serves: the gateway, an app without it, the official proxy, or a service with every fault. */
 export interface Serving {
-  readonly what: 'gateway' | 'bare' | 'service'
+  readonly what: 'gateway' | 'bare' | 'official' | 'service'
   readonly gateway?: Pick<GatewayOptions, 'upstreams' | 'routes' | 'bodyLimit' | 'slowReaders'>
+  /** Paths of the official proxy, and where they lead. */
+  readonly official?: Readonly<Record<string, { readonly port: number; readonly path: string }>>
   readonly tls?: { readonly key: string; readonly cert: string }
 }
 
@@ -55,8 +58,9 @@ export async function serve(serving: Serving): Promise<ServingProcess> {
 
 if (process.send !== undefined && process.argv[2] === 'serve') await begin(JSON.parse(process.argv[3] as string))
 
-async function begin({ what, gateway: options, tls }: Serving): Promise<void> {
-  process.send?.(what === 'service' ? await beginService() : await beginApp(options, tls))
+async function begin({ what, gateway: options, official, tls }: Serving): Promise<void> {
+  if (what === 'service') process.send?.(await beginService())
+  else process.send?.(official === undefined ? await beginApp(options, tls) : await beginOfficial(official))
   process.on('disconnect', () => process.exit())
   process.on('message', async () => {
     for (let round = 0; round < 4; round++) {
@@ -85,6 +89,16 @@ async function beginApp(options: Serving['gateway'], tls: Serving['tls']): Promi
   return (app.server.address() as AddressInfo).port
 }
 
+/** @fastify/http-proxy as its README shows it. */
+async function beginOfficial(paths: NonNullable<Serving['official']>): Promise<number> {
+  const app = Fastify({ bodyLimit: Number.MAX_SAFE_INTEGER })
+  for (const [prefix, { port, path }] of Object.entries(paths)) {
+    await app.register(httpProxy, { upstream: `http://127.0.0.1:${port}`, prefix, rewritePrefix: path })
+  }
+  await app.listen({ port: 0, host: '127.0.0.1', backlog: 4096 })
+  return (app.server.address() as AddressInfo).port
+}
+
 const PIECE = Buffer.alloc(65_536, 'x')
 
 /** Writes pieces as fast as they are taken, as many bytes as are asked for. */
@@ -107,7 +121,6 @@ const HABITS: Readonly<Record<string, (request: IncomingMessage, response: Serve
   '/well': (_request, response) => response.setHeader('content-type', 'application/json').end('{"id":101}'),
   '/reset': ({ socket }) => socket.resetAndDestroy(),
   '/garbage': ({ socket }) => socket.end('SSH-2.0-OpenSSH\r\n\r\n'),
-  '/pause': (_request, response) => setTimeout(() => response.end('later'), 500),
   '/slow': (_request, response) => setTimeout(() => response.end('late'), 200),
   '/endless': (_request, response) => pour(response, Infinity),
   '/silent': () => {},

@@ -59,6 +59,36 @@ async function peakOf(
   return { result, growth: Math.max(most - before, 0) }
 }
 
+type Grown = Awaited<ReturnType<typeof peakOf>>
+
+/**
+ * What a body each way takes of a process, in the middle of several processes. V8 frees what lies outside of its heap when
+ * 64 MiB of it have come together, or when it collects anyway: that is not the same twice.
+ */
+async function growthOf(serving: Serving, bytes: number, rounds: number): Promise<Record<'down' | 'up', Grown>> {
+  const one = async (during: (port: number) => Promise<number>): Promise<Grown> => {
+    const proxy = await serve(serving)
+    const { port } = proxy
+    try {
+      await take(port, `/down?bytes=${8 * MIB}`)
+      await give(port, '/up', 8 * MIB)
+      return await peakOf(proxy, () => during(port))
+    } finally {
+      await proxy.end()
+    }
+  }
+  const middle = async (during: (port: number) => Promise<number>): Promise<Grown> => {
+    const all: Grown[] = []
+    for (let round = 0; round < rounds; round++) all.push(await one(during))
+    const { growth } = all.toSorted((a, b) => a.growth - b.growth)[Math.floor(rounds / 2)] as Grown
+    return { growth, result: Math.min(...all.map(({ result }) => result)) }
+  }
+  return {
+    down: await middle((port) => take(port, `/down?bytes=${bytes}`)),
+    up: await middle((port) => give(port, '/up', bytes)),
+  }
+}
+
 /** Clients that ask for an answer and read nothing of it. */
 async function stall(port: number, path: string, count: number): Promise<Socket[]> {
   const sockets = Array.from({ length: count }, () => {
@@ -130,14 +160,14 @@ export async function prove(size: Size): Promise<Figure[]> {
     route('/up', { match: { path: '/up', method: 'POST' }, bodyLimit: 2 * bytes }),
   ]
   const options = { upstreams, routes, slowReaders: { grace: 600 } }
+  const { port: at } = service
+  const official = { '/down': { port: at, path: '/down' }, '/up': { port: at, path: '/up' } }
   const proxy = await serve({ what: 'gateway', gateway: options })
   const folder = mkdtempSync(join(tmpdir(), 'portcullis-'))
   const { port } = proxy
   try {
-    await take(port, `/down?bytes=${8 * MIB}`)
-    await give(port, '/up', 8 * MIB)
-    const down = await peakOf(proxy, () => take(port, `/down?bytes=${bytes}`))
-    const up = await peakOf(proxy, () => give(port, '/up', bytes))
+    const streamed = await growthOf({ what: 'gateway', gateway: options }, bytes, full ? 5 : 1)
+    const theirs = full ? await growthOf({ what: 'official', official }, bytes, 5) : null
 
     await timesOf(port, full ? 2_000 : 50)
     const alone = await timesOf(port, full ? 2_000 : 50)
@@ -153,11 +183,20 @@ export async function prove(size: Size): Promise<Figure[]> {
     const bare = await idle({ what: 'bare', tls }, String(ca), resting)
     const ours = await idle({ what: 'gateway', tls, gateway: options }, String(ca), resting)
 
-    const body = (name: string, { result, growth }: typeof down): Figure[] => [
-      { name: `gateway: ${name}`, figure: mib(result), bound: mib(bytes), ok: result === bytes },
-      { name: `gateway: RSS growth, ${name}`, figure: mib(growth), bound: '≤ 64 MiB', ok: growth <= 64 * MIB },
-    ]
-    const figures = [...body('body to the client', down), ...body('body to the service', up)]
+    const body = (name: string, way: 'down' | 'up'): Figure[] => {
+      const { result, growth } = streamed[way]
+      const beside = theirs === null ? '' : ` (@fastify/http-proxy ${mib(theirs[way].growth)})`
+      return [
+        { name: `gateway: ${name}`, figure: mib(result), bound: mib(bytes), ok: result === bytes },
+        {
+          name: `gateway: RSS growth, ${name}`,
+          figure: mib(growth) + beside,
+          bound: '≤ 64 MiB',
+          ok: growth <= 64 * MIB,
+        },
+      ]
+    }
+    const figures = [...body('body to the client', 'down'), ...body('body to the service', 'up')]
     if (!full) {
       return [
         ...figures,
