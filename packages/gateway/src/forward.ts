@@ -55,9 +55,11 @@ export function forward(
   const { route, upstream, mint, forwardAuthorization, webSockets } = lane
   const { raw, headers } = request
   const url = raw.url as string
+  // RFC 9113 §8.3.1: HTTP/2 names it in another place.
+  const host = headers.host ?? (headers[':authority'] as string | undefined)
   // The same in the log, at the service and in the answer.
   reply.header('x-request-id', request.id)
-  if (isMalformedTarget(url) || hasTwoHosts(raw.rawHeaders) || isMalformedHost(headers.host)) {
+  if (isMalformedTarget(url) || hasTwoHosts(raw.rawHeaders) || isMalformedHost(host)) {
     return errors.PTC_GATEWAY_REQUEST_MALFORMED
   }
   if (isMalformedFraming(headers['transfer-encoding'], raw.httpVersion) || closing.has(raw.socket)) {
@@ -68,7 +70,7 @@ export function forward(
   const path = route.rewrite({
     path: pathOf(query === -1 ? url : url.slice(0, query)),
     params: request.params as PathParams,
-    host: headers.host,
+    host,
     judged: (request.security as { pathFault?: unknown }).pathFault === null,
   })
   if (path === null) return errors.PTC_GATEWAY_PATH_REFUSED

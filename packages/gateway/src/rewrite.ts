@@ -8,7 +8,7 @@ export interface Asked {
   readonly path: string
   /** As the router decoded them. */
   readonly params: PathParams
-  /** The Host field. */
+  /** The Host field, or the authority of HTTP/2. */
   readonly host: string | undefined
   /** Whether another room has judged the path, and lets ambiguous ones pass. */
   readonly judged: boolean

@@ -69,7 +69,7 @@ export function compileTwins(
       ordinary: !others(strange),
       have(segments, host) {
         if (alone) return false
-        const found = loose.find(`/${segments.map(fold).filter(Boolean).join('/')}`)
+        const found = loose.find(`/${foldPath(segments).filter(Boolean).join('/')}`)
         const exact = `/${segments.map(decoded).join('/')}`
         return found.some(
           (twin) =>
@@ -92,9 +92,17 @@ export const decoded = (text: string): string => (text.includes('%') ? decodeURI
 
 /** A segment as the most careless service reads it: decoded, cut at `;`, without case, without dots and spaces at its end. */
 function fold(segment: string): string {
-  const [name = ''] = decoded(segment).normalize('NFKC').split(';', 1)
+  const [name = ''] = read(segment).split(/[;?#]/, 1)
   return name.toLowerCase().replace(/[. ]+$/, '')
 }
+
+/** The segments of a path, up to where a query or a fragment begins for whoever decodes first. */
+function foldPath(segments: readonly string[]): string[] {
+  const end = segments.findIndex((segment) => segment.includes('%') && /[?#]/.test(read(segment)))
+  return (end === -1 ? segments : segments.slice(0, end + 1)).map(fold)
+}
+
+const read = (segment: string): string => decoded(segment).normalize('NFKC')
 
 /** Numbers policies: those that are equal have the same. */
 function numberPolicies(): (policy: unknown) => number {

@@ -60,10 +60,9 @@ it.each<[string, RawRequest]>([
     '/public/../admin',
     '/public/%2e%2e/admin',
   ].map((value): [string, RawRequest] => [`the path ${value}`, { fields: make(get, { ':path': value }) }]),
-  ...['a\r\nx-user-id: 1', 'u@a', 'a/b', 'a b'].map((value): [string, RawRequest] => [
-    `the authority ${value}`,
-    { fields: make(get, { ':authority': value }) },
-  ]),
+  ...['a\r\nx-user-id: 1', 'u@a', 'a/b', 'a b', 'a,b', 'a;b', 'a%41', '(a)', 'a:123456'].map(
+    (value): [string, RawRequest] => [`the authority ${value}`, { fields: make(get, { ':authority': value }) }],
+  ),
   ...[':method', ':path', ':scheme', ':authority'].map((name): [string, RawRequest] => [
     `no ${name}`,
     { fields: without(name) },

@@ -3,7 +3,8 @@ import type { GatewayRoute } from '../src/index.ts'
 import { methodsOf } from '../src/policy.ts'
 import { type Asked, compileRewrite } from '../src/rewrite.ts'
 import { compileTwins } from '../src/twins.ts'
-import { rawExchange, send, stage, startBackend } from './stage.ts'
+import { sayFrames } from './http2-frames.ts'
+import { authority, rawExchange, send, stage, startBackend } from './stage.ts'
 
 const route = (path: string, more: Partial<GatewayRoute> = {}, host?: string): GatewayRoute => ({
   match: { path, ...(host === undefined ? {} : { host }) },
@@ -74,6 +75,15 @@ describe('a path that a service may take for one of another route', () => {
     expect(ask([files, route('/files/:name', secret)], `/files/${path}/`)).toBeNull()
   })
 
+  // Some decode a path before they look for its end: Apache's rewriting has, and servers of files behind it.
+  it.each(['secret%3f', 'secret%3Fx=y', 'secret%23', 'secret%23/x', 'secret%ef%bc%9f', 'Secret%3f/a'])(
+    'is refused: %s, which ends where a query does',
+    (path) => {
+      expect(ask([files, route('/files/secret', secret)], `/files/${path}`)).toBeNull()
+      expect(ask([files, route('/files/secret')], `/files/${path}`)).toBe(`/files/${path}`)
+    },
+  )
+
   it('is refused where the other route is the one with capitals', () => {
     expect(ask([files, route('/files/Secret', secret)], '/files/secret')).toBeNull()
     expect(ask([files, route('/files/Secret', secret)], '/files/other')).toBe('/files/other')
@@ -107,5 +117,25 @@ describe('a path that a service may take for one of another route', () => {
     const answer = await rawExchange(port, 'GET http://a/files/a%2Cb HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
     expect(answer).toMatch(/^HTTP\/1\.1 200/)
     expect(backend.hits.map(({ url }) => url)).toEqual(['/files/other', '/files/a%2Cb'])
+  })
+
+  it('never arrives in HTTP/2 either, which names the host in another place', async () => {
+    const { ca, issue } = await authority()
+    const backend = await startBackend()
+    const staged = await stage(backend.port, {
+      routes: [
+        { match: { path: '/files/*' }, upstream: 'user-service', policy: {} },
+        { match: { path: '/files/secret', host: 'gateway.local' }, upstream: 'user-service' },
+      ],
+      server: { http2: true, https: await issue('gateway.local') } as never,
+    })
+    const port = await staged.listen()
+    const ask = async (path: string): Promise<void> => {
+      const line = { ':method': 'GET', ':scheme': 'https', ':authority': 'gateway.local', ':path': path }
+      expect(await sayFrames(port, ca, { fields: Object.entries(line) })).toMatchObject({ how: 'answered' })
+    }
+    await ask('/files/Secret')
+    await ask('/files/other')
+    expect(backend.hits.map(({ url }) => url)).toEqual(['/files/other'])
   })
 })
