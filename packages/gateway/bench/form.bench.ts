@@ -1,7 +1,7 @@
 import { Response } from 'undici'
 import { measure } from '../../../bench/measure.ts'
 import { Compiler } from '../src/schemas/compiler.ts'
-import { Notes } from '../src/schemas/described.ts'
+import { Notes } from '../src/schemas/notes.ts'
 import { readMultipart } from '../src/schemas/multipart.ts'
 import { PartsReader } from '../src/schemas/parts-reader.ts'
 import { readParts } from '../src/schemas/parts.ts'

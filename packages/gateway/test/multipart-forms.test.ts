@@ -197,6 +197,32 @@ describe('a form with parts', () => {
   })
 })
 
+describe('a form with parts of which there are several kinds', () => {
+  const several = {
+    type: 'object',
+    required: ['kind'],
+    oneOf: [
+      { properties: { kind: { const: 'photo' }, file: { ...binary, maxLength: 2 }, note: false } },
+      {
+        properties: { kind: { const: 'note' }, note: { type: 'string' }, stars: { type: 'integer' }, file: false },
+        additionalProperties: false,
+      },
+    ],
+  }
+  it.each<[number, string, string]>([
+    [200, 'the file of one', part('kind', 'photo') + part('file', 'ab', file('image/png'))],
+    [200, 'the fields of the other', part('kind', 'note') + part('note', 'a') + part('stars', '3')],
+    [400, 'a file that is too large', part('kind', 'photo') + part('file', 'abc', file('image/png'))],
+    [400, 'a file as a field', part('kind', 'photo') + part('file', 'ab')],
+    [400, 'the file of the other', part('kind', 'note') + part('file', 'ab', file('image/png'))],
+    [400, 'a number in another spelling', part('kind', 'note') + part('stars', '0x1')],
+    [400, 'a kind that is none', part('kind', 'x')],
+  ])('is answered %i with %s', async (status, _what, parts) => {
+    const { app } = await keeping({ schema: several })
+    expect((await post(app, parts + END)).statusCode).toBe(status)
+  })
+})
+
 describe('whoever writes a form that readers read in different ways', () => {
   const users = { type: 'object', additionalProperties: false, properties: { role: { enum: ['user'] } } }
   it.each<[string, string]>([
@@ -279,22 +305,33 @@ describe('a mistake in what is said of a form', () => {
     ],
     ['is of no property', { ...property({ type: 'string' }), encoding: { b: {} } }, 'encoding.b', 'encoding-unknown'],
     [
-      'is a property of one of several forms',
+      'is a property of several forms that each read in another way',
       {
         schema: {
           type: 'object',
-          properties: { a: {} },
-          oneOf: [{ properties: { b: { type: 'integer' } } }, { properties: { a: {} } }],
+          oneOf: [{ properties: { b: { type: 'integer' } } }, { properties: { b: { type: 'string' } } }],
         },
       },
-      'schema.oneOf[0]',
+      'schema.oneOf[1].properties.b',
       'part-untold',
     ],
     [
-      'is a property of one of several forms, in a part of the whole',
-      { schema: { type: 'object', allOf: [{ anyOf: [{ properties: { b: { type: 'integer' } } }] }] } },
-      'schema.allOf[0].anyOf[0]',
+      'is a file in one of several forms, and a field in another',
+      {
+        schema: {
+          type: 'object',
+          properties: { b: { type: 'string' } },
+          allOf: [{ anyOf: [{ properties: { b: binary } }, { required: ['b'] }] }],
+        },
+      },
+      'schema.allOf[0].anyOf[0].properties.b',
       'part-untold',
+    ],
+    [
+      'is of a branch that asks more of a file',
+      { schema: { type: 'object', properties: { b: binary }, anyOf: [{ properties: { b: { pattern: 'a' } } }, {}] } },
+      'schema.anyOf[0].properties.b',
+      'part-unread',
     ],
     [
       'is a name that readers read in different ways',

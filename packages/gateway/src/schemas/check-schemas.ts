@@ -1,7 +1,8 @@
 import type { Finding } from '@portcullis/kernel'
 import type { GatewayOptions, GatewayRoute } from '../options.ts'
 import { methodsOf } from '../policy.ts'
-import { describeOwn, Notes } from './described.ts'
+import { describeOwn } from './described.ts'
+import { Notes } from './notes.ts'
 import { checkDocument, describeOperation } from './document.ts'
 import { wholeOf } from './pointer.ts'
 

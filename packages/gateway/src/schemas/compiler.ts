@@ -4,7 +4,7 @@ import { compileOneByOne } from './chains.ts'
 import { COUNTED, Effort } from './effort.ts'
 import { addKnownFormats } from './formats.ts'
 import { addLengths } from './lengths.ts'
-import { followed, isObject, membersOf, type Place, placeIn } from './pointer.ts'
+import { followed, isObject, partsMembersOf, type Place, placeIn } from './pointer.ts'
 import { type Keywords, walk } from './walk.ts'
 
 /** Which way a message goes: what is `readOnly` comes from the service alone, what is `writeOnly` from the client. */
@@ -175,7 +175,7 @@ function add(schema: Keywords, more: object): void {
 function hideMarked(schema: Keywords, place: Place, direction: Direction): void {
   const { properties, allOf } = schema
   const word = direction === 'request' ? 'readOnly' : 'writeOnly'
-  const all = membersOf(place)
+  const all = partsMembersOf(place)
     .filter(([, member]) => isMarked(member, word))
     .map(([name]) => name)
   if (all.length === 0) return

@@ -1,5 +1,6 @@
 import { readContents, readResponses } from './contents.ts'
-import type { Described, Notes } from './described.ts'
+import type { Described } from './described.ts'
+import type { Notes } from './notes.ts'
 import { DIALECTS } from './inspect.ts'
 import { type Parameter, readParameters, textsOf } from './parameters.ts'
 import { inOptions, isObject, objectAt, type Place, within } from './pointer.ts'

@@ -7,9 +7,10 @@ import { readJson } from './json.ts'
 import { lowerCased } from './header-schema.ts'
 import { boundaryOf } from './multipart.ts'
 import { PartsReader } from './parts-reader.ts'
-import { membersOf, type Place, placeIn } from './pointer.ts'
+import { membersOf } from './members.ts'
+import { type Place, placeIn } from './pointer.ts'
 import { compileTexts, type TextReader } from './spellings.ts'
-import { type Named, readQuery, readTexts, WITH_COMMAS } from './texts.ts'
+import { compileHiding, type Named, readQuery, readTexts, WITH_COMMAS } from './texts.ts'
 
 /** The parts of a request that are text, as they came. */
 export interface TextParts {
@@ -60,6 +61,8 @@ export function compileInput(described: Described, compiler: Compiler): Input {
 /** What texts of one part are held to. */
 export interface TextsJudge extends Judge {
   readonly readers: ReadonlyMap<string, TextReader>
+  /** Whether a name that is not told is in the place of one that is. */
+  readonly hides: (values: Named) => boolean
   /** Matches a path with an encoded delimiter, at which some cut before they decode, others after; null: there is none. */
   readonly encoded: RegExp | null
 }
@@ -70,12 +73,18 @@ export function compilePart(texts: Texts | null, compiler: Compiler, ofFields = 
   if ('properties' in texts) {
     const { properties, spellings } = texts
     const readers = compileTexts(Object.entries(properties), (name) => spellings[name] ?? 'repeated')
-    return { ...compiler.compileMembers(texts), readers, encoded: encodedDelimiters(readers) }
+    return { ...compiler.compileMembers(texts), ...termsOf(readers) }
   }
   const whole = ofFields ? placeIn(lowerCased(texts.whole.root) as object, texts.whole) : texts.whole
   const readers = compileTexts(membersOf(whole), () => (ofFields ? 'commas' : 'repeated'))
-  return { ...compiler.compile(whole), readers, encoded: encodedDelimiters(readers) }
+  return { ...compiler.compile(whole), ...termsOf(readers) }
 }
+
+const termsOf = (readers: ReadonlyMap<string, TextReader>): Omit<TextsJudge, keyof Judge> => ({
+  readers,
+  hides: compileHiding(readers),
+  encoded: encodedDelimiters(readers),
+})
 
 function encodedDelimiters(readers: ReadonlyMap<string, TextReader>): RegExp | null {
   const all = [...readers.values()].flatMap((reader) => [reader, reader.behind ?? reader])
@@ -92,7 +101,9 @@ const commas = (text: string): string[] => text.split(',').map((one) => one.trim
 /** @param size characters of the texts */
 function judged(part: MessagePart, judge: TextsJudge, values: Named | string, size: number): Fault | null {
   if (typeof values === 'string') return { part, rule: values, asks: null }
-  return judge.admits(values, size) ? null : faultOf(part, judge)
+  if (!judge.admits(values, size)) return faultOf(part, judge)
+  // All other parts have the names that the route or the document gives them.
+  return part === 'query' && judge.hides(values) ? { part, rule: 'ambiguous', asks: null } : null
 }
 
 function judgeParams(judge: TextsJudge, { params, url }: TextParts): Fault | null {
@@ -176,12 +187,15 @@ function compileTaking({ kind, place, spellings = {}, parts }: Content, compiler
     judge === null || judge.admits(value, length) ? { value } : faultOf('body', judge)
   if (kind === 'form') {
     const readers = compileTexts(membersOf(place as Place), (name) => spellings[name] ?? 'repeated')
+    const hides = compileHiding(readers)
     return {
       kind,
       read(bytes) {
         // Percent-encoding leaves ASCII alone.
         const values = readQuery(bytes.toString('latin1'), readers)
-        return typeof values === 'string' ? { part: 'body', rule: values, asks: null } : admitted(values, bytes)
+        if (typeof values === 'string') return { part: 'body', rule: values, asks: null }
+        const verdict = admitted(values, bytes)
+        return 'value' in verdict && hides(values) ? { part: 'body', rule: 'ambiguous', asks: null } : verdict
       },
     }
   }

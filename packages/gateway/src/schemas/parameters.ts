@@ -1,6 +1,8 @@
-import type { Notes, Texts } from './described.ts'
+import type { Texts } from './described.ts'
+import type { Notes } from './notes.ts'
 import { inOptions, isObject, objectAt, type Place, within } from './pointer.ts'
-import { isObjectOnly, type Spelling } from './spellings.ts'
+import { isObjectOnly } from './shapes.ts'
+import type { Spelling } from './spellings.ts'
 
 /** A parameter of a request, or a header field of an answer. */
 export interface Parameter {

@@ -6,7 +6,7 @@ import { isWithin, PLAIN } from './media-types.ts'
 import { boundaryOf, type Part, readMultipart } from './multipart.ts'
 import type { PartTerms } from './parts.ts'
 import { compileText } from './spellings.ts'
-import type { Named } from './texts.ts'
+import { folded, type Named } from './texts.ts'
 
 const refused = (rule: string, asks: string | null = null): Fault => ({ part: 'body', rule, asks })
 
@@ -66,9 +66,6 @@ function put(values: Named, name: string, value: unknown, terms: PartTerms | und
   if (terms?.list === true) ((values[name] ??= []) as unknown[]).push(value)
   else values[name] = value
 }
-
-/** A name as careless readers read it: PHP makes a list or an object of what has brackets, and `_` of dots. */
-const folded = (name: string): string => (name.split('[', 1)[0] as string).replaceAll('.', '_').toLowerCase()
 
 /** Whether a part is what its name is of. What says no media type is text (RFC 7578 §4.4). */
 function faultOfKind({ name, file, type }: Part, { kind, types }: PartTerms): Fault | null {

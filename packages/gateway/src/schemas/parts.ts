@@ -1,9 +1,11 @@
-import type { Notes } from './described.ts'
+import type { Notes } from './notes.ts'
 import { saysOfBytes } from './bytes.ts'
 import { essenceOf, isJson, PLAIN } from './media-types.ts'
 import { isPartName } from './multipart.ts'
-import { followed, inOptions, isObject, membersOf, type Place, token, within } from './pointer.ts'
-import { itemsOf, textFault, typesOf } from './spellings.ts'
+import { membersIn, readingOf } from './members.ts'
+import { followed, inOptions, isObject, type Place, within } from './pointer.ts'
+import { itemsOf, typesOf } from './shapes.ts'
+import { textFault } from './spellings.ts'
 
 /** How the parts of one name are read (OpenAPI 3.1 §4.8.15). */
 export interface PartTerms {
@@ -19,17 +21,18 @@ export interface PartTerms {
 
 /** Reads how the parts of a form are written. @param holder what is said of the form: `schema`, `encoding` */
 export function readParts(place: Place, holder: Place, notes: Notes): ReadonlyMap<string, PartTerms> {
-  const members = membersOf(place)
-  const names = new Set(members.map(([name]) => name))
-  const all = members.flatMap(([name, member]): [string, PartTerms][] => {
+  const { named } = membersIn(place)
+  notes.encodingsOf(named, holder)
+  const all = [...named].flatMap(([name, places]): [string, PartTerms][] => {
     const encoding = within(holder, 'encoding', name)
     for (const word of ['headers', 'style', 'explode', 'allowReserved']) {
       const said = within(encoding, word)
       if (said.value === undefined) continue
       notes.remove(said, 'encoding-unsupported', 'says of parts what is not read; remove it')
     }
+    const first = places.find(tells) ?? (places[0] as Place)
     if (!isPartName(name)) {
-      notes.remove(member, 'part-name', 'has a name that readers of forms read in different ways; rename it')
+      notes.remove(first, 'part-name', 'has a name that readers of forms read in different ways; rename it')
     }
     const { contentType } = isObject(encoding.value) ? encoding.value : {}
     const said = contentType === undefined ? null : typesIn(contentType)
@@ -38,47 +41,46 @@ export function readParts(place: Place, holder: Place, notes: Notes): ReadonlyMa
       notes.remove(within(encoding, 'contentType'), 'part-type', message)
       return []
     }
-    const terms = termsOf(member, said)
-    if (typeof terms !== 'string') return [[name, terms]]
-    const at = inOptions(member)
-    const value = { type: 'string', format: 'binary' }
-    const message = `${terms}; write type: 'string', and format: 'binary' for bytes`
-    notes.tell(member, 'part-unread', message, [{ op: 'replace', path: at, value }])
+    const terms = termsOf(first, said)
+    if (typeof terms !== 'string') {
+      notes.alike(
+        places,
+        first,
+        (one) => (one === first || tells(one) ? wayOf(termsOf(one, said)) : null),
+        'part-untold',
+      )
+      for (const one of terms.kind === 'bytes' ? places : []) tellMoreOfBytes(one, terms, notes)
+      return [[name, terms]]
+    }
+    unread(first, terms, notes)
     return []
   })
-  tellOfChoices(place, names, notes)
-  const { encoding: said } = isObject(holder.value) ? holder.value : {}
-  for (const name of isObject(said) ? Object.keys(said) : []) {
-    if (names.has(name)) continue
-    notes.remove(within(holder, 'encoding', name), 'encoding-unknown', 'is of no property of the form; remove it')
-  }
   return new Map(all)
 }
 
-/** Tells of properties that only one of several forms has: what their parts are has to be known before which form it is. */
-function tellOfChoices(place: Place, names: ReadonlySet<string>, notes: Notes): void {
-  const form = followed(place)
-  const schema = form?.value
-  if (form === null || !isObject(schema)) return
-  for (const word of ['oneOf', 'anyOf', 'allOf']) {
-    const { [word]: branches } = schema
-    for (const i of Array.isArray(branches) ? branches.keys() : []) {
-      const branch = within(form, word, i)
-      if (word === 'allOf') {
-        tellOfChoices(branch, names, notes)
-        continue
-      }
-      for (const [name, { value }] of membersOf(branch)) {
-        if (names.has(name)) continue
-        const path = `${inOptions(form)}/properties`
-        const fix = isObject(schema['properties'])
-          ? ({ op: 'add', path: `${path}/${token(name)}`, value } as const)
-          : ({ op: 'add', path, value: { [name]: value } } as const)
-        const message = `has a property '${name}' that the form itself has not, whose parts are not told; write it there too`
-        notes.tell(branch, 'part-untold', message, [fix])
-      }
-    }
-  }
+/** Whether a schema says what a part is. */
+function tells(place: Place): boolean {
+  const schema = followed(place)?.value
+  const { format, contentMediaType, contentEncoding } = isObject(schema) ? schema : {}
+  return typesOf(place) !== null || format === 'binary' || (contentMediaType ?? contentEncoding) !== undefined
+}
+
+/** How parts are read, in a text that is equal for those that are read alike. */
+const wayOf = (terms: PartTerms | string): string =>
+  typeof terms === 'string'
+    ? terms
+    : JSON.stringify([terms.kind, terms.list, terms.types, terms.kind === 'text' && readingOf(terms.place)])
+
+function unread(place: Place, fault: string, notes: Notes): void {
+  const value = { type: 'string', format: 'binary' }
+  const message = `${fault}; write type: 'string', and format: 'binary' for bytes`
+  notes.tell(place, 'part-unread', message, [{ op: 'replace', path: inOptions(place), value }])
+}
+
+/** A branch may ask more of the bytes than the schema that says what they are. */
+function tellMoreOfBytes(place: Place, { list }: PartTerms, notes: Notes): void {
+  const bytes = list ? itemsOf(place) : place
+  if (bytes !== null && !saysOfBytes(followed(bytes)?.value, LENGTHS)) unread(place, MORE_OF_BYTES, notes)
 }
 
 /** The media types that a text lists. */

@@ -82,10 +82,10 @@ export function objectAt(
 }
 
 /**
- * The members that a schema of an object names, with their schemas.
+ * The members that a schema and its parts name, with their schemas.
  * @param seen where it has been: a schema may be a part of itself, until that is refused
  */
-export function membersOf(
+export function partsMembersOf(
   place: Place,
   seen: Set<string> = new Set(),
 ): readonly (readonly [name: string, place: Place])[] {
@@ -97,6 +97,8 @@ export function membersOf(
   const own = isObject(properties)
     ? Object.keys(properties).map((name) => [name, within(here, 'properties', name)] as const)
     : []
-  const parts = Array.isArray(allOf) ? [...allOf.keys()].flatMap((i) => membersOf(within(here, 'allOf', i), seen)) : []
+  const parts = Array.isArray(allOf)
+    ? [...allOf.keys()].flatMap((i) => partsMembersOf(within(here, 'allOf', i), seen))
+    : []
   return [...own, ...parts]
 }

@@ -130,6 +130,19 @@ function objectOf(pairs: readonly (readonly string[])[], members: ReadonlyMap<st
   return object
 }
 
+/** A name as careless readers read it: PHP makes a list or an object of what has brackets, and `_` of dots. */
+export const folded = (name: string): string => (name.split('[', 1)[0] as string).replaceAll('.', '_').toLowerCase()
+
+/** Compiles whether among values, where other names may be, one is in the place of a name that is told, to careless readers. */
+export function compileHiding(readers: ReadonlyMap<string, TextReader>): (values: Named) => boolean {
+  const told = new Set([...readers].map(([name, { of }]) => of ?? name).concat(...readers.keys()))
+  const places = new Set([...told].map(folded))
+  return (values) => {
+    for (const name in values) if (!told.has(name) && places.has(folded(name))) return true
+    return false
+  }
+}
+
 /** Why a query, or a form, is not read. */
 export type QueryFault = TextsFault | 'malformed-encoding' | 'ambiguous'
 
