@@ -1,3 +1,4 @@
+import cluster from 'node:cluster'
 import type { FastifyBaseLogger } from 'fastify'
 import { completed } from './carried.ts'
 import { type Code, closeCode, loadCode, NO_CODE } from './code.ts'
@@ -62,8 +63,9 @@ process.on('message', ({ id, call, given }: Call) => {
     )
 })
 
-// Whatever code has left open: nobody is answered any more.
+// Whatever code has left open: nobody is answered any more. A pipe that breaks while it listens says so first.
 process.once('disconnect', () => process.exit())
+cluster.worker?.once('error', () => process.exit())
 
 // Terminals and service managers send signals to all processes at once: the first process decides what becomes of each.
 for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM'] as const) process.on(signal, () => {})

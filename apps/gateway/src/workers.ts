@@ -1,4 +1,5 @@
 import cluster, { type Worker } from 'node:cluster'
+import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { FastifyBaseLogger } from 'fastify'
 import { carried } from './carried.ts'
@@ -36,6 +37,8 @@ export class Workers implements Serving {
   readonly #logger: FastifyBaseLogger
   readonly #code: Code
   readonly #members = new Set<Member>()
+  /** Those that do not answer yet. */
+  readonly #starting = new Set<Worker>()
   #config: Config
   #ports: Ports = { public: 0, plaintext: null }
   /** What workers that have ended counted. */
@@ -61,7 +64,8 @@ export class Workers implements Serving {
       await Promise.all(Array.from({ length: count }, () => workers.#start()))
     } catch (error) {
       workers.#closing = true
-      for (const worker of Object.values(cluster.workers ?? {})) worker?.process.kill('SIGKILL')
+      for (const { worker } of workers.#members) worker.process.kill('SIGKILL')
+      await workers.#abandon()
       throw error
     }
     if (config.redis === undefined && config.rateLimit !== undefined && config.rateLimit !== false) {
@@ -114,14 +118,15 @@ export class Workers implements Serving {
 
   async leave(): Promise<void> {
     this.#closing = true
-    await Promise.allSettled(this.#each('leave', null, ASKED))
+    await Promise.allSettled([this.#abandon(), ...this.#each('leave', null, ASKED)])
   }
 
   async close(): Promise<void> {
     this.#closing = true
     const time = this.#config.drain.deadline * 1000 + OVERTIME
-    await Promise.all(
-      [...this.#members].map(async (member) => {
+    await Promise.all([
+      this.#abandon(),
+      ...[...this.#members].map(async (member) => {
         const { worker } = member
         await this.#call(member, 'close', null, time).catch(() => {})
         if (worker.isDead()) return
@@ -131,12 +136,23 @@ export class Workers implements Serving {
         await gone
         clearTimeout(timer)
       }),
+    ])
+  }
+
+  /** Ends those that do not answer yet. */
+  async #abandon(): Promise<void> {
+    await Promise.all(
+      [...this.#starting].map((worker) => {
+        worker.process.kill('SIGKILL')
+        return once(worker, 'exit').catch(() => {})
+      }),
     )
   }
 
   /** Starts a worker, and has it answer by the latest reading. */
   async #start(): Promise<void> {
     const worker = cluster.fork()
+    this.#starting.add(worker)
     const member: Member = { worker, waiting: new Map(), since: performance.now(), last: [] }
     worker.on('message', ({ id, gives, error, mistakes }: Answer) => {
       const waiting = member.waiting.get(id)
@@ -161,6 +177,8 @@ export class Workers implements Serving {
     } catch (error) {
       if (!worker.isDead()) worker.process.kill('SIGKILL')
       throw error
+    } finally {
+      this.#starting.delete(worker)
     }
     this.#members.add(member)
   }

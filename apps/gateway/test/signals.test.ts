@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { expect, it, vi } from 'vitest'
 import { freePort } from '@portcullis/testing/free-port'
@@ -94,4 +95,27 @@ it('SIGTERM during a reload that does not come to an end still ends it', { timeo
   run.process.kill('SIGTERM')
   expect(await run.ended).toBe(0)
   expect(pidsOf(run).filter(isAlive)).toEqual([])
+})
+
+it('workers whose first process is killed while they listen end without a word', async () => {
+  const { file, folder } = await stage()
+  const module = join(folder, 'code.mjs')
+  writeFileSync(
+    module,
+    `import cluster from 'node:cluster'
+    import { Server } from 'node:net'
+    const { listen } = Server.prototype
+    Server.prototype.listen = function (...given) {
+      if (cluster.isWorker) {
+        process.kill(process.ppid, 'SIGKILL')
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500)
+      }
+      return listen.apply(this, given)
+    }
+    export default {}`,
+  )
+  const run = command(['--no-watch', '--workers', '1', '--extend', module, file])
+  // Its output is closed once the worker has ended, too.
+  expect(await run.ended).toBe(null)
+  expect(run.output()).not.toContain('EPIPE')
 })

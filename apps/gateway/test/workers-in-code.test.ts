@@ -1,5 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto'
-import cluster from 'node:cluster'
+import cluster, { type Worker } from 'node:cluster'
+import { once } from 'node:events'
 import { freePort } from '@portcullis/testing/free-port'
 import { hasRedis, RedisServer } from '@portcullis/testing/redis'
 import { SignJWT } from 'jose'
@@ -91,7 +92,17 @@ it('a worker that follows listens where the others do, though the file names ano
   const ready = `http://127.0.0.1:${gateway.ports.operation}/ready`
   const isReady = async (): Promise<boolean> => (await fetch(ready)).status === 200
   await vi.waitFor(async () => expect(await isReady()).toBe(false))
-  await vi.waitFor(async () => expect(await isReady()).toBe(true), { timeout: 20_000, interval: 100 })
+  await vi.waitFor(async () => expect(await isReady()).toBe(true), { timeout: 40_000, interval: 100 })
   expect(await statuses(gateway, '')).toEqual([200])
   await expect(fetch(`http://127.0.0.1:${elsewhere}/a`)).rejects.toThrow()
+})
+
+it('a worker that does not answer yet ends with the gateway', async () => {
+  const service = await startService()
+  const gateway = await startTwo(writeConfig(configFor(service.port)).file)
+  const [victim] = Object.values(cluster.workers ?? {})
+  victim?.process.kill('SIGKILL')
+  const [follower] = (await once(cluster, 'fork')) as [Worker]
+  await gateway.close()
+  expect(follower.isDead()).toBe(true)
 })
