@@ -1,13 +1,11 @@
-import { patched } from '@portcullis/testing/patch'
 import type { FastifyInstance } from 'fastify'
 import { FormData, Response } from 'undici'
 import { describe, expect, it } from 'vitest'
 import type { GatewayRoute } from '../src/index.ts'
-import { boot } from './boot.ts'
 import { byBusboy } from './form-readers.ts'
 import { startKeeper } from './keeper.ts'
 import { official } from './official.ts'
-import { optionsFor, stage, startBackend } from './stage.ts'
+import { stage, startBackend } from './stage.ts'
 
 const BOUNDARY = '----portcullis-0a1b2c3d4e5f6789'
 const TYPE = `multipart/form-data; boundary=${BOUNDARY}`
@@ -197,6 +195,64 @@ describe('a form with parts', () => {
   })
 })
 
+describe('an input where no file was chosen', () => {
+  const none = (name: string): string => part(name, '', `; filename=""\r\nContent-Type: application/octet-stream`)
+  const open = { properties: { title: { type: 'string' }, photo: binary, pages: { type: 'array', items: binary } } }
+
+  it('passes as it came where the form matches with an empty file and without, and is nothing to who reads it here', async () => {
+    const seen: unknown[] = []
+    const { backend, bodies } = await startKeeper()
+    const { app } = await stage(backend.port, {
+      routes,
+      options: { openapi: posting({ schema: { type: 'object', additionalProperties: false, ...open } }) },
+      before: (scope) => {
+        scope.addHook('preHandler', async ({ body }) => void seen.push({ ...(body as object) }))
+      },
+    })
+    for (const parts of [none('photo'), none('pages'), none('photo') + TITLE + none('pages')]) {
+      expect((await post(app, parts + END)).statusCode).toBe(200)
+    }
+    expect(bodies.map(String)).toEqual([
+      none('photo') + END,
+      none('pages') + END,
+      none('photo') + TITLE + none('pages') + END,
+    ])
+    expect(seen).toEqual([{}, {}, { title: 'a' }])
+  })
+
+  it.each<[string, object, string, string]>([
+    ['must be sent', { required: ['photo'] }, none('photo'), 'required'],
+    ['has a length', { properties: { photo: { ...binary, minLength: 1 } } }, none('photo'), 'minLength'],
+    ['is a text', {}, none('title'), 'part-kind'],
+    ['stands there twice', {}, none('photo') + none('photo'), 'repeated'],
+    ['is not known', { additionalProperties: false }, none('other'), 'additionalProperties'],
+    ['goes with another', { dependentRequired: { photo: ['title'] } }, none('photo'), 'dependentRequired'],
+    ['stands for another', { anyOf: [{ required: ['photo'] }, { required: ['title'] }] }, none('photo'), 'required'],
+    ['stands beside another', { not: { required: ['photo', 'title'] } }, none('photo') + TITLE, 'not'],
+    [
+      'is one of few',
+      { properties: { pages: { type: 'array', items: binary, maxItems: 1 } } },
+      none('pages').repeat(2),
+      'maxItems',
+    ],
+  ])('is refused where the file %s', async (_what, more, parts, rule) => {
+    const { app, bodies, events } = await keeping({ schema: { type: 'object', ...open, ...more } })
+    expect((await post(app, parts + END)).statusCode).toBe(400)
+    expect(events).toMatchObject([{ detail: { rule } }])
+    expect(bodies).toEqual([])
+  })
+
+  it('is of the types that are named, or refused', async () => {
+    for (const [contentType, status] of [
+      ['image/png', 400],
+      ['image/png, application/octet-stream', 200],
+    ]) {
+      const { app } = await keeping({ schema: { type: 'object', ...open }, encoding: { photo: { contentType } } })
+      expect((await post(app, none('photo') + END)).statusCode).toBe(status)
+    }
+  })
+})
+
 describe('a form with parts of which there are several kinds', () => {
   const several = {
     type: 'object',
@@ -241,129 +297,4 @@ describe('whoever writes a form that readers read in different ways', () => {
     expect((await post(app, parts + END)).statusCode).toBe(400)
     expect(bodies).toHaveLength(1)
   })
-})
-
-describe('a mistake in what is said of a form', () => {
-  const FORM = 'openapi.paths["/a"].post.requestBody.content["multipart/form-data"]'
-  const property = (one: object): object => ({ schema: { type: 'object', properties: { a: one } } })
-  it.each<[string, object, string, string]>([
-    ['is a form that is no object', { schema: { maxProperties: 1 } }, 'schema', 'form-untold'],
-    [
-      'is a keyword that is not checked',
-      property({ nullable: true }),
-      'schema.properties.a.nullable',
-      'keyword-unsupported',
-    ],
-    ['is a pattern of bytes', property({ ...binary, pattern: 'a' }), 'schema.properties.a', 'part-unread'],
-    ['is a constant without a type', property({ not: {} }), 'schema.properties.a', 'part-unread'],
-    ['is base64', property({ type: 'string', contentEncoding: 'base64' }), 'schema.properties.a', 'part-unread'],
-    [
-      'is JSON in a text',
-      property({ type: 'string', contentMediaType: 'application/json' }),
-      'schema.properties.a',
-      'part-unread',
-    ],
-    ['is an object or a text', property({ type: ['object', 'string'] }), 'schema.properties.a', 'part-unread'],
-    ['is a list or a text', property({ type: ['array', 'string'] }), 'schema.properties.a', 'part-unread'],
-    ['is a list of lists', property({ type: 'array', items: { type: 'array' } }), 'schema.properties.a', 'part-unread'],
-    ['is a list of nothing', property({ type: 'array' }), 'schema.properties.a', 'part-unread'],
-    [
-      'is an image of a number',
-      { ...property({ type: 'integer' }), encoding: { a: { contentType: 'image/png' } } },
-      'schema.properties.a',
-      'part-unread',
-    ],
-    [
-      'is JSON or an image',
-      { ...property({}), encoding: { a: { contentType: 'application/json, image/png' } } },
-      'encoding.a.contentType',
-      'part-type',
-    ],
-    [
-      'is a media type that is none',
-      { ...property({}), encoding: { a: { contentType: 'image/p*' } } },
-      'encoding.a.contentType',
-      'part-type',
-    ],
-    [
-      'is another media type that is none',
-      property({ type: 'string', contentMediaType: 'image' }),
-      'schema.properties.a',
-      'part-unread',
-    ],
-    [
-      'is a field of a part',
-      { ...property({}), encoding: { a: { headers: { 'X-A': {} } } } },
-      'encoding.a.headers',
-      'encoding-unsupported',
-    ],
-    [
-      'is a style',
-      { ...property({ type: 'string' }), encoding: { a: { style: 'form' } } },
-      'encoding.a.style',
-      'encoding-unsupported',
-    ],
-    ['is of no property', { ...property({ type: 'string' }), encoding: { b: {} } }, 'encoding.b', 'encoding-unknown'],
-    [
-      'is a property of several forms that each read in another way',
-      {
-        schema: {
-          type: 'object',
-          oneOf: [{ properties: { b: { type: 'integer' } } }, { properties: { b: { type: 'string' } } }],
-        },
-      },
-      'schema.oneOf[1].properties.b',
-      'part-untold',
-    ],
-    [
-      'is a file in one of several forms, and a field in another',
-      {
-        schema: {
-          type: 'object',
-          properties: { b: { type: 'string' } },
-          allOf: [{ anyOf: [{ properties: { b: binary } }, { required: ['b'] }] }],
-        },
-      },
-      'schema.allOf[0].anyOf[0].properties.b',
-      'part-untold',
-    ],
-    [
-      'is of a branch that asks more of a file',
-      { schema: { type: 'object', properties: { b: binary }, anyOf: [{ properties: { b: { pattern: 'a' } } }, {}] } },
-      'schema.anyOf[0].properties.b',
-      'part-unread',
-    ],
-    [
-      'is a name that readers read in different ways',
-      { schema: { type: 'object', properties: { 'a b': {} } } },
-      'schema.properties["a b"]',
-      'part-name',
-    ],
-  ])('%s', async (_what, content, path, rule) => {
-    const options = { ...(await optionsFor(1, { routes })), openapi: posting(content) }
-    const mistakes = await boot(options)
-    expect(mistakes).toMatchObject([{ path: `${FORM}.${path}`, rule }])
-    const fixes = mistakes.flatMap(({ fix }) => fix)
-    expect(await boot(patched(options, fixes))).toEqual([])
-  })
-
-  it('that many refer to is told of once', async () => {
-    const requestBody = { $ref: '#/components/requestBodies/Form' }
-    const Form = { content: { 'multipart/form-data': { ...property({}), encoding: { a: { style: 'form' } } } } }
-    const paths = { '/a': { post: { requestBody } }, '/b': { post: { requestBody } } }
-    const both = [...routes, { ...routes[0], match: { method: 'POST', path: '/b' } } as GatewayRoute]
-    const openapi = { openapi: '3.1.1', paths, components: { requestBodies: { Form } } }
-    expect(await boot({ ...(await optionsFor(1, { routes: both })), openapi })).toHaveLength(1)
-  })
-
-  it.each(['multipart/form-data', 'application/x-www-form-urlencoded'])(
-    'is an answer that is a form: %s',
-    async (type) => {
-      const responses = { 200: { content: { [type]: { schema } } } }
-      const openapi = { openapi: '3.1.1', paths: { '/a': { post: { responses } } } }
-      const options = { ...(await optionsFor(1, { routes })), openapi }
-      expect(await boot(options)).toEqual([])
-      expect(await boot({ ...options, validateResponses: 'refuse' })).toMatchObject([{ rule: 'media-type-unread' }])
-    },
-  )
 })

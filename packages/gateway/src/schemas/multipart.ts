@@ -5,6 +5,8 @@ export interface Part {
   readonly name: string
   /** It has a file name. */
   readonly file: boolean
+  /** The file name is empty, and so is the file: HTML forms say so of an input where no file was chosen. */
+  readonly unchosen: boolean
   /** Its media type, in lower case and without parameters; null: it says none. */
   readonly type: string | null
   readonly bytes: Buffer
@@ -70,7 +72,7 @@ const isEnd = (bytes: Buffer, at: number): boolean =>
 /** One line, of which no reader makes two: no control character. Bytes of UTF-8 are characters here. */
 const FIELD = /^([a-z-]+): ([ -~\x80-\xff]+)$/i
 /** Without backslashes, which are escapes to some; no `filename*`, which some prefer and others do not know. */
-const DISPOSITION = /^form-data; name=(?:"([^"\\]+)"|([\w-]+))(?:; filename=(?:"([^"\\]+)"|([\w.-]+)))?$/
+const DISPOSITION = /^form-data; name=(?:"([^"\\]+)"|([\w-]+))(?:; filename=(?:"([^"\\]*)"|([\w.-]+)))?$/
 /** Names that are read as they are: no space or non-ASCII letter, and no `%22`, which some decode. */
 const NAME = new RegExp(`^[\\w.[\\]$@:-]{1,${LONGEST_NAME}}$`)
 /** Some decode `%` or `&#`, some cut at `;`, at a path or at a line of Unicode, some take spaces off. */
@@ -85,6 +87,8 @@ function isFileName(written: string): boolean {
 }
 
 const TYPE = /^([\w!#$&^.+-]+\/[\w!#$&^.+*-]+)(?:; ?charset=(?:utf-8|"utf-8"))?$/i
+/** What bytes are of which nothing is known. */
+const BYTES = 'application/octet-stream'
 /** Encodings that are none. RFC 7578 §4.7 knows no others. */
 const AS_IT_IS: ReadonlySet<string> = new Set(['binary', '8bit'])
 
@@ -106,17 +110,20 @@ function readPart(head: string, bytes: Buffer): Part | FormFault {
   const [name = '', filename] = [quoted ?? bare, quotedFile ?? bareFile]
   if (disposition === null) return 'malformed'
   if (!isPartName(name)) return 'ambiguous'
-  if (filename !== undefined && !isFileName(filename)) return 'ambiguous'
+  const unchosen = filename === ''
+  if (filename !== undefined && !unchosen && !isFileName(filename)) return 'ambiguous'
   const said = take(fields, 'content-type')
   const type = said === undefined ? null : (TYPE.exec(said)?.[1]?.toLowerCase() ?? '')
   // Parts within parts are parts of the whole to some. Bytes without a name are a file to some, a field to others.
   if (type === '' || /^(?:multipart|message)\//.test(type ?? '')) return 'ambiguous'
-  if (filename === undefined && type === 'application/octet-stream') return 'ambiguous'
+  if (filename === undefined && type === BYTES) return 'ambiguous'
+  // As the HTML standard writes it, and no other: it is known to all.
+  if (unchosen && (type !== BYTES || bytes.length > 0)) return 'ambiguous'
   const encoding = take(fields, 'content-transfer-encoding')
   if (encoding !== undefined && !AS_IT_IS.has(encoding.toLowerCase())) return 'ambiguous'
   const length = take(fields, 'content-length')
   if (length !== undefined && length !== `${bytes.length}`) return 'ambiguous'
-  return fields.size === 0 ? { name, file: filename !== undefined, type, bytes } : 'ambiguous'
+  return fields.size === 0 ? { name, file: filename !== undefined, unchosen, type, bytes } : 'ambiguous'
 }
 
 function take(fields: Map<string, string>, name: string): string | undefined {

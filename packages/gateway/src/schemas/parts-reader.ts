@@ -28,6 +28,13 @@ export class PartsReader {
     const boundary = boundaryOf(contentType ?? '')
     const parts = boundary === null ? 'malformed' : readMultipart(bytes, boundary)
     if (typeof parts === 'string') return refused(parts)
+    const chosen = parts.filter(({ unchosen }) => !unchosen)
+    // To some it is an empty file, to Go an empty text, to others nothing: the form has to match with it and without.
+    const whole = chosen.length === parts.length ? null : this.#read(parts, bytes.length)
+    return whole !== null && 'rule' in whole ? whole : this.#read(chosen, bytes.length)
+  }
+
+  #read(parts: readonly Part[], size: number): { readonly value: unknown } | Fault {
     const values: Named = { __proto__: null }
     const files: Named = { __proto__: null }
     for (const part of parts) {
@@ -41,7 +48,7 @@ export class PartsReader {
       put(values, part.name, value, terms)
       if (isFile) put(files, part.name, part.bytes, terms)
     }
-    if (!this.#judge.admits(values, bytes.length)) return faultOf('body', this.#judge)
+    if (!this.#judge.admits(values, size)) return faultOf('body', this.#judge)
     return { value: Object.assign(values, files) }
   }
 
