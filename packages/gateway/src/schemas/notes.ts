@@ -10,6 +10,8 @@ export class Notes {
   readonly findings: Finding[] = []
   readonly #seen = new Set<string>()
   readonly #told = new Set<string>()
+  /** Where schemas break the rules of schemas. */
+  readonly #amiss = new Set<string>()
   readonly #looks: boolean
 
   /** @param looks whether schemas are looked through: once is enough */
@@ -29,9 +31,14 @@ export class Notes {
     this.tell(place, rule, message, [{ op: 'remove', path: inOptions(place) }])
   }
 
-  /** Looks a schema through. */
+  /** Looks a schema through. What stands in another one that was looked through is told of there. */
   schema(place: Place): void {
-    if (this.#looks) this.findings.push(...inspectSchema(place, this.#seen))
+    if (!this.#looks) return
+    for (const finding of inspectSchema(place, this.#seen)) {
+      if (this.#amiss.has(finding.at)) continue
+      this.#amiss.add(finding.at)
+      this.findings.push(finding)
+    }
   }
 
   /** Looks the schema of one parameter through, which comes as text. @param spelling how it is written */
@@ -39,7 +46,8 @@ export class Notes {
     if (!this.#looks) return
     const before = this.findings.length
     this.schema(place)
-    const fault = this.findings.length > before ? null : textFault(place, spelling)
+    const known = this.findings.length > before || this.#amiss.has(inOptions(place))
+    const fault = known ? null : textFault(place, spelling)
     if (fault === null) return
     const target = followed(place) ?? place
     const at = inOptions(target)
