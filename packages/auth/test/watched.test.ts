@@ -1,5 +1,5 @@
 import { type AdmissionEnd, watchAdmission } from '@portcullis/kernel'
-import Fastify, { type FastifyRequest } from 'fastify'
+import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import auth, { openRevocations, revoke, revokeSubject } from '../src/index.ts'
 import { RevokedTokens } from '../src/revocation/revoked-tokens.ts'
@@ -217,5 +217,43 @@ describe('a request that stays, when the issuer takes its key away', () => {
     stop()
     told = keys('b')
     expect([await ask(), ends]).toEqual([401, []])
+  })
+})
+
+describe('requests that stay, in scopes of their own', () => {
+  /** A scope for each, with its own registration, and a request that stays in each. */
+  async function staged() {
+    const app = Fastify()
+    const seen = new Map<string, FastifyRequest>()
+    const scopes = new Map<string, FastifyInstance>()
+    for (const prefix of ['/one', '/two']) {
+      await app.register(
+        async (scope) => {
+          scopes.set(prefix, scope)
+          await scope.register(auth, { jwt: { ...jwt, clock: () => now * 1000 }, revocation: {} })
+          scope.get('/', { config: { security: { auth: {} } } }, async (request) => void seen.set(prefix, request))
+        },
+        { prefix },
+      )
+    }
+    app.get('/', async (request) => void seen.set('/', request))
+    const headers = { authorization: `Bearer ${token({ iat: now, jti: 'one' })}` }
+    for (const url of ['/one', '/two', '/']) expect((await app.inject({ url, headers })).statusCode).toBe(200)
+    const watched = (prefix: string) => watchReasons(seen.get(prefix) as FastifyRequest).ends
+    return { app, scopes, ends: ['/one', '/two', '/'].map(watched) }
+  }
+
+  it('end with what is revoked in their own, and not beside it', async () => {
+    const { scopes, ends } = await staged()
+    await revoke(scopes.get('/one') as FastifyInstance, { issuer, tokenId: 'one' })
+    expect(ends).toEqual([['revoked'], [], []])
+    await revoke(scopes.get('/two') as FastifyInstance, { issuer, tokenId: 'one' })
+    expect(ends).toEqual([['revoked'], ['revoked'], []])
+  })
+
+  it('are no business of whoever revokes around them', async () => {
+    const { app, ends } = await staged()
+    await expect(revoke(app, { issuer, tokenId: 'one' })).rejects.toMatchObject({ code: 'PTC_AUTH_REVOCATION_ABSENT' })
+    expect(ends).toEqual([[], [], []])
   })
 })
