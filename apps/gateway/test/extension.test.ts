@@ -183,6 +183,32 @@ describe('a route of code', () => {
   })
 })
 
+it('a route of code has parsers, error handlers and answers of its own: what the file forwards passes as it is', async () => {
+  const service = await startService()
+  const { file } = writeConfig(configFor(service.port))
+  const routes: Extension['routes'] = (scope) => {
+    scope.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, { read: body }))
+    scope.setErrorHandler((_error, _request, reply) => reply.code(418).send('mine'))
+    scope.setNotFoundHandler((_request, reply) => reply.code(418).send('mine'))
+    scope.addHook('onSend', async (_request, reply) => void reply.header('x-mine', 'yes'))
+    scope.post('/b', async ({ body }) => body)
+    scope.get('/c', () => {
+      throw new Error('no')
+    })
+  }
+  const gateway = await start({ file, extend: { routes } })
+  const at = (path: string): string => `http://127.0.0.1:${gateway.ports.public}${path}`
+  const own = await fetch(at('/b'), { method: 'POST', body: 'x=1', headers: { 'content-type': 'a/b' } })
+  expect([own.headers.get('x-mine'), await own.json()]).toEqual(['yes', { read: 'x=1' }])
+  const failed = await ask(gateway, '/c')
+  expect([failed.status, await failed.text()]).toEqual([418, 'mine'])
+  // To Fastify there is one handler of unknown paths for each prefix.
+  const unknown = await ask(gateway, '/nowhere')
+  expect([unknown.status, unknown.headers.get('x-mine')]).toEqual([418, 'yes'])
+  const forwarded = await ask(gateway)
+  expect([forwarded.status, forwarded.headers.get('x-mine'), await forwarded.text()]).toEqual([200, null, '"/a"'])
+})
+
 it('a route of code that fails is logged: the error, and nothing of the request', async () => {
   const lines: string[] = []
   const { log } = Fastify({ logger: { level: 'info', stream: { write: (line: string) => void lines.push(line) } } })
