@@ -1,3 +1,4 @@
+import type { SecurityIdentity } from 'fastify'
 import { trustedIssuers } from '../src/jwt/issuers.ts'
 import { jwtStrategy, type RevocationList } from '../src/jwt/strategy.ts'
 import type { JwtOptions } from '../src/jwt/options.ts'
@@ -18,6 +19,8 @@ export interface Verifying {
   readonly failures: unknown[]
   /** A good token's subject, or why it is refused. */
   verify(token: string): Promise<string>
+  /** What becomes of a good token, after this. */
+  watch(token: string): Promise<readonly string[]>
   /** Whether the token is decided without waiting. */
   isSynchronous(token: string): boolean
   /** Lets seconds pass, and whatever they bring to an end. */
@@ -79,6 +82,12 @@ export function verifying(
     async verify(token) {
       const outcome = await strategy.verify(token)
       return typeof outcome === 'string' ? outcome : outcome.subject
+    },
+    async watch(token) {
+      const told: string[] = []
+      const identity = (await strategy.verify(token)) as SecurityIdentity
+      strategy.watch?.(token, identity, (outcome) => void told.push(outcome as string))
+      return told
     },
     isSynchronous: (token) => !(strategy.verify(token) instanceof Promise),
     pass: (seconds) => clock.pass(seconds * 1000, settled),

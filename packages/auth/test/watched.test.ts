@@ -5,7 +5,7 @@ import auth, { openRevocations, revoke, revokeSubject } from '../src/index.ts'
 import { RevokedTokens } from '../src/revocation/revoked-tokens.ts'
 import { RevocationStore } from '../src/revocation/store.ts'
 import { jwt } from './apps.ts'
-import { claims, es256, issuer, signed, token, withEs256 } from './forge.ts'
+import { issuer, token } from './forge.ts'
 import { ManualClock } from './manual-clock.ts'
 
 const now = 1_800_000_000
@@ -172,51 +172,6 @@ describe('while Redis is away', () => {
     closing.store.close()
     for (const { pass } of [open, closing]) await pass(600)
     expect([open.told, closing.told]).toEqual([[], []])
-  })
-})
-
-describe('a request that stays, when the issuer takes its key away', () => {
-  async function stagedFor(issuerKeys: () => string, token: string) {
-    const { key: _key, ...rest } = jwt
-    const app = Fastify()
-    await app.register(auth, { jwt: { ...rest, jwks: issuerKeys } })
-    let seen: FastifyRequest | undefined
-    app.get('/', { config: { security: { auth: {} } } }, async (request) => {
-      seen = request
-    })
-    const ask = async () => (await app.inject({ url: '/', headers: { authorization: `Bearer ${token}` } })).statusCode
-    expect(await ask()).toBe(200)
-    return { ask, watched: () => watchReasons(seen as FastifyRequest) }
-  }
-  const keys = (...kids: string[]): string =>
-    JSON.stringify({ keys: kids.map((kid) => ({ kid, ...es256.publicKey.export({ format: 'jwk' }) })) })
-  const given = signed({ alg: 'ES256', typ: 'at+jwt', kid: 'a' }, claims, withEs256(es256.privateKey))
-
-  it('ends, and goes on where another one is added', async () => {
-    let told = keys('a')
-    const { ask, watched } = await stagedFor(() => told, given)
-    const { ends } = watched()
-    told = keys('a', 'b')
-    expect([await ask(), ends]).toEqual([200, []])
-    told = keys('b')
-    expect([await ask(), ends]).toEqual([401, ['revoked']])
-  })
-
-  it('ends as one that cannot be decided, where the issuer does not tell its keys', async () => {
-    let told: string | undefined = keys('a')
-    const { ask, watched } = await stagedFor(() => told as string, given)
-    const { ends } = watched()
-    told = undefined
-    expect([await ask(), ends]).toEqual([503, ['unavailable']])
-  })
-
-  it('ends at nothing once it is over', async () => {
-    let told = keys('a')
-    const { ask, watched } = await stagedFor(() => told, given)
-    const { ends, stop } = watched()
-    stop()
-    told = keys('b')
-    expect([await ask(), ends]).toEqual([401, []])
   })
 })
 

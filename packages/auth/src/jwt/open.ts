@@ -102,7 +102,7 @@ function takeRemoteKeys(issuer: TrustedIssuer, jwt: Readonly<JwtOptions>, app: F
     onFailure(name, error) {
       app.log.error(
         { err: error, issuer: name },
-        'auth: the issuer’s keys could not be fetched; known keys stay in use',
+        'auth: the issuer’s keys could not be fetched; known keys stay in use for jwksMaxStale',
       )
       emit(app, events['auth.interrupted'], { outcome: 'observed', detail: { reason: 'keys', issuer: name } })
     },

@@ -65,7 +65,8 @@ export function jwtStrategy({ rules, sources, cacheSize, revocations, clock }: J
     return checked instanceof Promise ? checked.then(outcomeOf) : outcomeOf(checked)
   }
 
-  function check(token: string): Checked | Promise<Checked> {
+  /** @param asks whether an unknown key is worth asking the issuer about */
+  function check(token: string, asks = true): Checked | Promise<Checked> {
     const now = Math.floor(clock() / 1000)
     // The hash covers the signature too, so that a re-encoded or re-signed token is another entry.
     // One character a byte makes the shortest string.
@@ -82,7 +83,7 @@ export function jwtStrategy({ rules, sources, cacheSize, revocations, clock }: J
     // Without `iat` nobody knows whether it was issued before its subject was revoked.
     if (revocations !== undefined && (iat === undefined || iat > now + clockTolerance)) return 'claims'
     if (open !== undefined) return admit(key, read, GIVEN)
-    const mayAsk = faultOfTimes(exp, nbf, now, clockTolerance) === null
+    const mayAsk = asks && faultOfTimes(exp, nbf, now, clockTolerance) === null
     const vouched = (sources.get(iss) as KeySource).verify(token, read, mayAsk)
     return vouched instanceof Promise ? vouched.then((settled) => admit(key, read, settled)) : admit(key, read, vouched)
   }
@@ -150,7 +151,7 @@ export function jwtStrategy({ rules, sources, cacheSize, revocations, clock }: J
     }
     const look = (): void => {
       stop?.()
-      const checked = check(token)
+      const checked = check(token, false)
       if (checked instanceof Promise) void checked.then(settle)
       else settle(checked)
     }

@@ -104,11 +104,12 @@ export class RemoteKeys {
     const { clock, fetch, algorithms, maxAge } = this.#parts
     try {
       const { body, etag, maxAge: stated } = await fetch(this.#etag)
-      if (body !== null) this.#replace(readJwks(body, algorithms))
+      const published = body === null ? null : readJwks(body, algorithms)
       this.#etag = etag ?? (body === null ? this.#etag : undefined)
       this.#loadedAt = clock.now()
       if (this.#failures > 0) this.#parts.onRecovery()
       this.#failures = 0
+      if (published !== null) this.#replace(published)
       // Early enough that an answer is there before the keys have reached their age.
       const age = Math.max(LEAST_AGE, Math.min(maxAge, stated ?? maxAge) * 1000)
       this.#schedule(age - 10_000)
