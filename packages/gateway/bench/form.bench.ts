@@ -37,7 +37,7 @@ const bytes = Buffer.concat([
 
 const whole = wholeOf(holder, '')
 const place = within(whole, 'schema')
-const reader = new PartsReader(readParts(place, whole, new Notes()), new Compiler('request').compile(place))
+const reader = new PartsReader(readParts(place, whole, new Notes()), new Set(), new Compiler('request').compile(place))
 if ('rule' in reader.read(bytes, type)) throw new Error('it is not admitted')
 
 await measure('a form of 1 MiB', {

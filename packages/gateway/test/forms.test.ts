@@ -130,6 +130,14 @@ describe('a name that careless readers take for another', () => {
     }
   })
 
+  it('is refused where that other is forbidden', async () => {
+    const statusOf = await answering({ schema: { type: 'object', properties: { name: text, admin: false } } })
+    expect(await statusOf('name=x&other=y')).toBe(200)
+    for (const name of ['admin', 'admin[]', 'Admin', 'ADMIN[x]']) {
+      expect([name, await statusOf(`name=x&${name}=1`)]).toEqual([name, 400])
+    }
+  })
+
   it('is refused where a query admits other names', async () => {
     const { backend } = await startKeeper()
     const match = { path: '/a' }

@@ -181,6 +181,14 @@ describe('a form with parts', () => {
     expect(bodies.toString()).toBe('x')
   })
 
+  it('of open names has none in the place of one that is forbidden', async () => {
+    const { app } = await keeping({ schema: { type: 'object', properties: { admin: false } } })
+    expect((await post(app, part('other', 'x') + END)).statusCode).toBe(200)
+    for (const name of ['admin', 'admin[]', 'Admin', 'ADMIN[x]']) {
+      expect([name, (await post(app, part(name, 'x') + END)).statusCode]).toEqual([name, 400])
+    }
+  })
+
   it('of open names has parts that no name hides', async () => {
     const properties = { role: { enum: ['user'] }, a_role: { enum: ['user'] } }
     const { app, bodies } = await keeping({ schema: { type: 'object', properties } })

@@ -102,6 +102,12 @@ describe('a mistake in what is said of a form', () => {
       'part-unread',
     ],
     [
+      'is of other names, whose parts are no texts',
+      { schema: { type: 'object', properties: { a: {} }, additionalProperties: { type: 'integer' } } },
+      'schema.additionalProperties',
+      'parameter-untold',
+    ],
+    [
       'is a name that readers read in different ways',
       { schema: { type: 'object', properties: { 'a b': {} } } },
       'schema.properties["a b"]',

@@ -7,7 +7,7 @@ import { readJson } from './json.ts'
 import { lowerCased } from './header-schema.ts'
 import { boundaryOf } from './multipart.ts'
 import { PartsReader } from './parts-reader.ts'
-import { membersOf } from './members.ts'
+import { membersIn, membersOf } from './members.ts'
 import { type Place, placeIn } from './pointer.ts'
 import { compileTexts, type TextReader } from './spellings.ts'
 import { compileHiding, type Named, readQuery, readTexts, WITH_COMMAS } from './texts.ts'
@@ -73,16 +73,19 @@ export function compilePart(texts: Texts | null, compiler: Compiler, ofFields = 
   if ('properties' in texts) {
     const { properties, spellings } = texts
     const readers = compileTexts(Object.entries(properties), (name) => spellings[name] ?? 'repeated')
-    return { ...compiler.compileMembers(texts), ...termsOf(readers) }
+    return { ...compiler.compileMembers(texts), ...termsOf(readers, new Set()) }
   }
   const whole = ofFields ? placeIn(lowerCased(texts.whole.root) as object, texts.whole) : texts.whole
   const readers = compileTexts(membersOf(whole), () => (ofFields ? 'commas' : 'repeated'))
-  return { ...compiler.compile(whole), ...termsOf(readers) }
+  return { ...compiler.compile(whole), ...termsOf(readers, membersIn(whole).forbidden) }
 }
 
-const termsOf = (readers: ReadonlyMap<string, TextReader>): Omit<TextsJudge, keyof Judge> => ({
+const termsOf = (
+  readers: ReadonlyMap<string, TextReader>,
+  forbidden: ReadonlySet<string>,
+): Omit<TextsJudge, keyof Judge> => ({
   readers,
-  hides: compileHiding(readers),
+  hides: compileHiding(readers, forbidden),
   encoded: encodedDelimiters(readers),
 })
 
@@ -180,14 +183,14 @@ function compileBody({ required, contents }: NonNullable<Described['body']>, com
 function compileTaking({ kind, place, spellings = {}, parts }: Content, compiler: Compiler): Taking {
   const judge = place === null ? null : compiler.compile(place)
   if (parts !== undefined && judge !== null) {
-    const reader = new PartsReader(parts, judge)
+    const reader = new PartsReader(parts, membersIn(place as Place).forbidden, judge)
     return { kind, read: (bytes, contentType) => reader.read(bytes, contentType) }
   }
   const admitted = (value: unknown, { length }: Buffer): { value: unknown } | Fault =>
     judge === null || judge.admits(value, length) ? { value } : faultOf('body', judge)
   if (kind === 'form') {
     const readers = compileTexts(membersOf(place as Place), (name) => spellings[name] ?? 'repeated')
-    const hides = compileHiding(readers)
+    const hides = compileHiding(readers, membersIn(place as Place).forbidden)
     return {
       kind,
       read(bytes) {

@@ -8,12 +8,15 @@ const SINGLE = ['not', 'if', 'then', 'else'] as const
 /** Every place where a schema says something of a member, or of members that it does not name. */
 export interface Members {
   readonly named: ReadonlyMap<string, readonly Place[]>
+  /** Names that a schema forbids. */
+  readonly forbidden: ReadonlySet<string>
   readonly others: readonly Place[]
 }
 
 /** Finds what a schema says of members: whatever of its branches holds, all of them read the same texts. */
 export function membersIn(start: Place): Members {
   const named = new Map<string, Place[]>()
+  const forbidden = new Set<string>()
   const others: Place[] = []
   const seen = new Set<string>()
   // In the order in which it is written: what comes first is what the others are compared with.
@@ -24,8 +27,8 @@ export function membersIn(start: Place): Members {
     if (here === null || !isObject(schema) || seen.has(here.pointer)) continue
     seen.add(here.pointer)
     for (const [name, member] of placesIn(here, 'properties')) {
-      // What is not admitted may be written in any way.
-      if (member.value !== false) named.set(name, [...(named.get(name) ?? []), member])
+      if (member.value === false) forbidden.add(name)
+      else named.set(name, [...(named.get(name) ?? []), member])
     }
     others.push(...placesIn(here, 'patternProperties').map(([, other]) => other))
     for (const word of ['additionalProperties', 'unevaluatedProperties']) {
@@ -40,7 +43,7 @@ export function membersIn(start: Place): Members {
     ]
     left.push(...inner.toReversed())
   }
-  return { named, others }
+  return { named, forbidden, others }
 }
 
 function placesIn(place: Place, word: string): readonly (readonly [name: string, place: Place])[] {

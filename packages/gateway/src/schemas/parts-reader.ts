@@ -17,9 +17,10 @@ export class PartsReader {
   readonly #texts: ReadonlyMap<string, (text: string) => unknown>
   readonly #judge: Judge
 
-  constructor(terms: ReadonlyMap<string, PartTerms>, judge: Judge) {
+  /** @param forbidden names that are told to be absent */
+  constructor(terms: ReadonlyMap<string, PartTerms>, forbidden: ReadonlySet<string>, judge: Judge) {
     this.#terms = terms
-    this.#known = new Set([...terms.keys()].map(folded))
+    this.#known = new Set([...terms.keys(), ...forbidden].map(folded))
     this.#texts = new Map([...terms].map(([name, { place }]) => [name, compileText(place, 'repeated').read]))
     this.#judge = judge
   }

@@ -21,8 +21,9 @@ export interface PartTerms {
 
 /** Reads how the parts of a form are written. @param holder what is said of the form: `schema`, `encoding` */
 export function readParts(place: Place, holder: Place, notes: Notes): ReadonlyMap<string, PartTerms> {
-  const { named } = membersIn(place)
+  const { named, others } = membersIn(place)
   notes.encodingsOf(named, holder)
+  for (const other of others) notes.unnamed(other)
   const all = [...named].flatMap(([name, places]): [string, PartTerms][] => {
     const encoding = within(holder, 'encoding', name)
     for (const word of ['headers', 'style', 'explode', 'allowReserved']) {

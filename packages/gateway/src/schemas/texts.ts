@@ -133,9 +133,15 @@ function objectOf(pairs: readonly (readonly string[])[], members: ReadonlyMap<st
 /** A name as careless readers read it: PHP makes a list or an object of what has brackets, and `_` of dots. */
 export const folded = (name: string): string => (name.split('[', 1)[0] as string).replaceAll('.', '_').toLowerCase()
 
-/** Compiles whether among values, where other names may be, one is in the place of a name that is told, to careless readers. */
-export function compileHiding(readers: ReadonlyMap<string, TextReader>): (values: Named) => boolean {
-  const told = new Set([...readers].map(([name, { of }]) => of ?? name).concat(...readers.keys()))
+/**
+ * Compiles whether among values, where other names may be, one is in the place of a name that is told, to careless readers.
+ * @param forbidden names that are told to be absent
+ */
+export function compileHiding(
+  readers: ReadonlyMap<string, TextReader>,
+  forbidden: ReadonlySet<string>,
+): (values: Named) => boolean {
+  const told = new Set([...[...readers].map(([name, { of }]) => of ?? name), ...readers.keys(), ...forbidden])
   const places = new Set([...told].map(folded))
   return (values) => {
     for (const name in values) if (!told.has(name) && places.has(folded(name))) return true
