@@ -46,7 +46,6 @@ describe('frames of a client', () => {
     ['a message within a message', 1002, [{ final: false }, {}]],
     ['a length that is written too long', 1002, [{ length: 5, extended: 2 }]],
     ['a length that is written much too long', 1002, [{ length: 500, extended: 8 }]],
-    ['anything after a goodbye', 1002, [{ opcode: 8 }, {}]],
     ['more than a message may be', 1009, [{ length: 1_001 }]],
     [
       'more than a message may be, in pieces',
@@ -57,6 +56,13 @@ describe('frames of a client', () => {
       ],
     ],
   ])('are refused: %s', (_name, code, frames) => expect(read(...frames)).toBe(code))
+
+  it('end with a goodbye: what comes then passes nobody, whatever it is', () => {
+    const own = reader()
+    const last = frame({ opcode: 8, length: 2 })
+    expect([own.read(Buffer.concat([last, frame({ masked: false })])), own.taken]).toEqual([null, last.length])
+    expect([own.read(Buffer.alloc(10, 0xff)), own.taken, own.atBoundary]).toEqual([null, 0, true])
+  })
 
   it('are refused at their header, before what they announce has come', () => {
     expect(reader().read(frame({ length: 2 ** 40, extended: 8 }).subarray(0, 14))).toBe(1009)

@@ -33,6 +33,8 @@ export class FrameReader {
   #inMessage = false
   #message = 0
   #closed = false
+  /** Bytes of the last chunk that are to pass: what follows a Close frame is nothing to anybody (RFC 6455 §5.5.1). */
+  taken = 0
 
   constructor(terms: FrameTerms) {
     this.#terms = terms
@@ -58,6 +60,7 @@ export class FrameReader {
         at += step
         continue
       }
+      if (this.#closed) break
       this.#header[this.#have++] = chunk[at++] as number
       if (this.#have < this.#need) continue
       if (this.#have === 2) {
@@ -69,6 +72,7 @@ export class FrameReader {
       this.#have = 0
       this.#need = 2
     }
+    this.taken = at
     return null
   }
 
@@ -84,7 +88,7 @@ export class FrameReader {
     const final = (first & 0x80) !== 0
     const opcode = first & 0x0f
     const masked = (second & 0x80) !== 0
-    if ((first & 0x70) !== 0 || masked !== (this.#terms.sender === 'client') || this.#closed) return 1002
+    if ((first & 0x70) !== 0 || masked !== (this.#terms.sender === 'client')) return 1002
     const length = this.#payloadLength(second & 0x7f)
     if (length === null) return 1002
     this.#left = length

@@ -90,10 +90,12 @@ export class Tunnel {
 
   #pass(reader: FrameReader, chunk: Buffer, from: Duplex, to: Duplex): Breach | null {
     if (this.#over) return null
-    this.#idle.refresh()
     const breach = reader.read(chunk)
-    if (breach === null && !to.write(chunk)) from.pause()
-    return breach
+    const { taken } = reader
+    if (breach !== null || taken === 0) return breach
+    this.#idle.refresh()
+    if (!to.write(taken === chunk.length ? chunk : chunk.subarray(0, taken))) from.pause()
+    return null
   }
 
   #breach(code: Breach): void {
