@@ -194,6 +194,29 @@ describe('a mistake in what is said of a form', () => {
       'schema.oneOf[1].properties.a',
       'parameter-untold',
     ],
+    [
+      'is a member of an object that two kinds of it read in two ways',
+      {
+        schema: {
+          type: 'object',
+          properties: {
+            a: { type: 'object', anyOf: [{ properties: { zip: integer } }, { properties: { zip: text } }] },
+          },
+        },
+        encoding: { a: { style: 'deepObject' } },
+      },
+      'schema.properties.a.anyOf[1].properties.zip',
+      'parameter-untold',
+    ],
+    [
+      'is an object of other names, whose values are no texts',
+      {
+        schema: { type: 'object', properties: { a: { type: 'object', additionalProperties: integer } } },
+        encoding: { a: { style: 'deepObject' } },
+      },
+      'schema.properties.a.additionalProperties',
+      'parameter-untold',
+    ],
     ['is a form that is no object', { schema: { type: 'array', items: text } }, 'schema', 'form-untold'],
     [
       'is of other names, whose values are no texts',

@@ -48,7 +48,7 @@ export class Notes {
     this.schema(place)
     const known = this.findings.length > before || this.#amiss.has(inOptions(place))
     const fault = known ? null : textFault(place, spelling)
-    if (fault === null) return
+    if (fault === null) return this.#membersAlike(place, spelling)
     const target = followed(place) ?? place
     const at = inOptions(target)
     // An object whose members are names of the query has to say which.
@@ -58,6 +58,14 @@ export class Notes {
         ? ({ op: 'add', path: `${at}/type`, value: type } as const)
         : ({ op: 'replace', path: at, value: { type } } as const)
     this.findings.push({ at, rule: 'parameter-untold', message: `${fault}; write type: '${type}'`, fix: [fix] })
+  }
+
+  /** Tells of members of an object, in texts, that are read in two ways or in none. */
+  #membersAlike(place: Place, spelling: Spelling): void {
+    if (!OF_OBJECTS.has(spelling)) return
+    const { named, others } = membersIn(place)
+    for (const other of others) this.unnamed(other)
+    for (const places of named.values()) this.alike(places, telling(places), readingOf)
   }
 
   /** Looks through the schemas of all members of a query. @param spelling how they are written */
