@@ -29,6 +29,16 @@ const ELSEWHERE: ReadonlyMap<string, string> = new Map([
   ['https.plaintext.host', 'is for apps that listen themselves: listen.host is the address of all ports; remove it'],
 ])
 
+/** What becomes of fixes whose value is a secret: no file holds it, nor does a message show it. */
+const IN_A_FILE: ReadonlyMap<string, (message: string) => string> = new Map([
+  ['gateway.internalToken', (message) => message.replace("'…'", () => "'${file:gateway.key}'")],
+  [
+    'gateway.internalToken.key',
+    (message) =>
+      message.replace(/openssl .*/, (made) => `${made} -out gateway.key, and write key: '\${file:gateway.key}'`),
+  ],
+])
+
 const API_KEY = /^auth\.apiKeys\.keys\[(\d+)\]/
 
 /**
@@ -41,7 +51,8 @@ export function faultsIn(
   misplaced: readonly string[] = [],
 ): ConfigError {
   const faults: Fault[] = mistakes.map(({ path, message: told }) => {
-    const message = ELSEWHERE.get(path) ?? file.conceal(keys?.file.conceal(told) ?? told)
+    const concealed = ELSEWHERE.get(path) ?? file.conceal(keys?.file.conceal(told) ?? told)
+    const message = IN_A_FILE.get(path)?.(concealed) ?? concealed
     if (isAdded(code.extension.options, path)) return { file: code.name, path: `options.${path}`, message }
     const inDocument = openapi === undefined ? null : faultInOpenapi(openapi, path, message)
     if (inDocument !== null) return inDocument

@@ -56,6 +56,8 @@ interface Refused {
   readonly mistakes?: readonly Mistake[]
 }
 
+type Mend = Pick<Finding, 'message' | 'fix'>
+
 const ABOUT: Readonly<Record<string, readonly string[]>> = {
   PTC_HTTPS_KEY_UNUSABLE: ['key', 'keyFile'],
   PTC_HTTPS_CERTIFICATE_UNUSABLE: ['cert', 'certFile'],
@@ -80,16 +82,26 @@ function checkTls(place: Place, tls: object | undefined): Finding[] {
       }))
     }
     const about = ABOUT[code]?.find((name) => Object.hasOwn(tls, name))
-    const what = message.replace(/^PTC_\w+: /, '')
-    return [
-      {
-        at: about === undefined ? at : `${at}/${about}`,
-        rule: 'certificate',
-        message: `does not do: ${what}`,
-        fix: [],
-      },
-    ]
+    const what = `does not do: ${message.replace(/^PTC_\w+: /, '')}`
+    const place = about === undefined ? at : `${at}/${about}`
+    return [{ at: place, rule: 'certificate', ...mended(tls as Record<string, unknown>, about, what, at) }]
   }
+}
+
+/** What can be done about a certificate or key that does not do. */
+function mended(tls: Record<string, unknown>, about: string | undefined, what: string, at: string): Mend {
+  const text = about === undefined ? undefined : tls[about]
+  if ((about === 'key' || about === 'cert') && typeof text === 'string' && !text.includes('-----BEGIN')) {
+    return { message: `${what}; the path of a file is ${about}File`, fix: [] }
+  }
+  const lenient = 'dangerouslyAllowUntrustedCertificates'
+  try {
+    serverOptions({ https: { ...tls, [lenient]: true } })
+  } catch {
+    return { message: what, fix: [] }
+  }
+  const fix: Operation[] = [{ op: 'add', path: `${at}/${lenient}`, value: true }]
+  return { message: `${what}; replace it, or write ${lenient}: true beside it`, fix }
 }
 
 function under(at: string, one: Operation): Operation {

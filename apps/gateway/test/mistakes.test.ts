@@ -1,6 +1,7 @@
+import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { developmentCertificates } from '@portcullis/https'
 import { afterAll, expect, it } from 'vitest'
 import { readConfig } from '../src/config.ts'
@@ -107,6 +108,13 @@ it.each([
   ],
   ['limit: 600', 'limit: lots', 'rateLimit.policies[0].limit', 'write limit: 100'],
   ['apiKeys: {', 'apiKey: {', 'auth.apiKey', 'did you mean `apiKeys`?'],
+  ['certFile: server.pem', 'cert: server.pem', 'listen.tls.cert', 'the path of a file is certFile'],
+  [
+    "'${file:gateway.key}'",
+    'gateway.key',
+    'gateway.internalToken.key',
+    "-pkeyopt ec_paramgen_curve:P-256 -out gateway.key, and write key: '${file:gateway.key}'",
+  ],
   ['issuer: gateway,', '', 'gateway.internalToken.issuer', "write issuer: 'gateway'"],
   ['[10.0.0.0/8]', '10.0.0.0/8', 'gateway.privateNetworks', "write privateNetworks: ['10.0.0.0/8']"],
   ['[https://orders', '[http://orders', 'gateway.upstreams.orders.targets[0]', "write 'https://orders.internal:7001'"],
@@ -149,6 +157,27 @@ it.each([
   expect(await faultsOf(COMPANY.replace(right, () => wrong))).toMatchObject([
     { line, path, message: expect.stringContaining(message) },
   ])
+})
+
+it('a key that is missing is a file to be named', async () => {
+  const message = "is required; write internalToken: { issuer: 'gateway', key: '${file:gateway.key}' }"
+  expect(await faultsOf(COMPANY.replace(/ {2}internalToken: .*\n/, ''))).toMatchObject([
+    { path: 'gateway.internalToken', message },
+  ])
+})
+
+it('a certificate that nobody trusts does, where the file says so', async () => {
+  const file = await write(COMPANY)
+  const args = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '1']
+  const [key, cert] = ['server.key', 'server.pem'].map((name) => join(dirname(file), name)) as [string, string]
+  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost']
+  execFileSync('openssl', [...args, '-keyout', key, '-out', cert, ...subject], { stdio: 'ignore' })
+  const lenient = 'dangerouslyAllowUntrustedCertificates: true'
+  const text = 'policy: modern'
+  const told = (): unknown => readConfig(file, {})
+  expect(told).toThrow(`self-signed: no client has a reason to trust it; replace it, or write ${lenient} beside it`)
+  writeFileSync(file, COMPANY.replace(text, lenient))
+  expect(told).not.toThrow()
 })
 
 it('mistakes of the file, of policies and of certificates are told together', async () => {

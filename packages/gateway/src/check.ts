@@ -95,7 +95,7 @@ function checkKey({ internalToken }: Readonly<GatewayOptions>): Finding[] {
     {
       at: '/internalToken/key',
       rule: 'key-unusable',
-      message: `${read}; make one with generateKeyPairSync of node:crypto`,
+      message: `${read}; make one with openssl genpkey ${algorithm === 'EdDSA' ? '-algorithm ED25519' : '-algorithm EC -pkeyopt ec_paramgen_curve:P-256'}`,
       fix: [{ op: 'replace', path: '/internalToken/key', value }],
     },
   ]
