@@ -32,6 +32,9 @@ export interface Call<Name extends CallName = CallName> {
   readonly given: Calls[Name]['given']
 }
 
+/** The call that nobody made: its answer says that calls are heard from now on. */
+export const HEARS = -1
+
 /** Its answer. */
 export interface Answer {
   readonly id: number

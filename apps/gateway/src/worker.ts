@@ -4,7 +4,7 @@ import { completed } from './carried.ts'
 import { type Code, closeCode, loadCode, NO_CODE } from './code.ts'
 import { ConfigError } from './config-file.ts'
 import { Gateway, loggerOf } from './gateway.ts'
-import type { Answer, Call, CallName, Calls } from './worker-calls.ts'
+import { type Answer, type Call, type CallName, type Calls, HEARS } from './worker-calls.ts'
 
 let gateway: Gateway | undefined
 let code: Code = NO_CODE
@@ -47,21 +47,24 @@ const told = ({ path, message, route }: NonNullable<Answer['mistakes']>[number])
 
 const nothing = (): null => null
 
+/** Where the first process has gone, nobody is told: `disconnect` follows. */
+const answer = (given: Answer): void => void process.send?.(given, undefined, undefined, nothing)
+
 process.on('message', ({ id, call, given }: Call) => {
-  // Where the first process has gone, nobody is told: `disconnect` follows.
-  const answer = (given_: Omit<Answer, 'id'>): void =>
-    void process.send?.({ id, ...given_ }, undefined, undefined, nothing)
   Promise.resolve()
     .then((): Promise<unknown> => acts[call](given as never))
     .then(
-      (gives) => answer({ gives }),
+      (gives) => answer({ id, gives }),
       ({ message, mistakes }: Error & Pick<Answer, 'mistakes'>) =>
         answer({
+          id,
           error: message,
           ...(mistakes === undefined ? {} : { mistakes: mistakes.map(told) }),
         }),
     )
 })
+
+answer({ id: HEARS })
 
 // Whatever code has left open: nobody is answered any more. A pipe that breaks while it listens says so first.
 process.once('disconnect', () => process.exit())

@@ -5,9 +5,10 @@ import type { FastifyBaseLogger } from 'fastify'
 import { carried } from './carried.ts'
 import type { Code } from './code.ts'
 import type { Config } from './config.ts'
+import { Member } from './member.ts'
 import { aggregate, type Snapshot } from './metrics.ts'
 import type { Ports, Revoked, Serving } from './serving.ts'
-import type { Answer, CallName, Calls } from './worker-calls.ts'
+import type { CallName, Calls } from './worker-calls.ts'
 
 /** Milliseconds: between the end of a worker and its successor, doubled by each that ends soon; and what "soon" is. */
 const BACKOFF = { first: 100, last: 10_000, soon: 60_000 } as const
@@ -17,19 +18,6 @@ const ASKED = 2_000
 const OVERTIME = 5_000
 /** Milliseconds in which a worker makes an app ready: each part of that has a time-out of its own, far below. */
 const MADE_READY = 60_000
-
-interface Waiting {
-  readonly resolve: (value: never) => void
-  readonly reject: (error: Error) => void
-}
-
-/** A worker that answers. */
-interface Member {
-  readonly worker: Worker
-  readonly waiting: Map<number, Waiting>
-  readonly since: number
-  last: Snapshot
-}
 
 /** Several processes with one listening socket. Each reads nothing but the module of code: it is given the options. */
 export class Workers implements Serving {
@@ -43,7 +31,6 @@ export class Workers implements Serving {
   #ports: Ports = { public: 0, plaintext: null }
   /** What workers that have ended counted. */
   #past: Promise<Snapshot> = Promise.resolve([])
-  #calls = 0
   #ended = 0
   #closing = false
 
@@ -87,7 +74,7 @@ export class Workers implements Serving {
   async metrics(): Promise<string> {
     await Promise.allSettled(
       [...this.#members].map(async (member) => {
-        member.last = await this.#call(member, 'snapshot', null, ASKED)
+        member.last = await member.call('snapshot', null, ASKED)
       }),
     )
     return aggregate([await this.#past, ...[...this.#members].map(({ last }) => last)]).metrics()
@@ -113,7 +100,7 @@ export class Workers implements Serving {
     if (this.#config.redis === undefined)
       throw new TypeError('workers know of what is revoked by `redis` alone: set it')
     if (member === undefined) throw new Error('no worker answers')
-    await this.#call(member, 'revoke', revoked, OVERTIME)
+    await member.call('revoke', revoked, OVERTIME)
   }
 
   async leave(): Promise<void> {
@@ -128,7 +115,7 @@ export class Workers implements Serving {
       this.#abandon(),
       ...[...this.#members].map(async (member) => {
         const { worker } = member
-        await this.#call(member, 'close', null, time).catch(() => {})
+        await member.call('close', null, time).catch(() => {})
         if (worker.isDead()) return
         const gone = new Promise((resolve) => worker.once('exit', resolve))
         worker.disconnect()
@@ -153,26 +140,18 @@ export class Workers implements Serving {
   async #start(): Promise<void> {
     const worker = cluster.fork()
     this.#starting.add(worker)
-    const member: Member = { worker, waiting: new Map(), since: performance.now(), last: [] }
-    worker.on('message', ({ id, gives, error, mistakes }: Answer) => {
-      const waiting = member.waiting.get(id)
-      member.waiting.delete(id)
-      if (error === undefined) waiting?.resolve(gives as never)
-      else waiting?.reject(Object.assign(new Error(error), mistakes === undefined ? {} : { mistakes }))
-    })
-    worker.on('error', (error) => {
-      for (const { reject } of member.waiting.values()) reject(error)
-    })
+    const member = new Member(worker)
     worker.once('exit', (code, signal) => this.#leftBy(member, code, signal))
     try {
       const { extension, module } = this.#code
       let config = this.#config
       const start = { reading: carried(config, extension.options), ...(module === undefined ? {} : { module }) }
-      this.#ports = await this.#call(member, 'open', start, MADE_READY)
+      await member.hears(MADE_READY)
+      this.#ports = await member.call('open', start, MADE_READY)
       while (config !== this.#config) {
         config = this.#config
-        await this.#call(member, 'prepare', carried(config, extension.options), MADE_READY)
-        await this.#call(member, 'proceed', null, MADE_READY)
+        await member.call('prepare', carried(config, extension.options), MADE_READY)
+        await member.call('proceed', null, MADE_READY)
       }
     } catch (error) {
       if (!worker.isDead()) worker.process.kill('SIGKILL')
@@ -184,8 +163,6 @@ export class Workers implements Serving {
   }
 
   #leftBy(member: Member, code: number, signal: string): void {
-    for (const { reject } of member.waiting.values()) reject(new Error('the worker has ended'))
-    member.waiting.clear()
     // One that never answered is its starter's matter.
     if (!this.#members.delete(member) || this.#closing) return
     const counted = member.last.filter(({ type }) => String(type) === 'counter' || String(type) === 'histogram')
@@ -216,38 +193,6 @@ export class Workers implements Serving {
     given: Calls[Name]['given'],
     time?: number,
   ): Promise<Calls[Name]['gives']>[] {
-    return [...this.#members].map((member) => this.#call(member, call, given, time))
-  }
-
-  /** @param time milliseconds; absent: as long as the worker lives */
-  #call<Name extends CallName>(
-    { worker, waiting }: Member,
-    call: Name,
-    given: Calls[Name]['given'],
-    time?: number,
-  ): Promise<Calls[Name]['gives']> {
-    const id = this.#calls++
-    return new Promise((resolve, reject) => {
-      const timer =
-        time === undefined
-          ? undefined
-          : setTimeout(() => {
-              waiting.delete(id)
-              reject(new Error('the worker does not answer'))
-            }, time)
-      waiting.set(id, {
-        resolve: (value) => {
-          clearTimeout(timer)
-          resolve(value)
-        },
-        reject: (error) => {
-          clearTimeout(timer)
-          reject(error)
-        },
-      })
-      worker.send({ id, call, given }, (error) => {
-        if (error !== null) waiting.get(id)?.reject(error)
-      })
-    })
+    return [...this.#members].map((member) => member.call(call, given, time))
   }
 }

@@ -1,3 +1,6 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { freePort } from '@portcullis/testing/free-port'
 import { hasRedis, RedisServer } from '@portcullis/testing/redis'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
@@ -110,6 +113,17 @@ describe('two workers', () => {
     for (let time = 0; time < 16; time++) statuses.push((await ask(gateway.url))[0])
     expect(statuses.filter((status) => status === 200)).toHaveLength(4)
     expect(gateway.output()).not.toContain('without redis')
+  })
+
+  it('answer where modules are loaded before theirs, and that takes a while', async () => {
+    const service = await startService()
+    const { file, folder } = writeConfig(configFor(service.port).replace('logLevel: silent', 'logLevel: info'))
+    const module = join(folder, 'telemetry.mjs')
+    writeFileSync(module, 'await new Promise((resolve) => setTimeout(resolve, 300))')
+    const run = command(['--no-watch', '--workers', '1', file], {
+      NODE_OPTIONS: `--import=${pathToFileURL(module).href}`,
+    })
+    await vi.waitFor(() => expect(run.output()).toContain('gateway: answering'), { timeout: 40_000 })
   })
 
   it('do not start where one cannot', async () => {
