@@ -135,7 +135,8 @@ describe('a reload', () => {
     const config = writeConfig(configFor(service.port))
     const gateway = await start(config.file)
     let over = false
-    const statuses = new Map<number, number>()
+    let answered = 0
+    const statuses = new Set<number | undefined>()
     const agent = new Agent({ keepAlive: true })
     const client = async (): Promise<void> => {
       while (!over) {
@@ -143,19 +144,20 @@ describe('a reload', () => {
         const [response] = (await once(request, 'response')) as [import('node:http').IncomingMessage]
         response.resume()
         await once(response, 'end')
-        statuses.set(response.statusCode as number, (statuses.get(response.statusCode as number) ?? 0) + 1)
+        statuses.add(response.statusCode)
+        answered++
       }
     }
     const clients = Array.from({ length: 10 }, client)
-    for (let i = 0; i < 20; i++) {
+    // On a busy machine clients take longer to ask so often.
+    for (let time = 0; time < 20 || answered < 100; time++) {
       await gateway.reload()
       await wait(30)
     }
     over = true
     await Promise.all(clients)
     agent.destroy()
-    expect([...statuses.keys()]).toEqual([200])
-    expect(statuses.get(200)).toBeGreaterThan(100)
+    expect([...statuses]).toEqual([200])
   })
 })
 
