@@ -93,6 +93,19 @@ describe('a form of several kinds', () => {
     for (const form of refused) expect([form, await statusOf(form)]).toEqual([form, 400])
   })
 
+  it('is read by what stands beside a reference, too', async () => {
+    const { backend } = await startKeeper()
+    const schema = { $ref: '#/components/schemas/base', properties: { number: integer } }
+    const base = { type: 'object', properties: { kind: text, urgent: { type: 'boolean' } }, required: ['kind'] }
+    const openapi = { ...documentOf({ schema }), components: { schemas: { base } } }
+    const { app } = await stage(backend.port, { routes, options: { openapi } })
+    const statusOf = async (payload: string): Promise<number> =>
+      (await app.inject({ method: 'POST', url: '/a', payload, headers: { 'content-type': FORM } })).statusCode
+    for (const form of ['kind=a&number=1', 'kind=a&urgent=true'])
+      expect([form, await statusOf(form)]).toEqual([form, 200])
+    for (const form of ['number=1', 'kind=a&number=x']) expect([form, await statusOf(form)]).toEqual([form, 400])
+  })
+
   it('says of a member what one of its schemas says, and that another forbids it', async () => {
     const statusOf = await answering({
       schema: {

@@ -4,6 +4,7 @@ import { compileOneByOne } from './chains.ts'
 import { COUNTED, Effort } from './effort.ts'
 import { addKnownFormats } from './formats.ts'
 import { addLengths } from './lengths.ts'
+import { OtherSpellings } from './names.ts'
 import { followed, isObject, partsMembersOf, type Place, placeIn } from './pointer.ts'
 import { type Keywords, walk } from './walk.ts'
 
@@ -35,13 +36,15 @@ const TOO_COMPLEX: ErrorObject = {
 }
 
 /** Words by which a schema is more than what is written in it. */
-const OF_A_WHOLE = /"(?:\$ref|discriminator|readOnly|writeOnly)":/
+const OF_A_WHOLE = /"(?:\$ref|discriminator|readOnly|writeOnly|properties)":/
 
 /** Compiles schemas of one direction. Schemas of one whole share what they refer to. */
 export class Compiler {
   readonly #direction: Direction
   readonly #ajv: Ajv2020
   readonly #effort: Effort
+  /** Of requests: what a service takes for another name, it may do. */
+  readonly #spellings: OtherSpellings | null
   readonly #wholes = new Map<
     object,
     {
@@ -75,6 +78,7 @@ export class Compiler {
     this.#effort = new Effort(this.#ajv)
     addKnownFormats(this.#ajv)
     addLengths(this.#ajv)
+    this.#spellings = direction === 'request' ? new OtherSpellings(this.#ajv) : null
     // Ajv's own compares each with each: 100,000 objects in a list would take minutes.
     this.#ajv.removeKeyword('uniqueItems')
     this.#ajv.addKeyword({
@@ -107,9 +111,11 @@ export class Compiler {
 
   #judge(validate: ValidateFunction, names: ReadonlySet<string>): Judge {
     const admits = (value: unknown, size: number): boolean => {
-      const verdict = this.#effort.within(size, () => validate(value))
-      if (verdict === null) validate.errors = [TOO_COMPLEX]
-      return verdict === true
+      const judge = (): boolean | null => this.#effort.within(size, () => validate(value))
+      const verdict = this.#spellings === null ? judge() : this.#spellings.faultIn(judge)
+      if (typeof verdict === 'boolean') return verdict
+      validate.errors = [verdict ?? TOO_COMPLEX]
+      return false
     }
     return { validate, names, admits }
   }
@@ -155,6 +161,7 @@ export class Compiler {
         told.add(schema)
         if (isObject(schema['properties'])) for (const member of Object.keys(schema['properties'])) names.add(member)
         if (typeof schema['$ref'] === 'string') references.add(schema['$ref'])
+        this.#spellings?.mark(schema, here)
         hideMarked(schema, here, this.#direction)
         tellApart(schema)
         if (schema['$ref'] !== undefined) Object.assign(schema, { [COUNTED]: true })

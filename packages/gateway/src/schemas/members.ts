@@ -1,4 +1,4 @@
-import { followed, isObject, type Place, within } from './pointer.ts'
+import { isObject, type Place, referred, within } from './pointer.ts'
 import { itemsOf, typesOf } from './shapes.ts'
 
 /** Keywords whose schemas are of the same value as the schema that they stand in. */
@@ -11,6 +11,8 @@ export interface Members {
   /** Names that a schema forbids. */
   readonly forbidden: ReadonlySet<string>
   readonly others: readonly Place[]
+  /** The schemas that say so, all of the same object. */
+  readonly schemas: readonly object[]
 }
 
 /** Finds what a schema says of members: whatever of its branches holds, all of them read the same texts. */
@@ -18,14 +20,15 @@ export function membersIn(start: Place): Members {
   const named = new Map<string, Place[]>()
   const forbidden = new Set<string>()
   const others: Place[] = []
+  const schemas: object[] = []
   const seen = new Set<string>()
   // In the order in which it is written: what comes first is what the others are compared with.
   const left: Place[] = [start]
-  for (let place = left.pop(); place !== undefined; place = left.pop()) {
-    const here = followed(place)
-    const schema = here?.value
-    if (here === null || !isObject(schema) || seen.has(here.pointer)) continue
+  for (let here = left.pop(); here !== undefined; here = left.pop()) {
+    const schema = here.value
+    if (!isObject(schema) || seen.has(here.pointer)) continue
     seen.add(here.pointer)
+    schemas.push(schema)
     for (const [name, member] of placesIn(here, 'properties')) {
       if (member.value === false) forbidden.add(name)
       else named.set(name, [...(named.get(name) ?? []), member])
@@ -41,9 +44,10 @@ export function membersIn(start: Place): Members {
       ...SINGLE.filter((word) => isObject(schema[word])).map((word) => within(here, word)),
       ...placesIn(here, 'dependentSchemas').map(([, one]) => one),
     ]
-    left.push(...inner.toReversed())
+    const target = referred(here, schema['$ref'])
+    left.push(...inner.toReversed(), ...(target === null ? [] : [target]))
   }
-  return { named, forbidden, others }
+  return { named, forbidden, others, schemas }
 }
 
 function placesIn(place: Place, word: string): readonly (readonly [name: string, place: Place])[] {

@@ -3,10 +3,11 @@ import type { Judge } from './compiler.ts'
 import { type Fault, faultOf } from './faults.ts'
 import { readJson } from './json.ts'
 import { isWithin, PLAIN } from './media-types.ts'
+import { folded } from './names.ts'
 import { boundaryOf, type Part, readMultipart } from './multipart.ts'
 import type { PartTerms } from './parts.ts'
 import { compileText } from './spellings.ts'
-import { folded, type Named } from './texts.ts'
+import type { Named } from './texts.ts'
 
 const refused = (rule: string, asks: string | null = null): Fault => ({ part: 'body', rule, asks })
 

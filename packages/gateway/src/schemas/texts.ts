@@ -1,3 +1,4 @@
+import { folded } from './names.ts'
 import { MALFORMED, type Spelling, type TextReader } from './spellings.ts'
 
 /** An object without a prototype: every name is an ordinary one. */
@@ -129,9 +130,6 @@ function objectOf(pairs: readonly (readonly string[])[], members: ReadonlyMap<st
   }
   return object
 }
-
-/** A name as careless readers read it: PHP makes a list or an object of what has brackets, and `_` of dots. */
-export const folded = (name: string): string => (name.split('[', 1)[0] as string).replaceAll('.', '_').toLowerCase()
 
 /**
  * Compiles whether among values, where other names may be, one is in the place of a name that is told, to careless readers.
