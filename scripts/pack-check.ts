@@ -1,12 +1,17 @@
-/** Packs every package as it would be published, and uses the tarballs as strangers would. */
+/**
+ * Packs every package as it would be published, and uses the tarballs as strangers would: `pnpm pack:check [version]`,
+ * by default on the Node that runs it.
+ */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Consumer, type Packed } from './pack/consumer.ts'
+import { installNode } from './node-version.ts'
+import { Consumer, type Packed, THIS_NODE } from './pack/consumer.ts'
 import { contents } from './pack/tarball.ts'
 import { published, root } from './workspace.ts'
 
+const [version] = process.argv.slice(2)
 const problems: string[] = []
 const folder = mkdtempSync(join(tmpdir(), 'portcullis-pack-'))
 
@@ -17,10 +22,14 @@ try {
     hold(`publint ${manifest.name}`, () => tool('publint', 'run', tarball, '--strict'))
     hold(`attw ${manifest.name}`, () => tool('attw', tarball, '--profile', 'esm-only', '--no-definitely-typed'))
   }
-  const consumer = step('install in a consumer', () => new Consumer(inside('consumer'), packages))
+  const node = version === undefined ? THIS_NODE : installNode(version, inside('node'))
+  const consumer = step('install in a consumer', () => new Consumer(inside('consumer'), packages, node))
   hold('ESM import', () => consumer.imports())
   hold('CommonJS require', () => consumer.requires())
   hold('TypeScript 5.9 and 7', () => consumer.types())
+  for (const types of ['~22.19.0', 'latest']) {
+    hold(`the same, with @types/node ${types}`, () => consumer.typesWith(types))
+  }
   hold('the gateway as a command', () => consumer.gateway())
   hold('two copies of the kernel', () => consumer.twoKernels('@portcullis/cors'))
 } catch (error) {

@@ -1,8 +1,9 @@
 /** Runs the tests on another version of Node: `pnpm test:node <version> [path…]`, by default those of packages and apps. */
-import { execFileSync, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
+import { installNode } from './node-version.ts'
 import { root } from './workspace.ts'
 
 const [version, ...paths] = process.argv.slice(2)
@@ -13,15 +14,10 @@ if (version === undefined) {
 
 const folder = mkdtempSync(join(tmpdir(), 'portcullis-node-'))
 try {
-  execFileSync('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--prefix', folder, `node@${version}`], {
-    stdio: 'inherit',
-  })
-  const bin = join(folder, 'node_modules/node/bin')
-  // Tests start further processes as `node`, too.
-  const env = { ...process.env, PATH: `${bin}${delimiter}${process.env['PATH'] ?? ''}` }
+  const node = installNode(version, folder)
   const vitest = [join(root, 'node_modules/vitest/vitest.mjs'), 'run', '--config', 'vitest.workspace.ts']
   const wanted = paths.length === 0 ? ['packages/', 'apps/'] : paths
-  const { status } = spawnSync(join(bin, 'node'), [...vitest, ...wanted], { cwd: root, env, stdio: 'inherit' })
+  const { status } = spawnSync(node.path, [...vitest, ...wanted], { cwd: root, env: node.env, stdio: 'inherit' })
   process.exitCode = status ?? 1
 } finally {
   rmSync(folder, { recursive: true, force: true })

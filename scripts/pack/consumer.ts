@@ -1,6 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { NodeVersion } from '../node-version.ts'
 import { files, read, root, type Member } from '../workspace.ts'
 import { GATEWAY, TWO_KERNELS } from './programs.ts'
 
@@ -9,6 +10,9 @@ export interface Packed extends Member {
   readonly tarball: string
 }
 
+/** The Node that runs us. */
+export const THIS_NODE: NodeVersion = { path: process.execPath, env: process.env }
+
 /** The compilers that our types must satisfy. */
 const COMPILERS: Readonly<Record<string, string>> = { 'typescript-5': '~5.9.0', 'typescript-7': '^7.0.2' }
 
@@ -16,10 +20,15 @@ const COMPILERS: Readonly<Record<string, string>> = { 'typescript-5': '~5.9.0', 
 export class Consumer {
   readonly #folder: string
   readonly #packages: readonly Packed[]
+  readonly #node: NodeVersion
 
-  /** Writes the project and installs it through npm. */
-  constructor(folder: string, packages: readonly Packed[]) {
+  /**
+   * Writes the project and installs it through npm.
+   * @param node what runs it
+   */
+  constructor(folder: string, packages: readonly Packed[], node: NodeVersion) {
     this.#folder = folder
+    this.#node = node
     this.#packages = packages
     const own = Object.fromEntries(packages.map(({ manifest, tarball }) => [manifest.name, `file:${tarball}`]))
     const compilers = Object.entries(COMPILERS).map(([alias, range]) => [alias, `npm:typescript@${range}`])
@@ -45,39 +54,42 @@ export class Consumer {
       if (!existsSync(join(root, from, 'example.ts'))) continue
       this.#write(`examples/${from.split('/')[1] ?? ''}.ts`, read(`${from}/example.ts`))
     }
-    execFileSync('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts', '--loglevel=error'], {
-      cwd: folder,
-      stdio: ['ignore', 'ignore', 'inherit'],
-    })
+    this.#install()
   }
 
   /** Every package by `import`; every room on an app of its own; every example boots. */
   imports(): string[] {
-    return this.#run('ESM import', process.execPath, 'import.js')
+    return this.#run('ESM import', 'import.js')
   }
 
   /** Every package by `require`. */
   requires(): string[] {
-    return this.#run('CommonJS require', process.execPath, 'require.cjs')
+    return this.#run('CommonJS require', 'require.cjs')
   }
 
   /** The examples (options, `config.security`, the request's nouns) under each compiler. */
   types(note = ''): string[] {
     return Object.keys(COMPILERS).flatMap((alias) =>
-      this.#run(`${alias}${note}`, process.execPath, join('node_modules', alias, 'bin', 'tsc'), '-p', 'tsconfig.json'),
+      this.#run(`${alias}${note}`, join('node_modules', alias, 'bin', 'tsc'), '-p', 'tsconfig.json'),
     )
+  }
+
+  /** The same beside other types of Node's, which an app on another version has. */
+  typesWith(range: string): string[] {
+    this.#install('--save-dev', `@types/node@${range}`)
+    return this.types(` with @types/node ${range}`)
   }
 
   /** Gives `room` a kernel of its own, as npm does when ranges do not meet; the chain and the types must hold. */
   twoKernels(room: string): string[] {
     const nested = join(this.#folder, 'node_modules', room, 'node_modules/@portcullis/kernel')
     cpSync(join(this.#folder, 'node_modules/@portcullis/kernel'), nested, { recursive: true })
-    return [...this.#run('two kernels', process.execPath, 'two-kernels.js'), ...this.types(' with two kernels')]
+    return [...this.#run('two kernels', 'two-kernels.js'), ...this.types(' with two kernels')]
   }
 
   /** The gateway's command: a file with a mistake, one without, a start, an end. */
   gateway(): string[] {
-    return this.#run('gateway-server', process.execPath, 'gateway.js')
+    return this.#run('gateway-server', 'gateway.js')
   }
 
   /** The packages that are plugins: all but the kernel and what is run as a command. */
@@ -91,9 +103,15 @@ export class Consumer {
     writeFileSync(join(this.#folder, path), `${text}\n`)
   }
 
-  #run(name: string, command: string, ...args: string[]): string[] {
-    const { status, stdout, stderr } = spawnSync(command, args, {
+  #install(...args: string[]): void {
+    const quiet = ['--no-audit', '--no-fund', '--ignore-scripts', '--loglevel=error']
+    execFileSync('npm', ['install', ...quiet, ...args], { cwd: this.#folder, stdio: ['ignore', 'ignore', 'inherit'] })
+  }
+
+  #run(name: string, ...args: string[]): string[] {
+    const { status, stdout, stderr } = spawnSync(this.#node.path, args, {
       cwd: this.#folder,
+      env: this.#node.env,
       encoding: 'utf8',
       timeout: 300_000,
     })
