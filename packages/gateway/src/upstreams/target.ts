@@ -3,7 +3,6 @@ import type { Circuit, CircuitState, CircuitTerms } from './circuit.ts'
 import type { Duplex } from 'node:stream'
 import { Connections } from './connections.ts'
 import { connectorTo, type Way } from './connector.ts'
-import { StreamWatch } from './streams.ts'
 import type { TargetState, TargetStates } from './target-states.ts'
 
 /** One process that answers for an upstream, as compiled from the options. */
@@ -83,8 +82,7 @@ export class Target {
   }
 
   send(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void {
-    const connections = this.#connections
-    connections.dispatch(options, connections instanceof Pool ? new StreamWatch(handler) : handler)
+    this.#connections.dispatch(options, handler)
   }
 
   /** The name and port that requests are for. */
