@@ -3,6 +3,7 @@ import type { Circuit, CircuitState, CircuitTerms } from './circuit.ts'
 import type { Duplex } from 'node:stream'
 import { Connections } from './connections.ts'
 import { connectorTo, type Way } from './connector.ts'
+import { StreamWatch } from './streams.ts'
 import type { TargetState, TargetStates } from './target-states.ts'
 
 /** One process that answers for an upstream, as compiled from the options. */
@@ -82,7 +83,8 @@ export class Target {
   }
 
   send(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void {
-    this.#connections.dispatch(options, handler)
+    const connections = this.#connections
+    connections.dispatch(options, connections instanceof Pool ? new StreamWatch(handler) : handler)
   }
 
   /** The name and port that requests are for. */
