@@ -18,7 +18,8 @@ export interface Authority {
   readonly directory: string
   /** What vouches for the directory. */
   readonly ca: string
-  start(httpPort: number): Promise<void>
+  /** @param lifetime seconds that its certificates are good for */
+  start(httpPort: number, lifetime?: number): Promise<void>
   stop(): Promise<void>
   /** What vouches for the certificates; another one after each start. */
   root(): Promise<string>
@@ -37,7 +38,7 @@ export async function makeAuthority(folder: string, dnsPort: number): Promise<Au
   return {
     directory: `https://127.0.0.1:${port}/dir`,
     ca: ca.cert,
-    async start(httpPort) {
+    async start(httpPort, lifetime = 15) {
       const config = {
         listenAddress: `127.0.0.1:${port}`,
         managementListenAddress: `127.0.0.1:${management}`,
@@ -45,7 +46,7 @@ export async function makeAuthority(folder: string, dnsPort: number): Promise<Au
         privateKey: join(folder, 'pebble.key'),
         httpPort,
         tlsPort: 1,
-        certificateValidityPeriod: 15,
+        certificateValidityPeriod: lifetime,
       }
       writeFileSync(join(folder, 'pebble.json'), JSON.stringify({ pebble: config }))
       const args = ['-config', join(folder, 'pebble.json'), '-dnsserver', `127.0.0.1:${dnsPort}`]
