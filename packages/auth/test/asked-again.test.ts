@@ -147,19 +147,21 @@ describe('while nothing answers', () => {
     for (const stop of stops.values()) stop()
   })
 
-  it('what is remembered stays as long as it is', async () => {
+  it.each([1, 100])('what is remembered stays as long as it is, and has its grace then; %i are not', async (many) => {
     let isAway = false
-    const { watch, told, lookUps, pass } = stage(async () => (isAway ? away() : { subject: 'masum' }), 60)
+    const { watch, told, lookUps, pass } = stage(async () => (isAway ? away() : 'good'), 60)
     await lookUps.get('remembered', 'remembered')
     isAway = true
+    const stops = Array.from({ length: many }, (_, one) => watch(`${one}`))
     watch('remembered')
-    watch('forgotten')
     await pass(40)
-    expect(told.filter((one) => one.endsWith('unavailable'))).toEqual([
-      'forgotten unavailable',
-      'forgotten unavailable',
-    ])
-    await pass(30)
+    const ended = new Set(told.filter((one) => one.endsWith('unavailable')))
+    expect(ended.size).toBe(many)
+    expect(ended).not.toContain('remembered unavailable')
+    for (const stop of stops) stop()
+    await pass(45)
+    expect(told).not.toContain('remembered unavailable')
+    await pass(10)
     expect(told).toContain('remembered unavailable')
   })
 
@@ -187,6 +189,27 @@ describe('while nothing answers', () => {
     isAway = true
     await pass(10)
     expect(told).not.toContain('a unavailable')
+  })
+
+  it('about one alone, others stay whatever strangers make of the store', async () => {
+    let isBusy = false
+    const { watch, told, lookUps, pass } = stage(async (credential) => {
+      if (credential === 'broken' || credential.startsWith('stranger')) return away()
+      return isBusy ? away() : 'good'
+    }, 60)
+    watch('broken')
+    watch('a')
+    await pass(5)
+    // Nothing but failures for a minute, for `a` is remembered; then it fails once.
+    for (let second = 0; second < 55; second++) {
+      await lookUps.get(`stranger-${second}`, `stranger-${second}`)
+      await pass(1)
+    }
+    isBusy = true
+    await pass(10)
+    isBusy = false
+    await pass(60)
+    expect(new Set(told)).toEqual(new Set(['broken unavailable', 'a good']))
   })
 
   it('about one alone, that one ends', async () => {

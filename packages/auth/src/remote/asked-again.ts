@@ -2,18 +2,17 @@ import { setImmediate as othersTurn } from 'node:timers/promises'
 import type { Clock } from '../clock.ts'
 import type { Outcome, Strategy } from '../identity.ts'
 import { GRACE, type Outage } from './outage.ts'
-import type { Manner } from './remembered-look-ups.ts'
 
 /** Milliseconds between the end of a round and the next one. */
 const PACE = 5_000
 
-/** Looked up at the same time: requests have the other places. */
+/** Looked up at the same time, beside those of requests. */
 const AT_ONCE = 8
 
 /** Answers without waiting, after which others have their turn. */
 const TURN = 128
 
-/** Look-ups of one round that may fail: then what is asked is away, and each failure is a line in the log. */
+/** Look-ups of one round that may fail, each of which is a line in the log: then the others are not asked about. */
 const FAILURES = 16
 
 interface Watched {
@@ -24,8 +23,10 @@ interface Watched {
 }
 
 interface Round {
-  readonly all: Iterable<Watched>
-  failures: number
+  readonly all: readonly Watched[]
+  /** The first that was not asked about yet. */
+  next: number
+  readonly failed: Watched[]
 }
 
 /**
@@ -72,8 +73,11 @@ export class AskedAgain {
   }
 
   async #round(): Promise<void> {
-    const round: Round = { all: [...this.#watched].values(), failures: 0 }
+    const round: Round = { all: [...this.#watched], next: 0, failed: [] }
     await Promise.all(Array.from({ length: AT_ONCE }, () => this.#lookUp(round)))
+    if (round.failed.length >= FAILURES && this.#outage.outlastsGrace) {
+      await this.#giveUp([...round.failed, ...round.all.slice(round.next)])
+    }
     this.#callOff = null
     this.#wait()
   }
@@ -81,31 +85,32 @@ export class AskedAgain {
   /** Takes the next one as soon as it has an answer. */
   async #lookUp(round: Round): Promise<void> {
     let sinceTurn = 0
-    for (const one of round.all) {
-      // One look-up tells that the outage is not over; the others need not be asked, only those that are remembered stay.
-      const lost = round.failures > 0 && this.#outage.outlastsGrace
-      if (this.#closed || (round.failures >= FAILURES && !lost)) return
+    while (!this.#closed && round.failed.length < FAILURES && round.next < round.all.length) {
+      const one = round.all[round.next++] as Watched
       // To the end: where a round breaks off, the next one begins.
       if (!this.#watched.delete(one)) continue
       this.#watched.add(one)
       if (++sinceTurn % TURN === 0) await othersTurn()
-      const outcome = await this.#ask(one, lost ? 'remembered' : 'at-once')
-      if (outcome === 'unavailable') round.failures++
-      const undecided = outcome === 'unavailable' && !this.#hadItsGrace(one)
-      if (!undecided && this.#watched.has(one)) one.told(outcome)
+      const outcome = await this.#strategy.verify(one.credential, undefined, 'at-once')
+      if (outcome !== 'unavailable') one.failingSince = null
+      else {
+        round.failed.push(one)
+        one.failingSince ??= this.#clock.now()
+        if (this.#clock.now() - one.failingSince < GRACE * 1000) continue
+      }
+      this.#tell(one, outcome)
     }
   }
 
-  async #ask(one: Watched, manner: Manner): Promise<Outcome> {
-    const outcome = await this.#strategy.verify(one.credential, undefined, manner)
-    if (outcome === 'unavailable') one.failingSince ??= this.#clock.now()
-    else one.failingSince = null
-    return outcome
+  /** Nothing has answered for the whole grace: all end but those that are remembered, and are asked about no more. */
+  async #giveUp(left: readonly Watched[]): Promise<void> {
+    for (const [at, one] of left.entries()) {
+      if (at % TURN === TURN - 1) await othersTurn()
+      this.#tell(one, await this.#strategy.verify(one.credential, undefined, 'remembered'))
+    }
   }
 
-  /** Nothing has answered for so long, or nothing about this one. */
-  #hadItsGrace({ failingSince }: Watched): boolean {
-    const own = failingSince !== null && this.#clock.now() - failingSince >= GRACE * 1000
-    return own || this.#outage.outlastsGrace
+  #tell(one: Watched, outcome: Outcome): void {
+    if (this.#watched.has(one)) one.told(outcome)
   }
 }
