@@ -102,7 +102,8 @@ export class Notes {
     for (const one of places) {
       const read = reading(one)
       if (read === null || read === wanted) continue
-      const message = `is read in another way than ${inOptions(first)}, before it is known which one holds; write the same type`
+      const message =
+        'is of another type than this name elsewhere in the schema, and is read before it is known which one holds; write the same type'
       this.tell(one, rule, message, [{ op: 'replace', path: inOptions(one), value: first.value }])
     }
   }
