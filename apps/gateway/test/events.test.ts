@@ -3,8 +3,10 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { freePort } from '@portcullis/testing/free-port'
 import { type Extension, type SecurityEvent, startGateway } from '../src/index.ts'
 import { masum, writeCode } from './code.ts'
-import { command } from './process.ts'
+import { command, PATIENCE } from './process.ts'
 import { configFor, startService, writeConfig } from './stage.ts'
+
+vi.setConfig({ testTimeout: 3 * PATIENCE })
 
 const limited =
   'rateLimit: { policies: [{ name: per-ip, limit: 2, window: 3600 }] }\ncors: { origins: [https://app.example.com] }\n'
@@ -74,7 +76,7 @@ describe('a listener of code', () => {
     expect(told > 0).toBe(what !== 'never ends')
   })
 
-  it('hears in each worker what that worker decides', { timeout: 60_000 }, async () => {
+  it('hears in each worker what that worker decides', async () => {
     const service = await startService()
     const port = await freePort()
     const text = configFor(service.port, { more: limited }).replace('port: 0 }', `port: ${port} }`)
@@ -84,7 +86,7 @@ describe('a listener of code', () => {
       `export default { onEvent: ({ type }) => type === 'cors.rejected' && console.log('heard by ' + process.pid + '.') }`,
     )
     const run = command(['--no-watch', '--workers', '2', '--extend', code, file])
-    await vi.waitFor(() => expect(run.output()).toContain('gateway: answering'), { timeout: 30_000, interval: 20 })
+    await vi.waitFor(() => expect(run.output()).toContain('gateway: answering'), { timeout: PATIENCE, interval: 20 })
     let asked = 0
     const by = (): string[] => run.output().match(/heard by \d+\./g) ?? []
     await vi.waitFor(
@@ -95,7 +97,7 @@ describe('a listener of code', () => {
         })
         expect(new Set(by()).size).toBe(2)
       },
-      { timeout: 20_000, interval: 5 },
+      { timeout: PATIENCE, interval: 5 },
     )
     await vi.waitFor(() => expect(by()).toHaveLength(asked))
   })

@@ -2,8 +2,10 @@ import { freePort } from '@portcullis/testing/free-port'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { ConfigError, type GatewayServer, startGateway, type StartOptions } from '../src/index.ts'
 import { findsKeys, masum, writeCode } from './code.ts'
-import { command, type Command } from './process.ts'
+import { command, type Command, PATIENCE } from './process.ts'
 import { configFor, startService, writeConfig } from './stage.ts'
+
+vi.setConfig({ testTimeout: 3 * PATIENCE })
 
 /** A file that is not valid without code: nothing in it finds keys. */
 const guarded = (port: number): string =>
@@ -32,7 +34,7 @@ describe('a module beside the file', () => {
     expect((await ask(gateway.ports.public, '/a')).status).toBe(401)
   })
 
-  it('adds it to each worker, at each reading, and to those that follow', { timeout: 60_000 }, async () => {
+  it('adds it to each worker, at each reading, and to those that follow', async () => {
     const service = await startService()
     const port = await freePort()
     const text = guarded(service.port)
@@ -160,7 +162,7 @@ describe('--check --extend', () => {
 })
 
 const says = (run: Command, text: string): Promise<void> =>
-  vi.waitFor(() => expect(run.output()).toContain(text), { timeout: 30_000, interval: 20 })
+  vi.waitFor(() => expect(run.output()).toContain(text), { timeout: PATIENCE, interval: 20 })
 
 /** The processes that answer, once there are so many. */
 async function processes(port: number, count: number): Promise<number[]> {
@@ -171,7 +173,7 @@ async function processes(port: number, count: number): Promise<number[]> {
       found.add(((await answer.json()) as { process: number }).process)
       expect(found.size).toBe(count)
     },
-    { timeout: 20_000, interval: 5 },
+    { timeout: PATIENCE, interval: 5 },
   )
   return [...found]
 }

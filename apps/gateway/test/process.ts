@@ -6,6 +6,9 @@ import type { Over } from './stage.ts'
 
 const MAIN = join(import.meta.dirname, '../src/main.ts')
 
+/** Milliseconds, against what hangs: a busy machine takes its time until several processes are there. */
+export const PATIENCE = 90_000
+
 /** The command, run. */
 export interface Command {
   readonly process: ChildProcess

@@ -3,10 +3,11 @@ import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { expect, it, vi } from 'vitest'
 import { freePort } from '@portcullis/testing/free-port'
-import { command, type Command } from './process.ts'
+import { command, type Command, PATIENCE } from './process.ts'
 import { configFor, startService, writeConfig } from './stage.ts'
 
 // Signals at bad moments.
+vi.setConfig({ testTimeout: 3 * PATIENCE })
 
 async function stage({ delay = 0, deadline = 1 } = {}) {
   const service = await startService()
@@ -22,7 +23,7 @@ async function stage({ delay = 0, deadline = 1 } = {}) {
 }
 
 const answering = (run: Command): Promise<void> =>
-  vi.waitFor(() => expect(run.output()).toContain('gateway: answering'), { timeout: 30_000, interval: 20 })
+  vi.waitFor(() => expect(run.output()).toContain('gateway: answering'), { timeout: PATIENCE, interval: 20 })
 
 const pidsOf = ({ lines, process: { pid } }: Command): number[] =>
   [...new Set(lines.map((line) => (line as unknown as { pid: number }).pid))].filter((one) => one !== pid)
@@ -40,7 +41,7 @@ it('SIGHUP while it starts does not end it, and what was written until then is r
   const run = command(['--no-watch', file])
   // From when it is caught (the lowest bit): until the program has begun no signal has a meaning but its own.
   const caught = (): boolean => /^SigCgt:.*[13579bdf]$/m.test(readFileSync(`/proc/${run.process.pid}/status`, 'latin1'))
-  await vi.waitFor(() => expect(caught()).toBe(true), { timeout: 30_000, interval: 1 })
+  await vi.waitFor(() => expect(caught()).toBe(true), { timeout: PATIENCE, interval: 1 })
   expect(run.output()).toBe('')
   write(text('/new'))
   run.process.kill('SIGHUP')
@@ -52,7 +53,7 @@ it('SIGHUP while it starts does not end it, and what was written until then is r
 it('SIGTERM while workers start leaves none of them', async () => {
   const { file } = await stage()
   const run = command(['--no-watch', '--workers', '2', file])
-  await vi.waitFor(() => expect(pidsOf(run)).toHaveLength(2), { timeout: 30_000, interval: 1 })
+  await vi.waitFor(() => expect(pidsOf(run)).toHaveLength(2), { timeout: PATIENCE, interval: 1 })
   run.process.kill('SIGTERM')
   await run.ended
   await vi.waitFor(() => expect(pidsOf(run).filter(isAlive)).toEqual([]), { timeout: 10_000 })
@@ -84,7 +85,7 @@ it('SIGHUP while it ends changes nothing', async () => {
   expect(run.output()).not.toMatch(/reloaded/)
 })
 
-it('SIGTERM during a reload that does not come to an end still ends it', { timeout: 90_000 }, async () => {
+it('SIGTERM during a reload that does not come to an end still ends it', async () => {
   const { file } = await stage()
   const run = command(['--no-watch', '--workers', '2', file])
   await answering(run)

@@ -6,8 +6,11 @@ import { hasRedis, RedisServer } from '@portcullis/testing/redis'
 import { SignJWT } from 'jose'
 import { expect, it, onTestFinished, vi } from 'vitest'
 import { type GatewayServer, startGateway } from '../src/index.ts'
+import { PATIENCE } from './process.ts'
 import { open, startChat } from './chat.ts'
 import { configFor, startService, writeConfig } from './stage.ts'
+
+vi.setConfig({ testTimeout: 3 * PATIENCE })
 
 const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const issuer = 'https://id.example.com'
@@ -92,7 +95,7 @@ it('a worker that follows listens where the others do, though the file names ano
   const ready = `http://127.0.0.1:${gateway.ports.operation}/ready`
   const isReady = async (): Promise<boolean> => (await fetch(ready)).status === 200
   await vi.waitFor(async () => expect(await isReady()).toBe(false))
-  await vi.waitFor(async () => expect(await isReady()).toBe(true), { timeout: 40_000, interval: 100 })
+  await vi.waitFor(async () => expect(await isReady()).toBe(true), { timeout: PATIENCE, interval: 100 })
   expect(await statuses(gateway, '')).toEqual([200])
   await expect(fetch(`http://127.0.0.1:${elsewhere}/a`)).rejects.toThrow()
 })

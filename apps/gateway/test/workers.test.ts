@@ -4,8 +4,10 @@ import { pathToFileURL } from 'node:url'
 import { freePort } from '@portcullis/testing/free-port'
 import { hasRedis, RedisServer } from '@portcullis/testing/redis'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { command, type Command } from './process.ts'
+import { command, type Command, PATIENCE } from './process.ts'
 import { configFor, startService, writeConfig } from './stage.ts'
+
+vi.setConfig({ testTimeout: 3 * PATIENCE })
 
 interface Started extends Command {
   readonly url: string
@@ -28,7 +30,7 @@ async function started(servicePort: number, more = ''): Promise<Started> {
   const run = command(['--no-watch', '--workers', '2', config.file])
   const operation = `http://127.0.0.1:${operationPort}`
   await vi.waitFor(async () => expect((await fetch(`${operation}/ready`)).status).toBe(200), {
-    timeout: 30_000,
+    timeout: PATIENCE,
     interval: 100,
   })
   const metric = async (name: string): Promise<number> => {
@@ -55,12 +57,12 @@ describe('two workers', () => {
 
     gateway.config.write(gateway.text({ rewrite: '/b' }))
     gateway.process.kill('SIGHUP')
-    await vi.waitFor(() => expect(gateway.output()).toContain('gateway: reloaded'), { timeout: 20_000 })
+    await vi.waitFor(() => expect(gateway.output()).toContain('gateway: reloaded'), { timeout: PATIENCE })
     for (let time = 0; time < 20; time++) expect(await ask(gateway.url)).toEqual([200, '"/b"'])
 
     gateway.config.write(gateway.text({ rewrite: '/b/:none' }))
     gateway.process.kill('SIGHUP')
-    await vi.waitFor(() => expect(gateway.output()).toContain('not reloaded: 1 mistake'), { timeout: 20_000 })
+    await vi.waitFor(() => expect(gateway.output()).toContain('not reloaded: 1 mistake'), { timeout: PATIENCE })
     expect(await ask(gateway.url)).toEqual([200, '"/b"'])
     expect(await gateway.metric(asked)).toBe(41)
 
@@ -84,7 +86,7 @@ describe('two workers', () => {
     await vi.waitFor(() => expect(gateway.output()).toContain('a worker has ended'))
     for (let time = 0; time < 4; time++) expect((await ask(gateway.url))[0]).toBe(200)
     await vi.waitFor(async () => expect((await fetch(`${gateway.operation}/ready`)).status).toBe(200), {
-      timeout: 30_000,
+      timeout: PATIENCE,
       interval: 100,
     })
     expect(await gateway.metric(asked)).toBe(14)
@@ -123,7 +125,7 @@ describe('two workers', () => {
     const run = command(['--no-watch', '--workers', '1', file], {
       NODE_OPTIONS: `--import=${pathToFileURL(module).href}`,
     })
-    await vi.waitFor(() => expect(run.output()).toContain('gateway: answering'), { timeout: 40_000 })
+    await vi.waitFor(() => expect(run.output()).toContain('gateway: answering'), { timeout: PATIENCE })
   })
 
   it('do not start where one cannot', async () => {
