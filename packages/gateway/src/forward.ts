@@ -59,11 +59,11 @@ export function forward(
   const host = headers.host ?? (headers[':authority'] as string | undefined)
   // The same in the log, at the service and in the answer.
   reply.header('x-request-id', request.id)
-  if (isMalformedTarget(url) || hasTwoHosts(raw.rawHeaders) || isMalformedHost(host)) {
-    return errors.PTC_GATEWAY_REQUEST_MALFORMED
-  }
   if (isMalformedFraming(headers['transfer-encoding'], raw.httpVersion) || closing.has(raw.socket)) {
     close(raw, reply)
+    return errors.PTC_GATEWAY_REQUEST_MALFORMED
+  }
+  if (isMalformedTarget(url) || hasTwoHosts(raw.rawHeaders) || isMalformedHost(host)) {
     return errors.PTC_GATEWAY_REQUEST_MALFORMED
   }
   const query = url.indexOf('?')

@@ -254,6 +254,12 @@ describe.each([
     expect(arrivals.map(({ target }) => target).filter((target) => target !== '/store/next')).toEqual([])
   })
 
+  it('an end that is not certain is none, whatever else is wrong', async () => {
+    const line = 'POST /public/x#y HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n'
+    const { statuses, arrivals } = await say(`${line}0\r\n\r\n${NEXT}`)
+    expect([statuses, arrivals]).toEqual([[400], []])
+  })
+
   it('what follows a body that is not read is no request', async () => {
     const { statuses, arrivals } = await say(post('Content-Length: 2000000\r\n', HIDDEN.repeat(50)))
     expect(statuses).toEqual([413])
