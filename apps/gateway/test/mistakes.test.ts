@@ -133,6 +133,8 @@ it.each([
   ],
   ['least-connections', 'least_connections', 'gateway.upstreams.stock.balance', "write balance: 'least-connections'"],
   ['path: /stock/live', 'path: stock/live', 'gateway.routes[3].match.path', 'must be a path of plain segments'],
+  ['path: /stock/live', "path: '/stock/{id}'", 'gateway.routes[3].match.path', '(`:id`, not `{id}`)'],
+  ['/api/orders/:id', '/api/orders/', 'gateway.routes[0].rewrite', 'no slash at its end'],
   ['/api/orders/:id', '/api/orders/:ident', 'gateway.routes[0].rewrite', "write rewrite: '/orders/:id'"],
   ['upstream: stock', 'upstream: stok', 'gateway.routes[3].upstream', "write upstream: '"],
   ['method: POST, path: /web', 'method: POTS, path: /web', 'gateway.routes[2].match.method', "write method: 'GET'"],

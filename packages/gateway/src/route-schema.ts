@@ -2,6 +2,8 @@ import type { ObjectSchema, Schema } from '@portcullis/kernel'
 import { count, routeTimeouts, seconds } from './upstream-schema.ts'
 
 const PATH = '^/$|^(?:/(?::[A-Za-z_][A-Za-z0-9_]*|[A-Za-z0-9._~-]+))*(?:/\\*)?$'
+const PATH_IN_WORDS =
+  'a path of plain segments and parameters (`:id`, not `{id}`), with `*` as the last at most, and no slash at its end'
 /** RFC 9110 §5.1, and RFC 6265 §4.1.1 for cookies. */
 export const FIELD_NAME = "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"
 
@@ -88,7 +90,7 @@ export const route: ObjectSchema = {
           type: 'string',
           minLength: 1,
           pattern: PATH,
-          title: 'a path of plain segments and :names, with * as the last at most',
+          title: PATH_IN_WORDS,
           examples: ['/users/profile'],
           description: 'The public path: literal segments, `:name` segments, `*` as the last.',
         },
@@ -105,6 +107,7 @@ export const route: ObjectSchema = {
       type: 'string',
       minLength: 1,
       pattern: PATH,
+      title: PATH_IN_WORDS,
       examples: ['/api/profile'],
       description: "The upstream's path, with parameters of `match.path`; absent: `match.path`.",
     },
