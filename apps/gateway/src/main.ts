@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import './supported.ts'
 import { onHangUp } from './hang-up.ts'
 import { parseArgs } from 'node:util'
 import { makeApiKey } from './api-key.ts'
