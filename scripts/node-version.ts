@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
 /** Another version of Node. */
@@ -10,6 +11,8 @@ export interface NodeVersion {
 
 /** Installs it, as npm has it, into a folder that is nobody else's. */
 export function installNode(version: string, folder: string): NodeVersion {
+  // Its script fetches the binary for this machine.
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, allowScripts: { node: true } }))
   execFileSync('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--prefix', folder, `node@${version}`], {
     stdio: 'inherit',
   })
