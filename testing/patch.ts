@@ -26,6 +26,12 @@ export function patched<T>(document: T, patch: readonly Operation[]): T {
   return root['document'] as T
 }
 
+/** A copy to which all fixes were applied. */
+export function mended<T>(options: T, mistakes: readonly { readonly fix: readonly Operation[] }[]): T {
+  const fixes = mistakes.flatMap(({ fix }) => fix)
+  return patched(options, fixes)
+}
+
 /** Whoever holds the place that a JSON Pointer (RFC 6901) names, and the name there. */
 function placeOf(root: Holder, pointer: string): [Holder, string] {
   const unescaped = (token: string): string => token.replaceAll('~1', '/').replaceAll('~0', '~')

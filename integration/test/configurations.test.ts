@@ -17,7 +17,8 @@ import throttle from '@portcullis/throttle'
 import xss from '@portcullis/xss'
 import Fastify from 'fastify'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { fullHouse, type House, mended, mutations } from './configurations.ts'
+import { mended } from '@portcullis/testing/patch'
+import { fullHouse, type House, mutations } from './configurations.ts'
 
 const plugins = { audit, auth, cors, csrf, gateway, headers, https, issuer, rateLimit, sql, throttle, xss }
 const schemaOf = (plugin: unknown): Schema =>

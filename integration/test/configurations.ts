@@ -2,7 +2,6 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { createApiKey } from '@portcullis/auth'
 import type { Mistake, Schema } from '@portcullis/kernel'
 import type { SecurityOptions } from '@portcullis/security'
-import { patched } from '@portcullis/testing/patch'
 
 const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const secret = randomBytes(32).toString('base64url')
@@ -254,14 +253,6 @@ export function mutations(schema: Schema, valid: unknown, path: readonly string[
     found.push(...mutations(own, value, [...path, key]))
   }
   return found
-}
-
-/** The options with all fixes applied, as their reader would: one operation after the other. */
-export function mended<T>(options: T, mistakes: readonly Pick<Mistake, 'fix'>[]): T {
-  return patched(
-    options,
-    mistakes.flatMap(({ fix }) => fix),
-  )
 }
 
 /** Where in the schema, and which rule: two misspelt keys of one object are one kind of mistake. */

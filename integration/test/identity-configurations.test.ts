@@ -3,8 +3,9 @@ import auth from '@portcullis/auth'
 import issuer from '@portcullis/issuer'
 import Fastify, { type FastifyPluginAsync } from 'fastify'
 import { expect, it } from 'vitest'
+import { mended } from '@portcullis/testing/patch'
 import { mistakes as issuerMistakes } from '../../packages/issuer/test/configurations.ts'
-import { fullHouse, kindOf, mended, mutations } from './configurations.ts'
+import { fullHouse, kindOf, mutations } from './configurations.ts'
 
 interface Room {
   readonly plugin: FastifyPluginAsync<never>

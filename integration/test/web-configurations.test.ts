@@ -7,10 +7,11 @@ import headers from '@portcullis/headers'
 import https, { developmentCertificates } from '@portcullis/https'
 import Fastify, { type FastifyInstance, type FastifyPluginAsync } from 'fastify'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { mended } from '@portcullis/testing/patch'
 import { bad as corsMistakes, good as goodCors } from '../../packages/cors/test/configurations.ts'
 import { broken as headersMistakes } from '../../packages/headers/test/broken.ts'
 import { good as goodHeaders } from '../../packages/headers/test/configurations.ts'
-import { fullHouse, kindOf, mended, mutations } from './configurations.ts'
+import { fullHouse, kindOf, mutations } from './configurations.ts'
 
 const hosts = ['api.example.com']
 

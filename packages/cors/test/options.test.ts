@@ -1,6 +1,6 @@
 import Fastify from 'fastify'
 import { compileOptions, type Mistake, type RoomPlugin } from '@portcullis/kernel'
-import { patched } from '@portcullis/testing/patch'
+import { mended } from '@portcullis/testing/patch'
 import { describe, expect, it } from 'vitest'
 import cors, { type CorsOptions } from '@portcullis/cors'
 import { check } from '../src/rules.ts'
@@ -20,14 +20,11 @@ describe('a mistake in the options', () => {
     const { mistakes } = inspect(given)
     expect(mistakes.map((mistake) => [mistake.path, mistake.rule])).toContainEqual([path, rule])
     for (const { message } of mistakes) expect(message).toMatch(/write|remove|mean|name/)
-    const mended = patched(
-      given,
-      mistakes.flatMap(({ fix }) => fix),
-    )
-    expect(inspect(mended).mistakes).toEqual([])
-    expect(mended).toMatchObject(meant)
+    const fixed = mended(given, mistakes)
+    expect(inspect(fixed).mistakes).toEqual([])
+    expect(fixed).toMatchObject(meant)
     const server = Fastify()
-    await server.register(cors, mended as CorsOptions)
+    await server.register(cors, fixed as CorsOptions)
     await server.close()
   })
 
@@ -51,8 +48,8 @@ describe('a mistake in the options', () => {
       'origins[0] origin-trailing-slash',
     ])
     expect(error?.message).toContain('https://b.example.com')
-    const mended = patched(given, error?.mistakes.flatMap(({ fix }) => fix) ?? [])
-    expect(mended).toMatchObject({ origins: ['https://b.example.com', app], methods: ['GET'] })
+    const fixed = mended(given, error?.mistakes ?? [])
+    expect(fixed).toMatchObject({ origins: ['https://b.example.com', app], methods: ['GET'] })
   })
 
   it('on a route fails the boot and names the route', async () => {

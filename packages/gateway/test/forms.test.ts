@@ -1,4 +1,4 @@
-import { patched } from '@portcullis/testing/patch'
+import { mended } from '@portcullis/testing/patch'
 import { describe, expect, it } from 'vitest'
 import type { GatewayRoute } from '../src/index.ts'
 import { boot } from './boot.ts'
@@ -247,8 +247,7 @@ describe('a mistake in what is said of a form', () => {
     const options = { ...(await optionsFor(1, { routes })), openapi: documentOf(content) }
     const mistakes = await boot(options)
     expect(mistakes).toMatchObject([{ path: `${AT}.${path}`, rule }])
-    const fixes = mistakes.flatMap(({ fix }) => fix)
-    expect(await boot(patched(options, fixes))).toEqual([])
+    expect(await boot(mended(options, mistakes))).toEqual([])
   })
 
   it('is told of with all others', async () => {
@@ -270,14 +269,7 @@ describe('a mistake in what is said of a form', () => {
       'parameter-untold',
       'parameter-untold',
     ])
-    expect(
-      await boot(
-        patched(
-          options,
-          mistakes.flatMap(({ fix }) => fix),
-        ),
-      ),
-    ).toEqual([])
+    expect(await boot(mended(options, mistakes))).toEqual([])
   })
 
   it('is of a query that a route describes', async () => {

@@ -1,4 +1,4 @@
-import { patched } from '@portcullis/testing/patch'
+import { mended } from '@portcullis/testing/patch'
 import { describe, expect, it } from 'vitest'
 import type { GatewayRoute } from '../src/index.ts'
 import { boot } from './boot.ts'
@@ -117,8 +117,7 @@ describe('a mistake in what is said of a form', () => {
     const options = { ...(await optionsFor(1, { routes })), openapi: posting(content) }
     const mistakes = await boot(options)
     expect(mistakes).toMatchObject([{ path: `${FORM}.${path}`, rule }])
-    const fixes = mistakes.flatMap(({ fix }) => fix)
-    expect(await boot(patched(options, fixes))).toEqual([])
+    expect(await boot(mended(options, mistakes))).toEqual([])
   })
 
   it('that many refer to is told of once', async () => {

@@ -1,4 +1,4 @@
-import { patched } from '@portcullis/testing/patch'
+import { mended } from '@portcullis/testing/patch'
 import { describe, expect, it } from 'vitest'
 import { boot } from './boot.ts'
 import { document } from './openapi.ts'
@@ -217,14 +217,7 @@ describe('a mistake in a document', () => {
     const mistakes = await boot(options)
     expect(mistakes).toMatchObject([{ path, rule }])
     // Its fix is enough.
-    expect(
-      await boot(
-        patched(
-          options,
-          mistakes.flatMap(({ fix }) => fix),
-        ),
-      ),
-    ).toEqual([])
+    expect(await boot(mended(options, mistakes))).toEqual([])
   })
 
   it.each(['application/json', 'application/x-www-form-urlencoded', 'multipart/form-data'])(
@@ -250,14 +243,7 @@ describe('a mistake in a document', () => {
     const options = { ...(await optionsFor(1, { routes: routes as never })), openapi }
     const mistakes = await boot(options)
     expect(mistakes).toMatchObject([{ rule: 'parameter-missing' }])
-    expect(
-      await boot(
-        patched(
-          options,
-          mistakes.flatMap(({ fix }) => fix),
-        ),
-      ),
-    ).toEqual([])
+    expect(await boot(mended(options, mistakes))).toEqual([])
   })
 
   it('is an operation that stands there twice', async () => {
@@ -299,8 +285,7 @@ describe('a mistake in a document', () => {
     const options = { ...(await optionsFor(1, { routes: routes as never })), openapi: reading(requestBody) }
     const mistakes = await boot(options)
     expect(mistakes).toMatchObject([{ path: 'openapi.paths["/orders"].get.requestBody', rule: 'body-of-get' }])
-    const fixes = mistakes.flatMap(({ fix }) => fix)
-    expect(await boot(patched(options, fixes))).toEqual([])
+    expect(await boot(mended(options, mistakes))).toEqual([])
     expect(await boot({ ...options, openapi: reading({ ...requestBody, required: false }) })).toEqual([])
   })
 
@@ -342,14 +327,7 @@ describe("a route's own schema", () => {
     const options = await optionsFor(1, { routes: [{ ...orders, ...more } as never] })
     const mistakes = await boot(options)
     expect(mistakes).toMatchObject([{ path, rule }])
-    expect(
-      await boot(
-        patched(
-          options,
-          mistakes.flatMap(({ fix }) => fix),
-        ),
-      ),
-    ).toEqual([])
+    expect(await boot(mended(options, mistakes))).toEqual([])
   })
 
   it('has no body where the method has none', async () => {

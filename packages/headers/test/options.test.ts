@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { directives } from '../src/directives.ts'
 import headers, { type HeadersOptions } from '../src/index.ts'
 import { broken } from './broken.ts'
-import { patched } from '@portcullis/testing/patch'
+import { mended } from '@portcullis/testing/patch'
 import { refused, type Told } from './refused.ts'
 
 const boot = async (options: unknown): Promise<void> => {
@@ -24,12 +24,7 @@ describe('options', () => {
   it.each(broken)('refuse %s, and boot once the fix is applied', async (_name, options, path, rule) => {
     const mistakes = await refused(() => boot(options))
     expect(mistakes.map((one) => [one.path, one.rule])).toContainEqual([path, rule])
-    await boot(
-      patched(
-        options,
-        mistakes.flatMap(({ fix }) => fix),
-      ),
-    )
+    await boot(mended(options, mistakes))
   })
 
   it('are tried in more than fifty different ways', () => {
@@ -62,13 +57,7 @@ describe('options', () => {
           () => [],
           ({ mistakes: told, message }) => (told as Told[] | undefined) ?? expect.fail(String(message)),
         )
-        if (mistakes.length > 0)
-          await boot(
-            patched(
-              options,
-              mistakes.flatMap(({ fix }) => fix),
-            ),
-          )
+        if (mistakes.length > 0) await boot(mended(options, mistakes))
       }),
       { numRuns: 60 },
     )

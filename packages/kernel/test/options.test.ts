@@ -1,5 +1,5 @@
 import { createSecretKey, KeyObject } from 'node:crypto'
-import { type Operation, patched } from '@portcullis/testing/patch'
+import { mended, type Operation, patched } from '@portcullis/testing/patch'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { compileOptions, type Finding, type ObjectSchema } from '../src/index.ts'
@@ -67,14 +67,6 @@ function check(options: Readonly<Shape>): Finding[] {
 
 const inspect = compileOptions<Shape>(schema, check)
 const origins = ['https://a.example']
-
-/** What somebody does with a fix: applies it to what was written. */
-function fixed(given: unknown, mistakes: readonly { fix: readonly Operation[] }[]): unknown {
-  return patched(
-    given,
-    mistakes.flatMap(({ fix }) => fix),
-  )
-}
 
 describe('valid options', () => {
   it('come back as a deep-frozen copy with defaults, and the original stays as it was', () => {
@@ -168,8 +160,8 @@ describe('mistakes', () => {
   ])('%j has fixes that make it valid', (given) => {
     const { mistakes } = inspect(given)
     expect(mistakes.length).toBeGreaterThan(0)
-    const mended = inspect(fixed(given ?? {}, mistakes))
-    expect(mended.mistakes).toEqual([])
+    const again = inspect(mended(given ?? {}, mistakes))
+    expect(again.mistakes).toEqual([])
   })
 
   it('of any JSON have fixes that make it valid', () => {
@@ -193,7 +185,7 @@ describe('mistakes', () => {
       fc.property(fc.dictionary(keys, value), (given) => {
         const { options, mistakes } = inspect(given)
         if (options !== undefined) return
-        expect(inspect(fixed(given, mistakes)).mistakes).toEqual([])
+        expect(inspect(mended(given, mistakes)).mistakes).toEqual([])
       }),
       { numRuns: 500 },
     )
@@ -230,14 +222,14 @@ describe('a misspelt key', () => {
     const { mistakes } = inspect({ origins, limt: 7, credental: true })
     expect(mistakes.map(({ fix }) => fix[0]?.op)).toEqual(['move', 'move'])
     const given = { origins, limt: 7, credental: true }
-    expect(inspect(fixed(given, inspect(given).mistakes)).options).toMatchObject({ limit: 7, credentials: true })
+    expect(inspect(mended(given, inspect(given).mistakes)).options).toMatchObject({ limit: 7, credentials: true })
   })
 
   it('one level too high is told where it belongs, and moved there', () => {
     const given = { origins, depth: 4 }
     const { mistakes } = inspect(given)
     expect(mistakes[0]?.message).toBe('is not an option here; did you mean `nested.depth`?')
-    expect(inspect(fixed(given, mistakes)).options).toMatchObject({ nested: { depth: 4 } })
+    expect(inspect(mended(given, mistakes)).options).toMatchObject({ nested: { depth: 4 } })
   })
 })
 
@@ -280,14 +272,14 @@ describe('a mistake that a newcomer makes', () => {
     ['a name of other letters', { field: 'X_Acc' }, "write field: 'x-tenant'", { field: 'x-tenant' }],
     ['a name that others have for an option', { column: 'a' }, 'did you mean `field`?', { field: 'a' }],
     ['one for an option within another', { secret: 'a' }, 'did you mean `token.key`?', { token: { key: 'a' } }],
-  ])('is told by what was meant: %s', (_, given, message, mended) => {
+  ])('is told by what was meant: %s', (_, given, message, meant) => {
     const { mistakes } = newcomer(given)
     expect(mistakes.map((one) => one.message)).toEqual([expect.stringContaining(message)])
-    expect(fixed(given, mistakes)).toEqual(mended)
+    expect(mended(given, mistakes)).toEqual(meant)
   })
 
   it('two of which stand one level too high, and mending the second loses nothing of the first', () => {
     const given = { secret: 'a', name: 'b' }
-    expect(fixed(given, newcomer(given).mistakes)).toEqual({ token: { key: 'a', name: 'b' } })
+    expect(mended(given, newcomer(given).mistakes)).toEqual({ token: { key: 'a', name: 'b' } })
   })
 })
