@@ -1,4 +1,6 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import { type buildConnector, Client, type Dispatcher } from 'undici'
+import { Relay } from './relay.ts'
 
 /** What connections to one target have in common. */
 export interface ConnectionTerms {
@@ -22,38 +24,25 @@ interface Connection {
 }
 
 /** A request that has a connection to itself, until undici is done with it. */
-class Loan implements Dispatcher.DispatchHandler {
-  readonly #asked: Dispatcher.DispatchHandler
+class Loan extends Relay {
   readonly #done: (connection: Connection, again: boolean) => void
   readonly #connection: Connection
 
   constructor(asked: Dispatcher.DispatchHandler, connection: Connection, done: Connections['giveBack']) {
-    this.#asked = asked
+    super(asked)
     this.#connection = connection
     this.#done = done
   }
 
-  onRequestStart(controller: Dispatcher.DispatchController, context: unknown): void {
-    this.#asked.onRequestStart?.(controller, context)
-  }
-
-  onResponseStart(...given: Parameters<NonNullable<Dispatcher.DispatchHandler['onResponseStart']>>): void {
-    this.#asked.onResponseStart?.(...given)
-  }
-
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    this.#asked.onResponseData?.(controller, chunk)
-  }
-
-  onResponseEnd(...given: Parameters<NonNullable<Dispatcher.DispatchHandler['onResponseEnd']>>): void {
+  override onResponseEnd(controller: Dispatcher.DispatchController, trailers: IncomingHttpHeaders): void {
     this.#done(this.#connection, true)
-    this.#asked.onResponseEnd?.(...given)
+    super.onResponseEnd(controller, trailers)
   }
 
-  onResponseError(controller: Dispatcher.DispatchController, error: Error): void {
+  override onResponseError(controller: Dispatcher.DispatchController, error: Error): void {
     // Without a controller, undici has refused the request itself: nothing was sent.
     this.#done(this.#connection, controller === null)
-    this.#asked.onResponseError?.(controller, error)
+    super.onResponseError(controller, error)
   }
 }
 

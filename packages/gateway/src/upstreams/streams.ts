@@ -1,7 +1,9 @@
 import { subscribe } from 'node:diagnostics_channel'
+import type { IncomingHttpHeaders } from 'node:http'
 import type { ClientHttp2Stream } from 'node:http2'
 import { Duplex } from 'node:stream'
 import type { Dispatcher } from 'undici'
+import { Relay } from './relay.ts'
 
 /** Why an answer is none, or not whole: its stream was reset before it had ended. */
 class StreamReset extends Error {
@@ -40,14 +42,13 @@ function push(this: ClientHttp2Stream, ...[chunk, encoding]: Parameters<Duplex['
  * undici, a stream that is reset with NO_ERROR or CANCEL has ended like any other: what came until then would pass for
  * all of it.
  */
-export class StreamWatch implements Dispatcher.DispatchHandler {
-  readonly #asked: Dispatcher.DispatchHandler
+export class StreamWatch extends Relay {
   #hasEnded = false
   #isReset = false
 
   constructor(asked: Dispatcher.DispatchHandler) {
+    super(asked)
     subscribeOnce()
-    this.#asked = asked
   }
 
   /** Nothing more is read from its stream. @param isClosed before its end was read: it was reset */
@@ -57,28 +58,16 @@ export class StreamWatch implements Dispatcher.DispatchHandler {
     this.#isReset = isClosed
   }
 
-  onRequestStart(controller: Dispatcher.DispatchController, context: unknown): void {
+  override onRequestStart(controller: Dispatcher.DispatchController, context: unknown): void {
     this.#hasEnded = false
     opening = this
     // Where HTTP/1.1 is spoken after all, or the request is given up, no stream is opened.
     queueMicrotask(opened)
-    this.#asked.onRequestStart?.(controller, context)
+    super.onRequestStart(controller, context)
   }
 
-  onResponseStart(...given: Parameters<NonNullable<Dispatcher.DispatchHandler['onResponseStart']>>): void {
-    this.#asked.onResponseStart?.(...given)
-  }
-
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    this.#asked.onResponseData?.(controller, chunk)
-  }
-
-  onResponseEnd(...given: Parameters<NonNullable<Dispatcher.DispatchHandler['onResponseEnd']>>): void {
-    if (!this.#isReset) this.#asked.onResponseEnd?.(...given)
-    else this.#asked.onResponseError?.(given[0], new StreamReset('the stream was reset before its end'))
-  }
-
-  onResponseError(controller: Dispatcher.DispatchController, error: Error): void {
-    this.#asked.onResponseError?.(controller, error)
+  override onResponseEnd(controller: Dispatcher.DispatchController, trailers: IncomingHttpHeaders): void {
+    if (!this.#isReset) super.onResponseEnd(controller, trailers)
+    else super.onResponseError(controller, new StreamReset('the stream was reset before its end'))
   }
 }
