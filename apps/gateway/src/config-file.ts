@@ -30,6 +30,8 @@ export interface Fault {
 /** A file that cannot be used: all its faults at once. No value of a variable or a secret file is part of it. */
 export class ConfigError extends Error {
   readonly faults: readonly Fault[]
+  /** As it is known to whoever reads this. */
+  readonly file: string
 
   constructor(file: string, faults: readonly Fault[]) {
     const rows = faults.map(({ line, column, file: other = file, path, message }) => {
@@ -39,6 +41,7 @@ export class ConfigError extends Error {
     super([`${faults.length} ${faults.length === 1 ? 'mistake' : 'mistakes'} in ${file}`, ...rows].join('\n'))
     this.name = 'ConfigError'
     this.faults = faults
+    this.file = file
   }
 }
 

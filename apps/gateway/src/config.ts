@@ -91,8 +91,9 @@ export function readConfig(
   const onFile = (one: string): unknown => files.set(one, printOf(one))
   const file = readConfigFile(path, env, onFile)
   for (const one of certificatesOf(file)) onFile(one)
-  const keys = readApiKeys(file, env, onFile)
-  const openapi = readOpenapi(file, onFile)
+  const beside: ConfigError[] = []
+  const keys = unless(beside, () => readApiKeys(file, env, onFile))
+  const openapi = unless(beside, () => readOpenapi(file, onFile))
   const [data, off] = withoutRoomsThatAreOff(file.data)
   const { options: added } = code.extension
   const { options: on, mistakes } = inspect(data, added)
@@ -100,9 +101,23 @@ export function readConfig(
   // What code may say is no option of the file for it.
   const misplaced = added === undefined ? [] : wordsOfCode(file.data, configSchema, extendedSchema)
   const sources = { path, file, keys, openapi, code }
+  const [unread] = beside
+  if (unread !== undefined)
+    throw mistakes.length + beside.length > 1 ? faultsIn(sources, mistakes, misplaced, beside) : unread
   if (options === undefined || misplaced.length > 0 || code.faults.length > 0)
     throw faultsIn(sources, mistakes, misplaced)
   return { config: options, files, locate: (error) => located(error, sources, options) }
+}
+
+/** What is said of another file is told beside the rest. */
+function unless<T>(unread: ConfigError[], read: () => T): T | undefined {
+  try {
+    return read()
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    unread.push(error)
+    return undefined
+  }
 }
 
 /** `false` is no policy: a room that is off has no options to judge. */

@@ -44,11 +44,13 @@ const API_KEY = /^auth\.apiKeys\.keys\[(\d+)\]/
 /**
  * As they stand in the file, from its top; those of other files, and of code, after them.
  * @param misplaced paths of what the file says and only code may
+ * @param unread files that it names, and that are none
  */
 export function faultsIn(
   { path: name, file, keys, openapi, code }: Sources,
   mistakes: readonly Told[],
   misplaced: readonly string[] = [],
+  unread: readonly ConfigError[] = [],
 ): ConfigError {
   const faults: Fault[] = mistakes.map(({ path, message: told }) => {
     const concealed = ELSEWHERE.get(path) ?? file.conceal(keys?.file.conceal(told) ?? told)
@@ -64,6 +66,7 @@ export function faultsIn(
   })
   const message = 'is no option of a file: only code can give it'
   faults.push(...misplaced.map((path) => ({ ...file.locate(path), path, message })), ...code.faults)
+  faults.push(...unread.flatMap((error) => error.faults.map((fault) => ({ file: error.file, ...fault }))))
   const order = ({ file: other, line = 0 }: Fault): number => (other === undefined ? line : 1_000_000 + line)
   return new ConfigError(
     name,

@@ -23,6 +23,8 @@ export function readOpenapi({ data, folder }: ConfigFile, onFile: (path: string)
   if (typeof name !== 'string' || gateway === undefined) return undefined
   const path = resolve(folder, name)
   onFile(path)
+  // Until it is read: a name is no document.
+  delete gateway.openapi
   const document = read(path, name)
   if (typeof document !== 'object' || document === null || Array.isArray(document))
     throw new ConfigError(name, [{ line: 1, column: 1, message: 'is not an OpenAPI document' }])

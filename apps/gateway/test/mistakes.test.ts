@@ -190,6 +190,18 @@ it('mistakes of the file, of policies and of certificates are told together', as
   expect((await faultsOf(text)).map(({ line }) => line)).toEqual([4, 6, 35, 44])
 })
 
+it('files that are missing are told together with the rest', async () => {
+  const text = COMPANY.replace('keys.yaml', 'nowhere.yaml')
+    .replace('  privateNetworks', '  openapi: openapi.yaml\n  privateNetworks')
+    .replace('http2: true', 'http2: yes')
+  const message = 'cannot be read: ENOENT'
+  expect(await faultsOf(text)).toMatchObject([
+    { line: 4, path: 'listen.http2' },
+    { file: expect.stringMatching(/nowhere\.yaml$/), message },
+    { file: 'openapi.yaml', message },
+  ])
+})
+
 it('workers tell a policy that only rooms can judge with its line, too', async () => {
   const file = await write(COMPANY.replace('cors: false', 'csrf: {}'))
   const run = command(['--no-watch', '--workers', '2', file])
