@@ -14,11 +14,14 @@ async function helpOn(version: string): Promise<[number | null, string]> {
   return [await run.ended, run.output()]
 }
 
-it.each(['20.20.2', '22.18.0'])('says on Node %s what it needs, and nothing else', async (version) => {
-  expect(engines.node).toBe('>=22.19')
-  expect(await helpOn(version)).toEqual([1, `gateway-server needs Node 22.19 or later; this is ${version}\n`])
-})
+it.each(['20.20.2', '22.18.0', '23.11.1', '24.0.0'])(
+  'says on Node %s what it needs, and nothing else',
+  async (version) => {
+    expect(engines.node).toBe('^22.19.0 || >=24.1')
+    expect(await helpOn(version)).toEqual([1, `gateway-server needs Node 22.19, 24.1 or later; this is ${version}\n`])
+  },
+)
 
-it.each(['22.19.0', '24.0.0', '100.0.0'])('begins on Node %s', async (version) => {
+it.each(['22.19.0', '24.1.0', '25.0.0', '100.0.0'])('begins on Node %s', async (version) => {
   expect(await helpOn(version)).toEqual([0, expect.stringContaining('--check')])
 })
