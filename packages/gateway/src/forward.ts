@@ -1,6 +1,5 @@
-import type { IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
-import { bringsBody, type Refusal } from '@portcullis/kernel'
+import { bringsBody, isEnding, type Refusal } from '@portcullis/kernel'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Upload } from './bodies.ts'
 import { Client } from './client.ts'
@@ -59,8 +58,9 @@ export function forward(
   const host = headers.host ?? (headers[':authority'] as string | undefined)
   // The same in the log, at the service and in the answer.
   reply.header('x-request-id', request.id)
-  if (isMalformedFraming(headers['transfer-encoding'], raw.httpVersion) || closing.has(raw.socket)) {
-    close(raw, reply)
+  if (isMalformedFraming(headers['transfer-encoding'], raw.httpVersion) || isEnding(raw)) {
+    // Where this message ends is not certain: nothing after it is a request.
+    reply.header('connection', 'close')
     return errors.PTC_GATEWAY_REQUEST_MALFORMED
   }
   if (isMalformedTarget(url) || hasTwoHosts(raw.rawHeaders) || isMalformedHost(host)) {
@@ -90,7 +90,7 @@ export function forward(
   const length = declared === undefined ? null : Number(declared)
   if (length !== null && length > route.bodyLimit) {
     // The body will not be read.
-    close(raw, reply)
+    reply.header('connection', 'close')
     return errors.PTC_GATEWAY_BODY_TOO_LARGE
   }
   const source = request.body === undefined ? unseenBody(raw) : (request.body as Readable)
@@ -148,18 +148,6 @@ export function forward(
 
 /** The path of a request target, which may name a scheme and a host before it (RFC 9112 §3.2.2). */
 const pathOf = (target: string): string => (target.startsWith('/') ? target : target.replace(/^[a-z]+:\/\/[^/]*/i, ''))
-
-/** Connections that end with an answer under way. */
-const closing = new WeakSet<object>()
-
-/**
- * Where this message ends is not certain, or not waited for: nothing after it is a request (RFC 9112 §9.6). Node has
- * perhaps read it already.
- */
-function close({ httpVersionMajor, socket }: IncomingMessage, reply: FastifyReply): void {
-  reply.header('connection', 'close')
-  if (httpVersionMajor === 1) closing.add(socket)
-}
 
 /** Every target is given up: said at once, with the time when one will be asked again. */
 function unavailable(upstream: Upstream, now: number): Refusal {

@@ -1,4 +1,5 @@
 import { maxHeaderSize, type IncomingMessage } from 'node:http'
+import { isEnding } from './ending.ts'
 import { isCutOff } from './field-count.ts'
 import { isHost } from './host.ts'
 import { errors } from './kernel-errors.ts'
@@ -7,8 +8,8 @@ import type { State } from './state.ts'
 import type { Step } from './steps.ts'
 
 /**
- * The kernel's own step, after what decorates and before what refuses: the app closing, fields left out, a Host missing,
- * an unknown expectation.
+ * The kernel's own step, after what decorates and before what refuses: the app closing, a connection that ends before
+ * this request, fields left out, a Host missing, an unknown expectation.
  */
 export function gate(state: State): Step {
   let lastHost: string | undefined
@@ -22,10 +23,12 @@ export function gate(state: State): Step {
     // RFC 9112 §3.2: a 400 for HTTP/1.1 without Host, and for any with two or with one that is none.
     if (!('stream' in raw)) {
       const { host } = raw.headers
-      const refusal = isCutOff(raw)
-        ? errors.PTC_FIELDS_TOO_LARGE
-        : (faultOfLine(raw) ??
-          (host === undefined ? missing(raw) : host === lastHost || isHost(host) ? repeated(raw) : invalid))
+      const refusal = isEnding(raw)
+        ? errors.PTC_REQUEST_MALFORMED
+        : isCutOff(raw)
+          ? errors.PTC_FIELDS_TOO_LARGE
+          : (faultOfLine(raw) ??
+            (host === undefined ? missing(raw) : host === lastHost || isHost(host) ? repeated(raw) : invalid))
       if (refusal !== undefined) {
         reply.header('connection', 'close')
         return refusal

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { emitRefusal } from './chain.ts'
+import { endsWith } from './ending.ts'
 import { isLastToSee } from './record.ts'
 import type { Problem, Refusal } from './refusal.ts'
 import type { RequestSecurityState } from './request.ts'
@@ -81,6 +82,7 @@ function dressed(state: State, request: FastifyRequest, reply: FastifyReply, ref
   reply.header('content-type', mediaType(request))
   // RFC 9113 §8.2.2: Fastify writes it with what ends a connection of HTTP/1.1.
   if (request.raw.httpVersionMajor === 2) reply.removeHeader('connection')
+  else if (reply.getHeader('connection') === 'close') endsWith(request.raw)
   return bodyOfRefusal(state, refusal)
 }
 

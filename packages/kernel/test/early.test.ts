@@ -221,3 +221,44 @@ describe('serverOptions', () => {
     )
   })
 })
+
+describe('what stands behind a message whose answer ends the connection is no request (RFC 9112 §9.6)', () => {
+  const next = 'DELETE /next HTTP/1.1\r\nHost: a\r\n\r\n'
+
+  async function served(bytes: string, app: FastifyInstance): Promise<{ answer: string; paths: string[] }> {
+    const paths: string[] = []
+    app.post('/', async () => 'ok')
+    app.delete('/next', async ({ url }) => paths.push(url))
+    await app.listen({ port: 0, host: '127.0.0.1' })
+    open.push(app)
+    return { answer: await raw((app.server.address() as AddressInfo).port, bytes), paths }
+  }
+
+  it.each([
+    ['no Host', 'GET / HTTP/1.1\r\n\r\n', 'HTTP/1.1 400 '],
+    ['two Host fields', 'GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n', 'HTTP/1.1 400 '],
+    ['another protocol in its first line', 'GET /x HTTP/2.0\r\nHost: a\r\n\r\n', 'HTTP/1.1 400 '],
+    [
+      'a body that is too large',
+      'POST / HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\nContent-Length: 9\r\n\r\n123456789',
+      'HTTP/1.1 413 ',
+    ],
+  ])('after %s', async (_what, first, status) => {
+    const app = Fastify({ ...serverOptions(), bodyLimit: 8 })
+    app.register(marking('headers'))
+    const { answer, paths } = await served(first + next, app)
+    expect(answer).toMatch(new RegExp(`^${status}`))
+    expect(answer.match(/^HTTP\//gm)).toHaveLength(1)
+    expect(paths).toEqual([])
+  })
+
+  it('a bare Fastify serves it, and its client never hears of that', async () => {
+    const app = Fastify()
+    app.addHook('onRequest', async (request, reply) => {
+      if (request.url === '/refused') await reply.code(400).header('connection', 'close').send('')
+    })
+    const { answer, paths } = await served(`GET /refused HTTP/1.1\r\nHost: a\r\n\r\n${next}`, app)
+    expect(answer.match(/^HTTP\//gm)).toHaveLength(1)
+    expect(paths).toEqual(['/next'])
+  })
+})
