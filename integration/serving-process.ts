@@ -121,6 +121,7 @@ const HABITS: Readonly<Record<string, (request: IncomingMessage, response: Serve
   '/well': (_request, response) => response.setHeader('content-type', 'application/json').end('{"id":101}'),
   '/reset': ({ socket }) => socket.resetAndDestroy(),
   '/garbage': ({ socket }) => socket.end('SSH-2.0-OpenSSH\r\n\r\n'),
+  '/pause': (_request, response) => setTimeout(() => response.end('later'), 500),
   '/slow': (_request, response) => setTimeout(() => response.end('late'), 200),
   '/endless': (_request, response) => pour(response, Infinity),
   '/silent': () => {},

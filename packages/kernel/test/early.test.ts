@@ -252,6 +252,16 @@ describe('what stands behind a message whose answer ends the connection is no re
     expect(paths).toEqual([])
   })
 
+  it('where a room stands in one scope alone, and for routes beside it', async () => {
+    const app = Fastify(serverOptions())
+    app.register(async (scope) => void scope.register(marking('headers')).get('/in', async () => 'ok'), {
+      prefix: '/a',
+    })
+    const { answer, paths } = await served(`GET /a/in HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n${next}`, app)
+    expect(answer.match(/^HTTP\//gm)).toHaveLength(1)
+    expect(paths).toEqual([])
+  })
+
   it('a bare Fastify serves it, and its client never hears of that', async () => {
     const app = Fastify()
     app.addHook('onRequest', async (request, reply) => {
